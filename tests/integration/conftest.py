@@ -1,0 +1,110 @@
+"""A real TransferQueue on a real Ray, and verl's trainer class without its workers."""
+
+import os
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cpu]'")
+
+import ray
+import torch
+import transfer_queue as tq
+import verl  # noqa: F401  loads the plug-in
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig
+from verl.utils.tensordict_utils import list_of_dict_to_tensordict
+
+
+def _verl_config(*overrides: str) -> DictConfig:
+    """verl's own configuration tree with overrides, composed by Hydra."""
+    small = ["transfer_queue.backend.SimpleStorage.num_data_storage_units=1", "transfer_queue.enable=true"]
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        return compose("ppo_trainer", overrides=[*small, "actor_rollout_ref.rollout.n=4", *overrides])
+
+
+def _rewards(*names: str) -> list[str]:
+    """Overrides that declare rewards by name."""
+    return [f"+algorithm.gd2po.rewards.{name}.weight=1.0" for name in names]
+
+
+@pytest.fixture(scope="session")
+def queue() -> Iterator[None]:
+    """Start Ray and TransferQueue once; both are stopped at the end."""
+    os.environ["RAY_DEDUP_LOGS"] = "0"
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    tq.init(_verl_config().transfer_queue)
+    yield
+    tq.close()
+    ray.shutdown()
+
+
+class Rollouts:
+    """Puts rollouts into the queue as verl's agent loop does, and gives back the batch its replay buffer would."""
+
+    def __init__(self) -> None:
+        self.partition = "train"
+
+    def put(self, infos: dict[str, dict[str, Any] | None], lengths: list[int] | None = None) -> Any:
+        """``infos``: key → what the reward function returned (None: no reward yet, as before a colocated model)."""
+        lengths = lengths or [3] * len(infos)
+        rows = [_row(key, info, length) for (key, info), length in zip(infos.items(), lengths, strict=True)]
+        tags = [{"status": "success", "prompt_len": 2, "response_len": n, "seq_len": n + 2} for n in lengths]
+        fields = list_of_dict_to_tensordict(rows)
+        return tq.kv_batch_put(keys=list(infos), partition_id=self.partition, fields=fields, tags=tags)
+
+
+def _row(key: str, info: dict[str, Any] | None, length: int) -> dict[str, Any]:
+    scores = torch.zeros(length)
+    scores[-1] = float((info or {}).get("score", 0.0))
+    row = {
+        "uid": key.rsplit("_", 2)[0],
+        "prompts": torch.ones(2, dtype=torch.int64),
+        "responses": torch.ones(length, dtype=torch.int64),
+        "response_mask": torch.ones(length, dtype=torch.int64),
+        "rollout_log_probs": torch.zeros(length),
+        "old_log_probs": torch.zeros(length),
+        "reward_model": {"ground_truth": "gold"},
+        "raw_prompt": [{"role": "user", "content": key}],
+        "position_ids": torch.arange(length + 2),
+        "extra_fields": {} if info is None else {"reward_extra_info": info},
+    }
+    return row | ({} if info is None else {"rm_scores": scores})
+
+
+@pytest.fixture
+def rollouts(queue: None) -> Iterator[Rollouts]:
+    yield Rollouts()
+    known = tq.kv_list("train") or {}
+    tq.kv_clear(keys=list(known.get("train", {})), partition_id="train")
+
+
+def _bare_trainer(*overrides: str, mode: str = "sync", colocated: Any = None) -> Any:
+    """verl's trainer of a mode, without workers: enough for ``_compute_advantage`` and the rollout dump."""
+    from verl.trainer.ppo.v1 import get_trainer_cls
+
+    cls = get_trainer_cls(mode)
+    trainer = cls.__new__(cls)
+    trainer.config = _verl_config(*overrides)
+    trainer.reward_loop_manager = colocated or SimpleNamespace(reward_loop_worker_handles=["worker"])
+    return trainer
+
+
+def _advantages_of(trainer: Any, batch: Any) -> tuple[list[list[float]], dict[str, Any]]:
+    """Run verl's advantage step on a batch: per-row advantages as written back to the queue, and the metrics."""
+    metrics: dict[str, Any] = {}
+    batch = trainer._compute_advantage(batch, metrics)
+    written = tq.kv_batch_get(keys=batch.keys, partition_id="train", select_fields=["advantages", "returns"])
+    assert all(torch.equal(a, r) for a, r in zip(written["advantages"], written["returns"], strict=True))
+    return [row.tolist() for row in written["advantages"]], metrics
+
+
+def _fixture(function: Any) -> Any:
+    """Hand a helper to tests as a fixture: nothing is ever imported from a folder named ``tests``."""
+    return pytest.fixture(name=function.__name__.lstrip("_"))(lambda: function)
+
+
+rewards, verl_config = _fixture(_rewards), _fixture(_verl_config)
+bare_trainer, advantages_of = _fixture(_bare_trainer), _fixture(_advantages_of)

@@ -1,0 +1,101 @@
+"""The estimator call inside verl's trainer: named rewards in, advantages, metrics and records out."""
+
+import functools
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from gd2po.advantages import compute_rollout_advantages
+from gd2po.integration.records import keep_records
+from gd2po.integration.run_settings import settings_of
+from gd2po.integration.scores import read_scores
+from gd2po.integration.sessions import Sessions
+from gd2po.rewards.composition import apply_gates
+from gd2po.settings import Settings
+
+
+@dataclass(frozen=True)
+class Step:
+    """The arguments of the running ``PPOTrainer._compute_advantage``."""
+
+    trainer: Any
+    batch: Any
+    metrics: dict[str, Any]
+
+
+_step: ContextVar[Step] = ContextVar("gd2po_step")
+
+
+def remember_step(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap ``PPOTrainer._compute_advantage``: the call inside it finds the trainer, the batch and the metrics."""
+
+    @functools.wraps(original)
+    def _compute_advantage(self: Any, batch: Any, metrics: dict[str, Any]) -> Any:
+        token = _step.set(Step(self, batch, metrics))
+        try:
+            return original(self, batch, metrics)
+        finally:
+            _step.reset(token)
+
+    return _compute_advantage
+
+
+def with_named_rewards(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the estimator call. For ``grpo`` verl's own result stays, bit for bit; only metrics are added."""
+
+    @functools.wraps(original)
+    def compute_advantage_for_multi_trajectories(data: Any, *args: Any, **kwargs: Any) -> Any:
+        step = _step.get(None)
+        settings = settings_of(step.trainer.config) if step else None
+        if step is None or settings is None:
+            return original(data, *args, **kwargs)
+        advantages = _estimate(step, settings, data)
+        if settings.estimator == "grpo":
+            return original(data, *args, **kwargs)
+        data.batch["advantages"] = advantages
+        data.batch["returns"] = advantages
+        return data
+
+    return compute_advantage_for_multi_trajectories
+
+
+def _estimate(step: Step, settings: Settings, data: Any) -> Any:
+    """[N, T] advantages of a verl ``DataProto`` whose ``response_mask`` is [N, T] and ``uid`` [N]."""
+    sessions = Sessions.of(step.batch.keys, step.batch.tags)
+    keys = [step.batch.keys[row] for row in sessions.final_rows]
+    scores = read_scores(_infos(step, keys, settings), keys, settings.rewards)
+    mask = data.batch["response_mask"]
+    result = compute_rollout_advantages(
+        apply_gates(scores, settings.gates),
+        [data.non_tensor_batch["uid"][row] for row in sessions.final_rows],
+        sessions.token_counts(mask),
+        **settings.advantage_arguments(),
+    )
+    step.metrics.update(result.metrics)
+    keep_records(step.trainer, keys, scores, result)
+    rows = sessions.to_rows(result.rollout_advantages)
+    return rows.to(mask.device).unsqueeze(1) * mask
+
+
+def _infos(step: Step, keys: list[str], settings: Settings) -> list[Mapping[str, Any]]:
+    """What the reward function returned for each key.
+
+    A colocated reward model runs after the rollouts, and verl then stores each of its values as a field of its own.
+    """
+    import transfer_queue as tq
+
+    colocated = step.trainer.reward_loop_manager.reward_loop_worker_handles is None
+    fields = list(settings.rewards) if colocated else ["extra_fields"]
+    fetched = tq.kv_batch_get(keys=keys, partition_id=step.batch.partition_id, select_fields=fields)
+    if colocated:
+        columns = [_plain(fetched[name]) for name in fields]
+        return [dict(zip(fields, values, strict=True)) for values in zip(*columns, strict=True)]
+    return [row.get("reward_extra_info", {}) for row in _plain(fetched["extra_fields"])]
+
+
+def _plain(column: Any) -> list[Any]:
+    """A column of a fetched batch as Python objects; some TransferQueue back ends wrap each."""
+    from tensordict import NonTensorData
+
+    return [value.data if isinstance(value, NonTensorData) else value for value in column]

@@ -1,0 +1,62 @@
+"""One record per rollout in verl's rollout dump: scores, per-reward advantages, conflict, kept, query weight."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+_ATTRIBUTE = "_gd2po_records"
+
+
+def keep_records(trainer: Any, keys: Sequence[str], scores: Mapping[str, Tensor], result: Any) -> None:
+    """Keep the records of a batch of S rollouts on the trainer until it dumps them; only if it will.
+
+    Args:
+        trainer: verl's PPOTrainer.
+        keys: [S] TransferQueue key of each rollout's last output.
+        scores: name → [S] raw scores, NaN where not scored.
+        result: what :func:`gd2po.advantages.compute_rollout_advantages` returned.
+    """
+    if not trainer.config.trainer.get("rollout_data_dir"):
+        return
+    columns: dict[str, list[Any]] = {f"reward/{name}": values.tolist() for name, values in scores.items()}
+    columns |= {f"adv/{name}": values.tolist() for name, values in result.per_reward.items()}
+    columns |= {name: getattr(result, name).tolist() for name in ("conflict", "kept", "query_weight")}
+    columns["advantage"] = result.rollout_advantages.tolist()
+    records = trainer.__dict__.setdefault(_ATTRIBUTE, {})
+    for key, *values in zip(keys, *columns.values(), strict=True):
+        record = {name: _json(value) for name, value in zip(columns, values, strict=True)}
+        records[key.rpartition("_")[0]] = record
+
+
+def _json(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def with_records(original: Callable[..., None]) -> Callable[..., None]:
+    """Wrap ``PPOTrainer._dump_generations``: each row of a training dump gets the record of its session."""
+
+    @functools.wraps(original)
+    def _dump_generations(
+        self: Any,
+        inputs: list[str],
+        outputs: list[str],
+        gts: list[Any],
+        scores: list[float],
+        reward_extra_infos_dict: dict[str, list[Any]],
+        dump_path: str,
+    ) -> None:
+        if dump_path == self.config.trainer.get("rollout_data_dir"):
+            keys = reward_extra_infos_dict["uid"]
+            reward_extra_infos_dict = reward_extra_infos_dict | _columns(self.__dict__.pop(_ATTRIBUTE, {}), keys)
+        original(self, inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path)
+
+    return _dump_generations
+
+
+def _columns(records: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> dict[str, list[Any]]:
+    """Records as columns in the order of ``keys``; a padding row has None in each."""
+    rows = [records.get(key.rpartition("_")[0], {}) for key in keys]
+    return {name: [row.get(name) for row in rows] for name in next(iter(records.values()), {})}

@@ -1,0 +1,155 @@
+"""From verl's Hydra configuration to :class:`gd2po.settings.Settings`, and the refusals that need all of it."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gd2po.advantages import estimator_names
+from gd2po.errors import SettingsError, nearest
+from gd2po.settings import Settings
+
+HARD_FILTER_REWARDS = 4
+"""From this many rewards on, independent rewards leave Hard less than one rollout in eight (2^(1-K))."""
+
+
+def settings_of(config: DictConfig) -> Settings | None:
+    """The settings of a run, or None where this plug-in has nothing to do.
+
+    ``gdpo`` and ``gd2po`` are always ours; ``grpo`` is when ``algorithm.gd2po`` (or verl's ``gdpo_reward_keys``) names
+    rewards to report on. verl's ``gdpo_reward_keys`` and ``gdpo_reward_weights`` are understood.
+
+    Raises:
+        SettingsError: naming the key, what was found, what was expected and the remedy.
+    """
+    algorithm = config.algorithm
+    estimator = str(algorithm.adv_estimator)
+    block = _block(algorithm)
+    if not block and estimator not in _multi_reward_estimators():
+        return None
+    if block and estimator not in estimator_names():
+        raise SettingsError(
+            f"algorithm.gd2po is set, but algorithm.adv_estimator is {estimator!r}, which reads none of it; "
+            f"choose one of {', '.join(estimator_names())} or remove algorithm.gd2po"
+        )
+    if "filter" in block and estimator != "gd2po":
+        raise SettingsError(
+            f"algorithm.gd2po.filter is set, but algorithm.adv_estimator is {estimator!r}, which filters nothing; "
+            "choose adv_estimator=gd2po or remove the filter"
+        )
+    by_std = bool(algorithm.get("norm_adv_by_std_in_grpo", True))
+    if estimator == "grpo" and block.get("norm_by_std", by_std) != by_std:
+        raise SettingsError(
+            f"algorithm.gd2po.norm_by_std is {block['norm_by_std']}, but grpo runs as verl has it, with "
+            f"algorithm.norm_adv_by_std_in_grpo={by_std}; set that one"
+        )
+    return Settings.parse({"norm_by_std": by_std, **block, "estimator": estimator})
+
+
+def _multi_reward_estimators() -> set[str]:
+    return set(estimator_names()) - {"grpo"}
+
+
+def _block(algorithm: DictConfig) -> dict[str, Any]:
+    """``algorithm.gd2po`` as a plain dict, with verl's own gdpo keys turned into it where only they are given."""
+    block = algorithm.get("gd2po")
+    plain: dict[str, Any] = OmegaConf.to_container(block, resolve=True) if block is not None else {}  # type: ignore[assignment]
+    names, weights = algorithm.get("gdpo_reward_keys"), algorithm.get("gdpo_reward_weights")
+    if not names:
+        if weights:
+            raise SettingsError("algorithm.gdpo_reward_weights is set without algorithm.gdpo_reward_keys; name both")
+        return plain
+    if "rewards" in plain:
+        raise SettingsError(
+            "both algorithm.gd2po.rewards and algorithm.gdpo_reward_keys name rewards; keep algorithm.gd2po.rewards"
+        )
+    if len(set(names)) != len(names):
+        raise SettingsError(f"algorithm.gdpo_reward_keys names a reward twice: {list(names)}; name each once")
+    if weights is not None and len(weights) != len(names):
+        raise SettingsError(
+            f"algorithm.gdpo_reward_weights has {len(weights)} values for {len(names)} rewards {list(names)}; "
+            "give one weight per reward, or use algorithm.gd2po.rewards, where each weight stands beside its name"
+        )
+    rewards = {name: {"weight": weight} for name, weight in zip(names, weights or [1.0] * len(names), strict=True)}
+    return {**plain, "rewards": rewards}
+
+
+def check_run(config: DictConfig) -> Settings | None:
+    """Refuse, before Ray starts, what cannot work.
+
+    Args:
+        config: verl's composed configuration.
+
+    Returns:
+        The resolved settings, or None where this plug-in has nothing to do.
+
+    Raises:
+        SettingsError: the first problem found, with its remedy.
+    """
+    settings = settings_of(config)
+    if settings is None:
+        return None
+    rollouts = config.actor_rollout_ref.rollout.n
+    if rollouts < 2:
+        raise SettingsError(
+            f"actor_rollout_ref.rollout.n is {rollouts}; {settings.estimator} compares the rollouts of one prompt, "
+            "so it needs at least 2 (4 to 16 are usual)"
+        )
+    if not config.trainer.get("use_v1", True):
+        raise SettingsError(
+            f"trainer.use_v1 is false, but {settings.estimator} with named rewards runs on verl's V1 trainer only; "
+            "set trainer.use_v1=true"
+        )
+    if config.algorithm.use_kl_in_reward and settings.estimator != "grpo":
+        raise SettingsError(
+            f"algorithm.use_kl_in_reward is true, but {settings.estimator} normalises each named reward by itself, so "
+            "a penalty added to their sum would be lost; set it to false and use actor_rollout_ref.actor.use_kl_loss"
+        )
+    _check_names(config, settings)
+    return settings
+
+
+def _check_names(config: DictConfig, settings: Settings) -> None:
+    """Compare declared names with those the reward function says it returns (``@returns_rewards``), if it does."""
+    returned = _returned_by_reward_function(config)
+    if returned is None:
+        return
+    for name in settings.rewards:
+        if name not in returned:
+            raise SettingsError(
+                f"algorithm.gd2po.rewards names {name!r}, but the reward function "
+                f"{config.reward.custom_reward_function.name} returns {', '.join(returned)}.{nearest(name, returned)}"
+            )
+
+
+def _returned_by_reward_function(config: DictConfig) -> tuple[str, ...] | None:
+    from verl.utils.import_utils import load_extern_object
+
+    function = config.reward.custom_reward_function
+    if not function.get("path"):
+        return None
+    loaded = load_extern_object(module_path=function.path, object_name=function.name)
+    return getattr(loaded, "returned_rewards", None)
+
+
+def cautions(config: DictConfig, settings: Settings) -> Iterator[str]:
+    """What runs but is seldom meant; each is said once, at the start."""
+    rollouts = config.actor_rollout_ref.rollout.n
+    if rollouts == 2:
+        yield (
+            "rollout.n is 2: every group-normalised reward is 0 or ±0.707, so two conflicting rewards always cancel "
+            "exactly and hard and snr filter alike; use n >= 4"
+        )
+    count = len(settings.rewards)
+    if settings.uses_filter and settings.filter.kind == "hard" and count >= HARD_FILTER_REWARDS:
+        share = 1 - math.pow(2, 1 - count)
+        yield (
+            f"filter hard with {count} rewards: if they were independent, {share:.0%} of the rollouts would be masked; "
+            "consider filter.kind=snr with a low threshold"
+        )
+
+
+def describe(settings: Settings) -> Mapping[str, Any]:
+    """The resolved settings as plain data, to be printed and saved with the run."""
+    return settings.model_dump(mode="json", exclude=None if settings.uses_filter else {"filter"})

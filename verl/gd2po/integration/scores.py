@@ -1,0 +1,80 @@
+"""Read the named scores of a batch out of verl's TransferQueue, and refuse what is not a score."""
+
+import contextlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gd2po.errors import RewardError, nearest
+
+ERROR_KEY = "gd2po_error"
+"""Where a reward worker puts the text of an error, for the trainer to raise."""
+
+
+def as_score(name: str, value: Any, sample: str) -> float:
+    """A finite number, or NaN for None and NaN: "not scored".
+
+    Raises:
+        RewardError: for anything else, naming reward, sample and value.
+    """
+    if value is None:
+        return math.nan
+    with contextlib.suppress(AttributeError, ValueError, RuntimeError):  # numpy and torch scalars
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real) or math.isinf(value):
+        raise RewardError(
+            f"reward {name!r} of {sample}: found {value!r} ({type(value).__name__}); expected a finite number, "
+            "or None/NaN where it was not scored. Mend the reward function."
+        )
+    return float(value)
+
+
+def read_scores(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], names: Iterable[str]) -> dict[str, Tensor]:
+    """Named scores of S rollouts.
+
+    Args:
+        infos: [S] what the reward function returned for each (verl's ``reward_extra_info``).
+        keys: [S] TransferQueue keys, to name a rollout by.
+        names: declared rewards.
+
+    Returns:
+        Name → [S] float64; NaN where a rollout was not scored: the value is None or NaN, or the name is absent from
+        this rollout but not from all (a batch may mix tasks with different rewards).
+
+    Raises:
+        RewardError: an error that a reward worker met; a value that is no score; a reward that no rollout of the batch
+            returned; a rollout that has none of the declared rewards.
+    """
+    names = list(names)
+    for info in infos:
+        if info.get(ERROR_KEY):
+            raise RewardError(info[ERROR_KEY])
+    _check_present(infos, keys, names)
+    return {
+        name: torch.tensor(
+            [as_score(name, info.get(name), f"rollout {key}") for info, key in zip(infos, keys, strict=True)],
+            dtype=torch.float64,
+        )
+        for name in names
+    }
+
+
+def _check_present(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], names: list[str]) -> None:
+    returned = sorted({name for info in infos for name in info})
+    for name in names:
+        if infos and name not in returned:
+            raise RewardError(
+                f"reward {name!r} is declared, but the reward function returned it for none of {len(infos)} rollouts "
+                f"(it returned: {', '.join(returned) or 'nothing'}).{nearest(name, returned)} "
+                "Where it cannot be scored, return None for it."
+            )
+    for info, key in zip(infos, keys, strict=True):
+        if not any(name in info for name in names):
+            raise RewardError(
+                f"rollout {key} has none of the declared rewards {', '.join(names)}; its reward function returned: "
+                f"{', '.join(info) or 'nothing'}. Return at least one of them, or None for each."
+            )

@@ -1,0 +1,41 @@
+"""What happens once, in the driver, before Ray starts: refuse, caution, print and save."""
+
+import functools
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from gd2po.integration import cpu, run_settings
+from gd2po.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SETTINGS_FILE = "gd2po_settings.json"
+
+
+def checked(original: Callable[..., None]) -> Callable[..., None]:
+    """Wrap verl's ``validate_config``: ours first, since a wrong name is cheaper to find than a wrong batch size."""
+
+    @functools.wraps(original)
+    def validate_config(config: DictConfig, *args: Any, **kwargs: Any) -> None:
+        settings = run_settings.check_run(config)
+        cpu.check_run(config)
+        original(config, *args, **kwargs)
+        if settings is not None:
+            _announce(config, settings)
+
+    return validate_config
+
+
+def _announce(config: DictConfig, settings: Settings) -> None:
+    for caution in run_settings.cautions(config, settings):
+        logger.warning(caution)
+    text = json.dumps(run_settings.describe(settings), indent=2)
+    logger.warning("gd2po settings of this run:\n%s", text)  # verl's log level hides what is below warning
+    directory = Path(config.trainer.default_local_dir)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / SETTINGS_FILE).write_text(text + "\n")

@@ -1,0 +1,143 @@
+"""The settings under ``algorithm.gd2po``: one schema, validated, with every refusal naming its remedy."""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gd2po import defaults
+from gd2po.advantages import estimator_names, filter_names
+from gd2po.errors import SettingsError, nearest
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RewardSettings(_Block):
+    """One named reward.
+
+    Attributes:
+        weight: multiplies the group-normalised advantage of this reward; negative weights flip its vote.
+        direction: ``minimize`` for costs (harm, tokens spent).
+        requires: name of another reward → smallest raw score of it at which this reward counts; elsewhere it is 0
+            (the conditioned reward of the GDPO paper).
+    """
+
+    weight: Finite = defaults.WEIGHT
+    direction: defaults.Direction = defaults.DIRECTION
+    requires: dict[str, Finite] = {}
+
+
+class FilterSettings(_Block):
+    """The conflict filter of GD²PO; ``threshold`` is τ of the SNR filter and ignored by the others."""
+
+    kind: str = defaults.CONFLICT_FILTER
+    threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = defaults.THRESHOLD
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.kind not in filter_names():
+            raise ValueError(f"unknown filter {self.kind!r}.{nearest(self.kind, filter_names())}")
+        return self
+
+
+class Settings(_Block):
+    """What ``algorithm.adv_estimator`` and ``algorithm.gd2po`` say together, resolved."""
+
+    estimator: str
+    rewards: dict[str, RewardSettings]
+    filter: FilterSettings = FilterSettings()
+    reweight: defaults.Reweight = defaults.REWEIGHT
+    norm_by_std: bool = defaults.NORM_BY_STD
+    whiten: defaults.Whiten = defaults.WHITEN
+    missing: defaults.Missing = defaults.MISSING
+
+    @classmethod
+    def parse(cls, block: Mapping[str, Any]) -> "Settings":
+        """Validate a plain mapping.
+
+        Raises:
+            SettingsError: naming the key, what was found, what is expected and the nearest known name.
+        """
+        try:
+            return cls.model_validate(block)
+        except ValidationError as error:
+            raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.estimator not in estimator_names():
+            raise ValueError(f"unknown estimator {self.estimator!r}.{nearest(self.estimator, estimator_names())}")
+        if not self.rewards:
+            raise ValueError("no reward is declared; name at least one under algorithm.gd2po.rewards")
+        if all(reward.weight == 0 for reward in self.rewards.values()):
+            raise ValueError("every reward has weight 0, so nothing would be learned; give one a weight")
+        for name, reward in self.rewards.items():
+            for other in reward.requires.keys() - self.rewards.keys():
+                raise ValueError(
+                    f"reward {name!r} requires {other!r}, which is not declared.{nearest(other, self.rewards)}"
+                )
+        if self.uses_filter and self.filter.kind == "snr" and not self.norm_by_std:
+            raise ValueError(
+                "the snr filter compares rewards in units of their group's std, but norm_by_std is false, so the "
+                "reward of largest scale would decide alone; set norm_by_std: true or filter.kind: hard"
+            )
+        return self
+
+    @property
+    def uses_filter(self) -> bool:
+        return self.estimator == "gd2po"
+
+    @property
+    def gates(self) -> dict[str, dict[str, float]]:
+        """Reward name → its ``requires``, for the rewards that have one."""
+        return {name: reward.requires for name, reward in self.rewards.items() if reward.requires}
+
+    def advantage_arguments(self) -> dict[str, Any]:
+        """Keyword arguments of :func:`gd2po.advantages.compute_advantages`."""
+        return {
+            "estimator": self.estimator,
+            "conflict_filter": self.filter.kind,
+            "threshold": self.filter.threshold,
+            "reward_weights": {name: reward.weight for name, reward in self.rewards.items()},
+            "directions": {name: reward.direction for name, reward in self.rewards.items()},
+            "norm_by_std": self.norm_by_std,
+            "whiten": self.whiten,
+            "reweight": self.reweight,
+            "missing": self.missing,
+        }
+
+    def total(self, scores: Mapping[str, float]) -> float:
+        """Σ weight·score over the declared rewards that were scored; a cost to minimise counts negative."""
+        signs = {"maximize": 1.0, "minimize": -1.0}
+        return math.fsum(
+            reward.weight * signs[reward.direction] * scores[name]
+            for name, reward in self.rewards.items()
+            if name in scores and not math.isnan(scores[name])
+        )
+
+
+def _explain(item: Any) -> str:
+    """One pydantic error in the words of this project: key, found, expected, remedy."""
+    where = ".".join(["algorithm.gd2po", *(str(part) for part in item["loc"])])
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "value_error":
+        return f"{where}: {message}"
+    if item["type"] == "extra_forbidden":
+        return f"{where}: unknown setting.{nearest(str(item['loc'][-1]), _fields_at(item['loc']))}"
+    if item["type"] == "missing":
+        return f"{where}: missing. {_REMEDIES.get(str(item['loc'][-1]), 'Set it.')}"
+    return f"{where}: found {item['input']!r}; {message[0].lower()}{message[1:]}"
+
+
+_REMEDIES = {"rewards": "Name the rewards your reward function returns, e.g. rewards: {correctness: {weight: 1.0}}."}
+
+
+def _fields_at(location: tuple[Any, ...]) -> list[str]:
+    if location[0] == "rewards":
+        return list(RewardSettings.model_fields)
+    return list(FilterSettings.model_fields if location[0] == "filter" else Settings.model_fields)
