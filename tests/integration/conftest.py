@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,7 +76,8 @@ def _row(key: str, info: dict[str, Any] | None, length: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def rollouts(queue: None) -> Iterator[Rollouts]:
+def rollouts(queue: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rollouts]:
+    monkeypatch.chdir(tmp_path)  # a run saves its settings below the working directory
     yield Rollouts()
     known = tq.kv_list("train") or {}
     tq.kv_clear(keys=list(known.get("train", {})), partition_id="train")

@@ -18,11 +18,12 @@ def doctor() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from gd2po.integration.doctor import examine
+    from gd2po.integration.doctor import examine, quiet
 
     console = Console()
     table = Table("", "", "", box=None, show_header=False)
     marks = {True: "[green]ok[/]", False: "[red]no[/]", None: ""}
+    quiet()
     with console.status("importing verl …"):
         findings = list(examine())
     for finding in findings:
@@ -43,3 +44,7 @@ def train(context: typer.Context) -> None:
     except GD2POError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(2) from None
+
+
+if __name__ == "__main__":
+    app()

@@ -112,12 +112,16 @@ class Settings(_Block):
         }
 
     def total(self, scores: Mapping[str, float]) -> float:
-        """Σ weight·score over the declared rewards that were scored; a cost to minimise counts negative."""
-        signs = {"maximize": 1.0, "minimize": -1.0}
+        """Σ weight·score over the declared rewards that were scored and whose ``requires`` hold; costs count negative.
+
+        Args:
+            scores: name → score; NaN, or no entry, where not scored.
+        """
         return math.fsum(
-            reward.weight * signs[reward.direction] * scores[name]
+            reward.weight * (1.0 if reward.direction == "maximize" else -1.0) * scores[name]
             for name, reward in self.rewards.items()
-            if name in scores and not math.isnan(scores[name])
+            if not math.isnan(scores.get(name, math.nan))
+            and all(scores.get(other, math.nan) >= least for other, least in reward.requires.items())
         )
 
 

@@ -11,6 +11,7 @@ from gd2po.integration.records import keep_records
 from gd2po.integration.run_settings import settings_of
 from gd2po.integration.scores import read_scores
 from gd2po.integration.sessions import Sessions
+from gd2po.integration.start import save_settings
 from gd2po.rewards.composition import apply_gates
 from gd2po.settings import Settings
 
@@ -47,7 +48,7 @@ def with_named_rewards(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def compute_advantage_for_multi_trajectories(data: Any, *args: Any, **kwargs: Any) -> Any:
         step = _step.get(None)
-        settings = settings_of(step.trainer.config) if step else None
+        settings = _settings_of_run(step.trainer) if step else None
         if step is None or settings is None:
             return original(data, *args, **kwargs)
         advantages = _estimate(step, settings, data)
@@ -58,6 +59,15 @@ def with_named_rewards(original: Callable[..., Any]) -> Callable[..., Any]:
         return data
 
     return compute_advantage_for_multi_trajectories
+
+
+def _settings_of_run(trainer: Any) -> Settings | None:
+    """Read once per run, and saved with it."""
+    if "_gd2po_settings" not in trainer.__dict__:
+        trainer._gd2po_settings = settings_of(trainer.config)
+        if trainer._gd2po_settings is not None:
+            save_settings(trainer.config, trainer._gd2po_settings)
+    return trainer._gd2po_settings
 
 
 def _estimate(step: Step, settings: Settings, data: Any) -> Any:

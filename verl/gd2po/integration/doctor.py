@@ -2,8 +2,10 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, entry_points, version
 
 from gd2po.errors import HostError
@@ -12,6 +14,11 @@ from gd2po.integration import seam
 ENTRY_POINT_GROUP = "verl.plugins"
 PACKAGES = ("verl", "torch", "ray", "transformers", "TransferQueue", "tensordict")
 ROLLOUT_ENGINES = ("vllm", "sglang")
+
+
+def quiet() -> None:
+    """Leave out what verl warns of at import: engines nobody asked for."""
+    warnings.filterwarnings("ignore", message=".* engine is not available", module="verl.workers.engine")
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,9 @@ def examine() -> Iterator[Finding]:
         yield Finding(package, None, _version(package) or "not installed (needed for rollouts on GPUs only)")
     yield _attempt("verl version", _supported)
     yield _attempt("plug-in loaded", _loaded)
-    for symbol in seam.HOST_SYMBOLS:
-        yield _attempt(f"seam {symbol.name}", lambda symbol=symbol: _in_place(symbol))
+    seams = [_attempt(f"seam {symbol.name}", partial(_in_place, symbol)) for symbol in seam.HOST_SYMBOLS]
+    broken = [finding for finding in seams if not finding.ok]
+    yield from broken or [Finding("seam", True, f"all {len(seams)} symbols of verl in use are as expected")]
     yield _hardware()
 
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from gd2po.integration.doctor import require_plugin
+from gd2po.integration.doctor import quiet, require_plugin
 
 
 def launch(arguments: Sequence[str]) -> None:
@@ -15,6 +15,7 @@ def launch(arguments: Sequence[str]) -> None:
     Raises:
         HostError: the plug-in is not in place; ``gd2po doctor`` says more.
     """
+    quiet()
     require_plugin()
     from verl.trainer.main_ppo import main
 

@@ -45,10 +45,9 @@ def _totalled(result: Any, settings: Settings) -> Any:
 def guarded(original: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
     """Wrap ``RewardLoopWorker.compute_score``.
 
-    The training step goes to the reward function as ``extra_info["global_steps"]``. Scores are checked; NaN becomes
-    None, which verl's validation leaves out of its means. An error is raised in the trainer: through the row, because
-    verl would log it here and train on the rows that are left, or directly where the trainer itself waits for the
-    scores (a colocated reward model).
+    Scores are checked; NaN becomes None, which verl's validation leaves out of its means. An error is raised in the
+    trainer: through the row, because verl would log it here and train on the rows that are left, or directly where the
+    trainer itself waits for the scores (a colocated reward model).
     """
 
     @functools.wraps(original)
@@ -56,7 +55,6 @@ def guarded(original: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[...,
         settings = _settings_of_worker(self)
         if settings is None:
             return await original(self, data)
-        _give_step(data)
         try:
             return _checked(await original(self, data), data, settings)
         except Exception as error:  # whatever user code raises: it stops the run, from the trainer
@@ -87,13 +85,6 @@ def _settings_of_worker(worker: Any) -> Settings | None:
     if "_gd2po_settings" not in worker.__dict__:
         worker._gd2po_settings = settings_of(worker.config)
     return worker._gd2po_settings
-
-
-def _give_step(data: Any) -> None:
-    fields = data.non_tensor_batch
-    for info, step in zip(fields.get("extra_info", ()), fields.get("global_steps", ()), strict=False):
-        if isinstance(info, dict):
-            info["global_steps"] = int(step)
 
 
 def _checked(result: dict[str, Any], data: Any, settings: Settings) -> dict[str, Any]:

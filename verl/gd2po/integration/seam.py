@@ -134,15 +134,6 @@ HOST_SYMBOLS: tuple[HostSymbol, ...] = (
         "gd2po.integration.reward_guard:guarded",
     ),
     HostSymbol(
-        "verl.trainer.ppo.core_algos",
-        "ADV_ESTIMATOR_REGISTRY",
-        None,
-        "register gd2po there as a name that explains itself when the wrapped call was not reached",
-        "trainers outside V1 look estimators up by name",
-        "those trainers are gone from verl",
-        None,
-    ),
-    HostSymbol(
         "verl.utils.import_utils",
         "load_extern_object",
         ("module_path", "object_name"),

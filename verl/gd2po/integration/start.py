@@ -1,4 +1,4 @@
-"""What happens once, in the driver, before Ray starts: refuse, caution, print and save."""
+"""What happens once: refuse, caution and print before Ray starts, and save the settings with the run."""
 
 import functools
 import json
@@ -34,8 +34,15 @@ def checked(original: Callable[..., None]) -> Callable[..., None]:
 def _announce(config: DictConfig, settings: Settings) -> None:
     for caution in run_settings.cautions(config, settings):
         logger.warning(caution)
-    text = json.dumps(run_settings.describe(settings), indent=2)
-    logger.warning("gd2po settings of this run:\n%s", text)  # verl's log level hides what is below warning
+    logger.warning("gd2po settings of this run:\n%s", _text(settings))  # verl's log level hides what is below warning
+
+
+def save_settings(config: DictConfig, settings: Settings) -> None:
+    """Write the resolved settings beside the run's checkpoints."""
     directory = Path(config.trainer.default_local_dir)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / SETTINGS_FILE).write_text(text + "\n")
+    (directory / SETTINGS_FILE).write_text(_text(settings) + "\n")
+
+
+def _text(settings: Settings) -> str:
+    return json.dumps(run_settings.describe(settings), indent=2)

@@ -1,0 +1,102 @@
+import math
+import re
+
+import pytest
+import torch
+
+from gd2po.advantages import compute_advantages, metrics
+
+NAN = math.nan
+
+
+@pytest.fixture
+def mixed():
+    """Groups a (3 rollouts), b (1) and c (no score at all), and a padding row of group a."""
+    scores = {
+        "wins": torch.tensor([1.0, 0, 0, 1, NAN, 9]),
+        "cost": torch.tensor([3.0, 1, NAN, 2, NAN, 9]),
+    }
+    mask = torch.arange(4) < torch.tensor([1, 2, 3, 4, 2, 4])[:, None]
+    return scores, "aaabca", mask
+
+
+def _run(batch, **options):
+    return compute_advantages(*batch, valid=torch.tensor([True] * 5 + [False]), **options).metrics
+
+
+def test_figures(mixed):
+    """In group a the win costs more: its votes are 2/√3 and −1/√2, those of the loss −1/√3 and 1/√2."""
+    win, loss, cost = 2 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(2)
+    ratios = (win - cost) / (win + cost), (cost - loss) / (cost + loss)
+    assert _run(mixed, directions={"cost": "minimize"}) == {
+        "reward/wins/mean": 0.5,
+        "reward/wins/std": pytest.approx(math.sqrt(1 / 3)),
+        "reward/wins/min": 0.0,
+        "reward/wins/max": 1.0,
+        "reward/wins/missing": 1.0,
+        "adv/wins/zero_spread_groups": 0.0,
+        "reward/cost/mean": 2.0,
+        "reward/cost/std": 1.0,
+        "reward/cost/min": 1.0,
+        "reward/cost/max": 3.0,
+        "reward/cost/missing": 2.0,
+        "adv/cost/zero_spread_groups": 0.0,
+        "conflict/rate": 0.5,
+        "conflict/masked": 0.5,
+        "conflict/kept": 0.5,
+        "conflict/emptied_groups": 0.0,
+        "conflict/snr_mean": pytest.approx(sum(ratios) / 2, abs=1e-5),
+        "conflict/snr_p50": pytest.approx(min(ratios), abs=1e-5),
+        "conflict/pair/cost|wins": pytest.approx(2 / 3),
+        "query_weight/mean": pytest.approx((3 * 1 / 3 + 1) / 4),
+        "query_weight/min": pytest.approx(1 / 3),
+        "whiten/population": 7.0,
+        "whiten/mean": pytest.approx(3 * -loss / 3 / 7, abs=1e-5),
+        "whiten/std": pytest.approx(0.102869, abs=1e-5),
+        "tokens/masked_share": pytest.approx(5 / 12),
+        "groups/count": 2.0,
+        "groups/singletons": 1.0,
+        "rollouts/count": 4.0,
+        "rollouts/unscored": 1.0,
+    }
+
+
+def test_the_same_names_for_every_estimator(mixed):
+    names = [list(_run(mixed, estimator=estimator)) for estimator in ("grpo", "gdpo", "gd2po")]
+    assert names[0] == names[1] == names[2]
+
+
+def test_grpo_reports_conflicts_it_does_not_act_on(mixed):
+    figures = _run(mixed, estimator="grpo", directions={"cost": "minimize"})
+    assert figures["conflict/rate"] == 0.5
+    assert figures["conflict/masked"] == 0
+    assert figures["conflict/kept"] == 1
+
+
+def test_nothing_to_count_is_zero():
+    empty = compute_advantages({"a": torch.tensor([NAN, NAN]), "b": torch.tensor([NAN, NAN])}, "qq", torch.ones(2, 3))
+    figures = {name: value for name, value in empty.metrics.items() if value}
+    assert figures == {"reward/a/missing": 2, "reward/b/missing": 2, "rollouts/unscored": 2, "tokens/masked_share": 1}
+    none = compute_advantages({"a": torch.ones(0)}, [], torch.ones(0, 3)).metrics
+    assert not any(none.values())
+
+
+def test_ties_are_counted():
+    figures = compute_advantages({"a": torch.tensor([0.1, 0.1, 1, 2, 5])}, "xxyyz", torch.ones(5, 1)).metrics
+    assert figures["adv/a/zero_spread_groups"] == 1
+
+
+def test_pairs_are_named_alphabetically_whatever_the_order_of_rewards():
+    scores = {name: torch.rand(4) for name in ("c", "a", "b")}
+    figures = compute_advantages(scores, "qqqq", torch.ones(4, 2)).metrics
+    assert [name for name in figures if "pair" in name] == [f"conflict/pair/{p}" for p in ("a|b", "a|c", "b|c")]
+
+
+def test_every_metric_is_in_the_table(mixed):
+    rows = re.findall(r"^`.*?`(?=  |, )|(?<=, )`.*?`(?=  )", metrics.__doc__, flags=re.MULTILINE)
+    documented = set()
+    for row in rows:
+        stem, _, choices = row.strip("`").partition("{")
+        documented |= {stem + choice for choice in choices.rstrip("}").split(",")} if choices else {stem}
+    found = {re.sub(r"(reward|adv)/(wins|cost)", r"\1/<name>", name) for name in _run(mixed)}
+    assert {re.sub(r"pair/.*", "pair/<a>|<b>", name) for name in found} == documented

@@ -1,0 +1,112 @@
+"""What happened to a batch, in figures: the same names for every estimator, so that curves can be compared.
+
+A *rollout* below is a valid row with at least one score of non-zero weight; a group counts if it has one. Padding rows
+count nowhere. A figure whose population is empty is 0; no figure is ever NaN and none is ever left out.
+
+======================================  ===========  ==================================================================
+name                                    unit         meaning
+======================================  ===========  ==================================================================
+`reward/<name>/{mean,std,min,max}`      raw score    over the rows scored; std is unbiased; direction not applied
+`reward/<name>/missing`                 rows, count  valid rows that this reward did not score
+`adv/<name>/zero_spread_groups`         groups       groups of two or more scored rollouts that tie on this reward
+`conflict/rate`                         share        rollouts whose votes w_k A_ik have both signs
+`conflict/masked`, `conflict/kept`      share        rollouts the filter dropped, and the rest
+`conflict/emptied_groups`               groups       groups of which nothing was kept
+`conflict/snr_mean`, `conflict/snr_p50`  ratio       signal-to-noise ratio over rollouts in conflict; p50: lower median
+`conflict/pair/<a>|<b>`                 share        rows scored by both whose two votes have opposite signs; a < b
+`query_weight/{mean,min}`               factor       over rollouts
+`whiten/population`                     units        tokens or rollouts that were whitened; 0 without whitening
+`whiten/{mean,std}`                     advantage    what was subtracted and divided by; 0 without whitening
+`tokens/masked_share`                   share        response tokens in valid rows that are not kept, for any reason
+`groups/count`, `groups/singletons`     groups       all groups, and those of one rollout, whose advantage is always 0
+`rollouts/count`, `rollouts/unscored`   rows, count  rollouts, and valid rows that are none for want of a score
+======================================  ===========  ==================================================================
+"""
+
+from collections.abc import Callable
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from gd2po.advantages.batch import Batch
+from gd2po.advantages.outputs import Estimate
+from gd2po.advantages.votes import opposed
+
+
+def batch_metrics(batch: Batch, estimate: Estimate) -> dict[str, float]:
+    """Every metric of the module's table, as Python floats (one transfer from the device)."""
+    figures = {
+        **_rewards(batch),
+        **_conflict(batch, estimate.kept),
+        **_pairs(batch),
+        **_weighting(batch, estimate),
+        **_sizes(batch, estimate.kept),
+    }
+    values = torch.stack([figure.to(torch.float64) for figure in figures.values()]).tolist()
+    return dict(zip(figures, values, strict=True))
+
+
+def _rewards(batch: Batch) -> dict[str, Tensor]:
+    figures = {}
+    for k, name in enumerate(batch.names):
+        scores = batch.scores[k][batch.scored[k]]
+        figures[f"reward/{name}/mean"] = _or_zero(scores, Tensor.mean)
+        figures[f"reward/{name}/std"] = scores.std() if len(scores) > 1 else scores.new_zeros(())
+        figures[f"reward/{name}/min"] = _or_zero(scores, Tensor.min)
+        figures[f"reward/{name}/max"] = _or_zero(scores, Tensor.max)
+        figures[f"reward/{name}/missing"] = (batch.valid & ~batch.scored[k]).sum()
+        figures[f"adv/{name}/zero_spread_groups"] = batch.normalised.zero_spread[k].sum()
+    return figures
+
+
+def _conflict(batch: Batch, kept: Tensor) -> dict[str, Tensor]:
+    ratios = batch.votes.snr[batch.votes.conflict]
+    some_present, some_kept = batch.groups.sum(batch.present) > 0, batch.groups.sum(kept) > 0
+    return {
+        "conflict/rate": _share(batch.votes.conflict, batch.present),
+        "conflict/masked": _share(batch.present & ~kept, batch.present),
+        "conflict/kept": _share(kept, batch.present),
+        "conflict/emptied_groups": (some_present & ~some_kept).sum(),
+        "conflict/snr_mean": _or_zero(ratios, Tensor.mean),
+        "conflict/snr_p50": _or_zero(ratios, Tensor.median),
+    }
+
+
+def _pairs(batch: Batch) -> dict[str, Tensor]:
+    figures = {}
+    for (a, i), (b, j) in combinations(sorted((name, k) for k, name in enumerate(batch.names)), 2):
+        differ = opposed(batch.votes.weighted[i], batch.votes.weighted[j])
+        figures[f"conflict/pair/{a}|{b}"] = _share(differ, batch.scored[i] & batch.scored[j])
+    return figures
+
+
+def _weighting(batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
+    weights, whitened = estimate.query_weight[batch.present], estimate.whitened
+    nothing = estimate.advantages.new_zeros(())
+    return {
+        "query_weight/mean": _or_zero(weights, Tensor.mean),
+        "query_weight/min": _or_zero(weights, Tensor.min),
+        "whiten/population": whitened.population if whitened else nothing,
+        "whiten/mean": whitened.mean if whitened else nothing,
+        "whiten/std": whitened.std if whitened else nothing,
+    }
+
+
+def _sizes(batch: Batch, kept: Tensor) -> dict[str, Tensor]:
+    members = batch.groups.sum(batch.present)
+    return {
+        "tokens/masked_share": _share(batch.lengths * (batch.valid & ~kept), batch.lengths * batch.valid),
+        "groups/count": (members > 0).sum(),
+        "groups/singletons": (members == 1).sum(),
+        "rollouts/count": batch.present.sum(),
+        "rollouts/unscored": (batch.valid & ~batch.present).sum(),
+    }
+
+
+def _share(part: Tensor, whole: Tensor) -> Tensor:
+    return part.sum(dtype=torch.float64) / whole.sum(dtype=torch.float64).clamp(min=1)
+
+
+def _or_zero(values: Tensor, statistic: Callable[[Tensor], Tensor]) -> Tensor:
+    return statistic(values) if len(values) else values.new_zeros(())

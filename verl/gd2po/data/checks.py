@@ -1,0 +1,91 @@
+"""What a tool-calling row must be before a GPU is spent on it, and files of such rows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gd2po.errors import GD2POError
+from gd2po.rewards.tool_calling import GroundTruthError, score
+from gd2po.rewards.tool_calling.grammar import TOOLS
+from gd2po.rewards.tool_calling.options import ToolCallingOptions
+
+SCHEMA = pa.schema([
+    ("data_source", pa.string()),
+    ("prompt", pa.list_(pa.struct([("content", pa.string()), ("role", pa.string())]))),
+    ("ability", pa.string()),
+    ("reward_model", pa.struct([("ground_truth", pa.string()), ("style", pa.string())])),
+    ("extra_info", pa.struct([
+        ("index", pa.int64()), ("input", pa.string()), ("instruction", pa.string()),
+        ("output", pa.string()), ("split", pa.string()),
+    ])),
+])  # fmt: skip
+_USED = {"data_source", "prompt", "reward_model", "extra_info"}
+
+
+class DataError(GD2POError, ValueError):
+    """Data that cannot be trained on as it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """The first thing wrong with the row at a 0-based position."""
+
+    row: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"row {self.row}: {self.reason}"
+
+
+def check_rows(rows: Iterable[Mapping[str, Any]]) -> list[RowProblem]:
+    """The rows that cannot be trained on, in order; an empty list when all can.
+
+    A row needs a prompt of one system and one user message, both with text, a split and an index by which errors can
+    name it, and a ground truth that earns full marks when a model says exactly that: format 1, and the highest
+    correctness when it calls a tool.
+    """
+    found = ((position, _reason(row)) for position, row in enumerate(rows))
+    return [RowProblem(position, reason) for position, reason in found if reason]
+
+
+def check_parquet(path: str | Path) -> list[RowProblem]:
+    """:func:`check_rows` for a file.
+
+    Raises:
+        DataError: a column is missing.
+        FileNotFoundError: there is no such file.
+    """
+    table = pq.read_table(path)
+    if missing := sorted(_USED - set(table.column_names)):
+        raise DataError(f"{path}: no column {', '.join(missing)}; found {', '.join(table.column_names)}")
+    return check_rows(table.to_pylist())
+
+
+def _reason(row: Mapping[str, Any]) -> str | None:
+    messages = row["prompt"] or []
+    roles = [message["role"] for message in messages]
+    if roles != ["system", "user"]:
+        return f"the prompt has the roles {roles}, expected ['system', 'user']"
+    for message in messages:
+        if not (message["content"] or "").strip():
+            return f"the {message['role']} message is empty"
+    about = row["extra_info"] or {}
+    if about.get("split") is None or about.get("index") is None:
+        return "extra_info lacks split or index, so errors could not name this row"
+    return _ground_truth_reason((row["reward_model"] or {}).get("ground_truth"))
+
+
+def _ground_truth_reason(truth: Any) -> str | None:
+    try:
+        scores = score(truth if isinstance(truth, str) else "", truth)
+    except GroundTruthError as error:
+        return str(error)
+    if scores["format"] != 1:
+        return f"the ground truth is not in the format it asks for: {truth[:80]!r}"
+    if TOOLS[0] in truth and scores["correctness"] != ToolCallingOptions().correctness_range[1]:
+        return "the ground truth does not score full correctness against itself; a value in it may be NaN"
+    return None

@@ -1,0 +1,76 @@
+"""verl on a machine without accelerator: a platform, a rollout server, and checks that speak before Ray hangs."""
+
+import os
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import wrapt
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def install() -> None:
+    """Let verl run on the host when it has no accelerator (or `VERL_PLATFORM=cpu`); otherwise change nothing.
+
+    For every process, at the end of `import verl`. Calling it again changes nothing.
+    """
+    from verl.plugin.platform import PlatformRegistry
+
+    from gd2po.integration.cpu import platform
+
+    if PlatformRegistry.get(platform.NAME) is platform.CPUPlatform or not platform.is_selected():
+        return
+    PlatformRegistry.register(platform.NAME)(platform.CPUPlatform)
+    # verl registers its FSDP engine, which is device-agnostic, for cuda and npu only.
+    os.environ.setdefault("VERL_ENGINE_DEVICE", "cuda")
+    wrapt.register_post_import_hook(_use_plain_gloo, "verl.utils.distributed")
+    wrapt.register_post_import_hook(_offload_nothing, "verl.workers.engine.fsdp.transformer_impl")
+    wrapt.register_post_import_hook(_register_adapter, "verl.workers.rollout.base")
+    wrapt.register_post_import_hook(_register_replica, "verl.workers.rollout.replica")
+
+
+def check_run(config: "DictConfig") -> None:
+    """In the driver, before Ray starts: complete the configuration for this hardware, and refuse what would hang.
+
+    Raises:
+        gd2po.errors.SettingsError: naming what was found, what was expected, and the remedy.
+    """
+    from gd2po.integration.cpu import platform
+    from gd2po.integration.cpu.preflight import check_cpu_run
+    from gd2po.integration.cpu.settings import prepare_config
+
+    if platform.is_selected():
+        prepare_config(config)
+        check_cpu_run(config)
+
+
+def _use_plain_gloo(distributed: ModuleType) -> None:
+    """verl asks for `cpu:gloo` plus the device's own backend; torch refuses `cpu` named twice."""
+    distributed.initialize_global_process_group_ray.__defaults__ = (None, "gloo")
+
+
+def _offload_nothing(engine: ModuleType) -> None:
+    """verl keeps a reference policy in pinned host memory, which needs an accelerator; here it is at home already."""
+
+    def no_policy(pin_memory: bool) -> None:
+        return None
+
+    engine.CPUOffloadPolicy = no_policy
+
+
+def _register_adapter(base: ModuleType) -> None:
+    from gd2po.integration.cpu.names import ROLLOUT
+
+    base._ROLLOUT_REGISTRY[(ROLLOUT, "async")] = "gd2po.integration.cpu.adapter.TransformersAdapter"
+
+
+def _register_replica(replica: ModuleType) -> None:
+    from gd2po.integration.cpu.names import ROLLOUT
+
+    def load() -> type:
+        from gd2po.integration.cpu.replica import TransformersReplica
+
+        return TransformersReplica
+
+    replica.RolloutReplicaRegistry.register(ROLLOUT, load)

@@ -1,0 +1,70 @@
+"""What a run takes from Ray, which on a machine without accelerator is bookkeeping, and from the machine, which is not."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+_COLOCATED = 3  # CPUs verl reserves per device of a pool (`ResourcePoolManager.max_colocate_count`)
+_QUEUE_CONTROLLER = 1  # CPU of TransferQueue's controller, next to one per storage unit
+_STARTING = 2  # CPUs an actor needs while it starts; these actors give them back
+
+_PROCESS_BYTES = 600 << 20  # a Python process with torch, verl and transformers loaded; measured 400–600 MiB
+_SHARED_PROCESSES = 6  # driver, task runner, agent loop, reward, queue controller, storage; verl starts one each
+_BYTES_PER_WEIGHT = {"trained": 16, "frozen": 4}  # float32 weight, gradient and two Adam moments; weight alone
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Logical devices and CPUs that all of a run's actors ask Ray for."""
+
+    devices: int
+    storage_units: int
+
+    @classmethod
+    def of(cls, config: DictConfig) -> "Needs":
+        """Read from a composed configuration of verl's trainer."""
+        devices = config.trainer.n_gpus_per_node * config.trainer.nnodes
+        reward = config.reward.reward_model
+        if reward.enable and reward.enable_resource_pool:
+            devices += reward.n_gpus_per_node * reward.nnodes
+        return cls(devices, config.transfer_queue.backend.SimpleStorage.num_data_storage_units)
+
+    @property
+    def cpus(self) -> int:
+        """Enough for everything; Ray starts about as many idle processes, so not more than that."""
+        return self.devices * _COLOCATED + self.storage_units + _QUEUE_CONTROLLER + _STARTING
+
+    def __str__(self) -> str:
+        return (
+            f"{self.devices} devices x {_COLOCATED}, {self.storage_units} TransferQueue storage units, "
+            f"{_QUEUE_CONTROLLER} TransferQueue controller, {_STARTING} for actors while they start"
+        )
+
+
+def ray_is_ours(config: DictConfig) -> bool:
+    """Whether verl will start Ray on this machine, rather than join a cluster."""
+    return not (os.environ.get("RAY_ADDRESS") or OmegaConf.select(config, "ray_kwargs.ray_init.address"))
+
+
+def memory_needed(config: DictConfig) -> int:
+    """Bytes of memory a run takes at least: its processes, and its weights in float32."""
+    workers = config.trainer.n_gpus_per_node * config.trainer.nnodes
+    processes = _SHARED_PROCESSES + 2 * workers  # an FSDP worker and a rollout server each
+    copies = _BYTES_PER_WEIGHT["trained"] + _BYTES_PER_WEIGHT["frozen"] * workers
+    if config.actor_rollout_ref.actor.use_kl_loss or config.algorithm.use_kl_in_reward:
+        copies += _BYTES_PER_WEIGHT["frozen"]
+    return processes * _PROCESS_BYTES + copies * count_weights(config.actor_rollout_ref.model.path)
+
+
+def count_weights(path: str) -> int:
+    """Weights of the model in folder `path`, counted without loading it; 0 when it is not a local folder."""
+    if not (Path(path).expanduser() / "config.json").is_file():
+        return 0
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(Path(path).expanduser()))
+    return int(model.num_parameters())

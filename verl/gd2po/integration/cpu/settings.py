@@ -1,0 +1,112 @@
+"""What a run without accelerator sets wherever the configuration still has verl's stock value."""
+
+import importlib.util
+import logging
+import os
+from importlib.resources import files
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gd2po.integration.cpu.names import ROLLOUT
+from gd2po.integration.cpu.resources import Needs, ray_is_ours
+
+logger = logging.getLogger(__name__)
+
+_ACTOR, _REF, _CRITIC = "actor_rollout_ref.actor", "actor_rollout_ref.ref", "critic"
+_MODEL, _CRITIC_MODEL, _ROLLOUT = "actor_rollout_ref.model", "critic.model", "actor_rollout_ref.rollout"
+_FLOAT32 = {"param_dtype": "fp32", "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
+
+FIXED: dict[str, Any] = {
+    "trainer.device": "cpu",
+    # FSDP2 treats the host as a device like any other.
+    **{f"{role}.strategy": "fsdp2" for role in (_ACTOR, _REF, _CRITIC)},
+    **{f"{engine}.strategy": "fsdp2" for engine in (f"{_ACTOR}.fsdp_config", f"{_REF}.fsdp_config", "critic.fsdp")},
+    # Most processors have no fast bfloat16, and rollout and trainer agree to 1e-6 only in float32.
+    **{f"{e}.mixed_precision": _FLOAT32 for e in (f"{_ACTOR}.fsdp_config", f"{_REF}.fsdp_config", "critic.fsdp")},
+    f"{_REF}.fsdp_config.model_dtype": "fp32",
+    f"{_ROLLOUT}.dtype": "float32",
+    # Compiling needs a C++ compiler and minutes.
+    **{f"{role}.use_torch_compile": False for role in (_ACTOR, _REF)},
+    **{f"{e}.use_torch_compile": False for e in (f"{_ACTOR}.fsdp_config", f"{_REF}.fsdp_config", "critic.fsdp")},
+    # Packed sequences are a feature of flash-attention.
+    **{f"{model}.use_remove_padding": False for model in (_MODEL, _CRITIC_MODEL)},
+    **{f"{model}.override_config.attn_implementation": "sdpa" for model in (_MODEL, _CRITIC_MODEL)},
+    # Memory is what a host has plenty of.
+    **{f"{model}.enable_gradient_checkpointing": False for model in (_MODEL, _CRITIC_MODEL)},
+    # Few cores: one process of each kind.
+    f"{_ROLLOUT}.agent.num_workers": 1,
+    "reward.num_workers": 1,
+    "data.dataloader_num_workers": 0,
+    "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
+    "ray_kwargs.ray_init.include_dashboard": False,
+    f"{_ROLLOUT}.checkpoint_engine.update_weights_bucket_megabytes": 256,
+}
+"""Key to value. A reference policy or critic that is not used is set all the same."""
+
+_ENGINES = ("vllm", "sglang", "trtllm")
+_PACKAGE_OF = {"trtllm": "tensorrt_llm"}
+
+
+def prepare_config(config: DictConfig) -> dict[str, Any]:
+    """Fill in what this hardware needs, in place. A value that differs from verl's stock value is kept.
+
+    Returns:
+        The keys that were set, with their values.
+    """
+    stock = OmegaConf.load(str(files("verl.trainer.config") / "_generated_ppo_trainer.yaml"))
+    assert isinstance(stock, DictConfig)
+    changed: dict[str, Any] = {}
+    for settings in (FIXED, _rollout(config), _sampler(config)):
+        changed |= {key: value for key, value in settings.items() if _untouched(config, stock, key, value)}
+        _apply(config, changed)
+    resources = {key: value for key, value in _ray(config).items() if _untouched(config, stock, key, value)}
+    _apply(config, resources)
+    return changed | resources
+
+
+def _untouched(config: DictConfig, stock: DictConfig, key: str, value: Any) -> bool:
+    found = OmegaConf.select(config, key)
+    return found != value and found == OmegaConf.select(stock, key)
+
+
+def _apply(config: DictConfig, settings: dict[str, Any]) -> None:
+    for key, value in settings.items():
+        OmegaConf.update(config, key, value, force_add=True)
+
+
+def _rollout(config: DictConfig) -> dict[str, Any]:
+    """Our server, unless the engine that was asked for is installed."""
+    asked = OmegaConf.select(config, f"{_ROLLOUT}.name")
+    if asked in _ENGINES and importlib.util.find_spec(_PACKAGE_OF.get(asked, asked)) is None:
+        logger.warning("rollout.name=%s is not installed and there is no accelerator: using %s", asked, ROLLOUT)
+        OmegaConf.update(config, f"{_ROLLOUT}.name", None)
+        asked = None
+    return {} if asked in _ENGINES else {f"{_ROLLOUT}.name": ROLLOUT, f"{_ROLLOUT}.tensor_model_parallel_size": 1}
+
+
+def _sampler(config: DictConfig) -> dict[str, Any]:
+    """A replay buffer that looks every 50 ms instead of every 2 s; verl cannot filter groups with a custom one."""
+    filters = OmegaConf.select(config, "algorithm.filter_groups.enable")
+    if filters or OmegaConf.select(config, "trainer.v1.sampler.sync_refill_failed_groups"):
+        return {}
+    name = "PromptReplayBuffer" if config.trainer.v1.trainer_mode == "sync" else "PromptReplayBufferAsync"
+    sampler = "trainer.v1.sampler.custom_sampler"
+    return {f"{sampler}.path": "pkg://gd2po.integration.cpu.polling", f"{sampler}.name": name}
+
+
+def _ray(config: DictConfig) -> dict[str, Any]:
+    """Logical resources that hold all of verl's actors, and threads that do not outnumber the cores."""
+    if not ray_is_ours(config):
+        return {}
+    needs = Needs.of(config)
+    init = "ray_kwargs.ray_init"
+    threads = {
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // needs.devices)),
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait are 16 times slower on a busy machine
+    }
+    return {
+        f"{init}.num_gpus": needs.devices,
+        f"{init}.num_cpus": needs.cpus,
+        **{f"{init}.runtime_env.env_vars.{name}": os.environ.get(name, value) for name, value in threads.items()},
+    }

@@ -1,0 +1,24 @@
+"""Let a reward function say which rewards it returns, so that a misspelt name is refused before GPUs are spent."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+RewardFunction = TypeVar("RewardFunction", bound=Callable[..., Any])
+
+
+def returns_rewards(*names: str) -> Callable[[RewardFunction], RewardFunction]:
+    """Mark a reward function with the names in the dict it returns.
+
+    Example:
+        >>> @returns_rewards("correctness", "length")
+        ... def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+        ...     return {"correctness": float(solution_str == ground_truth), "length": len(solution_str) / 512}
+        >>> compute_score.returned_rewards
+        ('correctness', 'length')
+    """
+
+    def mark(function: RewardFunction) -> RewardFunction:
+        function.returned_rewards = names  # type: ignore[attr-defined]
+        return function
+
+    return mark

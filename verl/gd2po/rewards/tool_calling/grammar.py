@@ -1,0 +1,87 @@
+"""The output grammar: its tags, the calls between them, and what a usable ground truth is."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from gd2po.errors import GD2POError
+
+THINK = ("<think>", "</think>")
+TOOLS = ("<tool_call>", "</tool_call>")
+ANSWER = ("<response>", "</response>")
+
+
+class GroundTruthError(GD2POError, ValueError):
+    """A ground truth that no response could be compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """What the reference answer contains. ``calls`` is empty when it calls no tool."""
+
+    calls: list[dict[str, Any]]
+    has_calls: bool
+    has_answer: bool
+
+
+def tool_block(text: str) -> str:
+    """What stands between the first ``<tool_call>`` of ``text`` and the next tool tag."""
+    return text.split(TOOLS[0], 2)[1].split(TOOLS[1], 1)[0].strip()
+
+
+def read_calls(text: str) -> list[Any]:
+    """The JSON values of the tool block, one per line.
+
+    Raises:
+        ValueError: a line is not JSON (an empty or a pretty-printed line is not).
+        RecursionError: a line nests deeper than the interpreter allows.
+    """
+    return [json.loads(line) for line in tool_block(text).split("\n")]
+
+
+def predicted_calls(response: str) -> list[Any] | None:
+    """The calls a model made, as unchecked JSON values, or None where they cannot be read."""
+    if TOOLS[0] not in response or TOOLS[1] not in response:
+        return None
+    try:
+        return read_calls(response)
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_ground_truth(text: str) -> GroundTruth:
+    """Parse a reference answer.
+
+    Raises:
+        GroundTruthError: it is no string, has none of the tags, or holds a call that is not
+            ``{"name": str, "parameters": object}`` on a line of its own.
+    """
+    if not isinstance(text, str):
+        raise GroundTruthError(f"ground truth is {type(text).__name__}, expected the reference answer as a string")
+    if not any(tag in text for tag in (THINK[0], TOOLS[0], ANSWER[0])):
+        raise GroundTruthError(
+            f"ground truth has none of <think>, <tool_call>, <response>: found {text[:60]!r}; "
+            "write it in the output format the prompt asks for"
+        )
+    has_calls = TOOLS[0] in text
+    return GroundTruth(_gold_calls(text) if has_calls else [], has_calls, ANSWER[0] in text)
+
+
+def _gold_calls(text: str) -> list[dict[str, Any]]:
+    if TOOLS[1] not in text:
+        raise GroundTruthError("ground truth opens <tool_call> and never closes it; add </tool_call>")
+    try:
+        calls = read_calls(text)
+    except (ValueError, RecursionError) as error:
+        raise GroundTruthError(
+            f"after the first <tool_call> of the ground truth stands {tool_block(text)[:80]!r}, expected lines of "
+            f"JSON: {error}; a think part must not mention the tag"
+        ) from error
+    for call in calls:
+        if not (
+            isinstance(call, dict) and isinstance(call.get("name"), str) and isinstance(call.get("parameters"), dict)
+        ):
+            raise GroundTruthError(
+                f'found the call {json.dumps(call)[:80]}, expected {{"name": string, "parameters": object}}'
+            )
+    return calls
