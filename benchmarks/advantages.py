@@ -2,8 +2,9 @@
 
     python -P benchmarks/advantages.py                      # minutes; --sizes 512 2048 for a quick look
 
-`loops` is the plain way, as trainers commonly write it: a dictionary of lists per group, one Python iteration and one
-0-d tensor per row and reward, and everything broadcast to tokens before it is whitened. `multiply` is float mask × row
+`loops` is the published style: scores as tensors [N, T] that are 0 but on the last token, a dictionary of lists per
+group, one Python iteration and one 0-d tensor per row and reward, every group compared with all ids for its kept share,
+and everything broadcast to tokens before it is whitened. `multiply` is float mask × row
 scalar: the least that any estimator with [N, T] output can cost. `rows` is the part of ours that does not touch [N, T].
 """
 
@@ -13,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,8 +57,13 @@ def loop_whiten(values: Tensor, mask: Tensor) -> Tensor:
     return (values - mean) * torch.rsqrt(variance + 1e-8) * mask
 
 
+def on_last_token(scores: Tensor, lengths: Tensor, tokens: int) -> Tensor:
+    """Scores [N] as trainers pass them: [N, T], 0 but on the last response token (none in an empty response)."""
+    return scores[:, None] * (torch.arange(tokens) == lengths.clamp(min=1)[:, None] - 1)
+
+
 def loop_advantages(
-    scores: Sequence[Tensor],
+    token_scores: Sequence[Tensor],
     group_ids: Sequence[str],
     mask: Tensor,
     *,
@@ -65,19 +72,20 @@ def loop_advantages(
     norm_by_std: bool = True,
     whiten: bool = True,
 ) -> Tensor:
-    """GRPO, GDPO or GD²PO in plain loops, as published: float32 mask and result [N, T]."""
+    """GRPO, GDPO or GD²PO in plain loops, as published: token scores [N, T] per reward, float32 mask and result."""
+    scores = [tokens.sum(-1) for tokens in token_scores]
     if estimator == "grpo":
-        return loop_normalise(torch.stack(list(scores)).sum(0), group_ids, mask, norm_by_std=norm_by_std)
+        return loop_normalise(torch.stack(scores).sum(0), group_ids, mask, norm_by_std=norm_by_std)
     per_reward = [loop_normalise(row, group_ids, mask, norm_by_std=norm_by_std) for row in scores]
     summed = torch.stack(per_reward).sum(0)
     if estimator == "gd2po":
-        kept = loop_kept(per_reward, threshold)
-        members = defaultdict(list)
-        for row, group in enumerate(group_ids):
-            members[group].append(kept[row])
-        for row, group in enumerate(group_ids):
-            summed[row] *= kept[row] * sum(members[group]) / len(members[group])
-        mask = mask * torch.tensor(kept)[:, None]
+        kept = torch.tensor(loop_kept(per_reward, threshold))
+        ids = np.array(group_ids, dtype=object)
+        for group in np.unique(ids):
+            rows = torch.from_numpy(ids == group)
+            summed[rows] *= kept[rows].float().mean()
+        mask = mask * kept[:, None]
+        summed = summed * mask
     return loop_whiten(summed, mask) if whiten else summed
 
 
@@ -101,11 +109,12 @@ def measure(rollouts: int, tokens: int, rewards: int, dtype: torch.dtype, repeat
     lengths = torch.randint(1, tokens + 1, (rollouts,))
     mask = (torch.arange(tokens) < lengths[:, None]).to(dtype)
     floats, row = mask.float(), torch.randn(rollouts)
+    token_scores = [on_last_token(score, lengths, tokens) for score in scores.values()]
     return (
         median_seconds(lambda: compute_advantages(scores, group_ids, mask), repeats),
         median_seconds(lambda: compute_rollout_advantages(scores, group_ids, lengths), repeats),
         median_seconds(lambda: floats * row[:, None], repeats),
-        median_seconds(lambda: loop_advantages(list(scores.values()), group_ids, floats), 1),
+        median_seconds(lambda: loop_advantages(token_scores, group_ids, floats), 1),
     )
 
 

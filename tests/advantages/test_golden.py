@@ -42,8 +42,9 @@ def _ours(case: dict[str, Any], scores: list[Tensor]) -> AdvantageOutput:
 def _loops(loops: Any, case: dict[str, Any], scores: list[Tensor]) -> Tensor:
     _, group_ids, mask = _batch(case)
     threshold = {"hard": 1.0, "snr": case["threshold"], None: 0.0}[case["conflict_filter"]]
+    lengths = torch.tensor(case["response_lengths"])
     return loops.loop_advantages(
-        scores,
+        [loops.on_last_token(row, lengths, case["num_tokens"]) for row in scores],
         group_ids,
         mask.float(),
         estimator=case["estimator"],

@@ -15,21 +15,17 @@ from gd2po.errors import RewardError, SettingsError
 _LARGEST = torch.finfo(torch.float32).max
 
 
-def mask_lengths(response_mask: Tensor) -> Tensor:
-    """Response length of each row [N] of a mask [N, T] of 0 and 1, whatever its dtype, without a copy of it."""
+def response_tokens(response_mask: Tensor) -> Tensor:
+    """A mask [N, T] of 0 and 1, whatever its dtype, as bool [N, T]; a bool mask is returned as it is."""
     if response_mask.dim() != 2:
         raise ValueError(f"response_mask has shape {tuple(response_mask.shape)}: expected [N, T], rollouts by tokens")
     if response_mask.dtype == torch.bool:
-        return response_mask.sum(-1, dtype=torch.int32)
-    floating = response_mask.is_floating_point()
-    lengths = response_mask.sum(-1, dtype=torch.float32 if floating else torch.int64)
-    if response_mask.numel():
+        return response_mask
+    tokens = response_mask != 0
+    if not torch.eq(response_mask, tokens).all():
         low, high = torch.aminmax(response_mask)
-        # Fractions within [0, 1] make the sum smaller than the number of non-zero entries.
-        whole = not floating or lengths.sum(dtype=torch.float64) == torch.count_nonzero(response_mask)
-        if not (low >= 0 and high <= 1 and whole):
-            raise ValueError(f"response_mask has values in [{low}, {high}]: expected only 0 and 1, 1 for the response")
-    return lengths
+        raise ValueError(f"response_mask has values in [{low}, {high}]: expected 0 and 1 only, 1 for response tokens")
+    return tokens
 
 
 def token_counts(lengths: Tensor) -> Tensor:
