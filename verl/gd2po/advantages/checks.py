@@ -15,17 +15,23 @@ from gd2po.errors import RewardError, SettingsError
 _LARGEST = torch.finfo(torch.float32).max
 
 
-def response_tokens(response_mask: Tensor) -> Tensor:
-    """A mask [N, T] of 0 and 1, whatever its dtype, as bool [N, T]; a bool mask is returned as it is."""
+def mask_lengths(response_mask: Tensor) -> Tensor:
+    """Response length of each row [N] of a mask [N, T] of 0 and 1, whatever its dtype, without a copy of it."""
     if response_mask.dim() != 2:
         raise ValueError(f"response_mask has shape {tuple(response_mask.shape)}: expected [N, T], rollouts by tokens")
     if response_mask.dtype == torch.bool:
-        return response_mask
-    tokens = response_mask != 0
-    if not torch.eq(response_mask, tokens).all():
+        return response_mask.sum(-1, dtype=torch.int32)
+    fractional = response_mask.is_floating_point()
+    lengths = response_mask.sum(-1, dtype=torch.float32 if fractional else torch.int64)
+    if response_mask.numel():
         low, high = torch.aminmax(response_mask)
-        raise ValueError(f"response_mask has values in [{low}, {high}]: expected 0 and 1 only, 1 for response tokens")
-    return tokens
+        # Fractions within [0, 1] sum to the number of non-zero entries only if each is 0 or 1.
+        whole = not fractional or lengths.sum(dtype=torch.float64) == torch.count_nonzero(response_mask)
+        if not (low >= 0 and high <= 1 and whole):
+            raise ValueError(
+                f"response_mask has values in [{low}, {high}]: expected 0 and 1 only, 1 for response tokens"
+            )
+    return lengths
 
 
 def token_counts(lengths: Tensor) -> Tensor:

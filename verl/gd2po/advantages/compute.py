@@ -9,7 +9,7 @@ import gd2po.advantages.estimators
 import gd2po.advantages.filters  # noqa: F401  (both register their methods)
 from gd2po import defaults
 from gd2po.advantages.batch import assemble
-from gd2po.advantages.checks import response_tokens
+from gd2po.advantages.checks import mask_lengths
 from gd2po.advantages.metrics import batch_metrics
 from gd2po.advantages.options import Options
 from gd2po.advantages.outputs import AdvantageOutput, RolloutAdvantages
@@ -99,11 +99,10 @@ def compute_advantages(
         ValueError: mask, ids or `valid` do not fit the batch. (The two above are ValueErrors as well.)
         TypeError: an id is not hashable.
     """
-    tokens = response_tokens(response_mask)
     rollouts = compute_rollout_advantages(
         scores,
         group_ids,
-        tokens.sum(-1, dtype=torch.int32),
+        mask_lengths(response_mask),
         estimator=estimator,
         conflict_filter=conflict_filter,
         threshold=threshold,
@@ -115,5 +114,5 @@ def compute_advantages(
         missing=missing,
         valid=valid,
     )
-    advantages = torch.where(tokens, rollouts.rollout_advantages[:, None], 0.0)
+    advantages = torch.where(response_mask.to(torch.bool), rollouts.rollout_advantages[:, None], 0.0)
     return AdvantageOutput(**vars(rollouts), advantages=advantages)
