@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable
 
 import torch
+from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
+
 from gd2po.integration.cpu.engine import DecodeEngine
 from gd2po.integration.cpu.request import Request
 from gd2po.integration.cpu.sampling import Sampling
 from gd2po.integration.cpu.seeding import uniform_numbers
-from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 SHAPES = {"tiny": (64, 2, 512), "small": (384, 8, 8_192)}  # hidden size, layers, vocabulary
 WORKLOADS = {"equal": (32, 32), "mixed": (1, 64)}  # fewest and most tokens of a request

@@ -1,5 +1,8 @@
 """The ``gd2po`` command. Nothing heavy is imported before a command needs it."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__.split(".")[0], rich_markup_mode="rich")
@@ -41,6 +44,26 @@ def train(context: typer.Context) -> None:
 
     try:
         launch(context.args)
+    except GD2POError as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def quickstart(
+    methods: Annotated[
+        str, typer.Option(help="comma-separated: grpo, gdpo, gd2po_hard, gd2po_snr")
+    ] = "gdpo,gd2po_hard",
+    steps: Annotated[int, typer.Option(help="policy updates per method")] = 20,
+    seed: Annotated[int, typer.Option(help="of data, warm start, rollouts and data order")] = 1,
+    output: Annotated[Path, typer.Option(help="folder for data, policy, runs and plot")] = Path("outputs/quickstart"),
+) -> None:
+    """Train a tiny policy on three rewards with verl on CPU: minutes, no GPU, no download."""
+    from gd2po.errors import GD2POError
+    from gd2po.quickstart.run import run
+
+    try:
+        run(tuple(filter(None, methods.split(","))), steps, seed, output.resolve())
     except GD2POError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(2) from None

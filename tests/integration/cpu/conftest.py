@@ -1,6 +1,6 @@
 """A random Qwen2 so small that a test can afford to ask transformers for the right answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -15,6 +15,15 @@ from gd2po.integration.cpu.sampling import Sampling
 VOCABULARY = 259  # bytes, and the three special tokens of the tokenizer below
 
 GREEDY = Sampling(temperature=0.0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """A model this small is slower with two threads, and much slower on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def _build_model(seed: int) -> PreTrainedModel:

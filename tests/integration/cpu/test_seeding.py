@@ -22,7 +22,11 @@ def test_a_longer_request_begins_with_the_same_numbers():
 
 
 def test_weights_prompt_and_way_of_sampling_make_the_key():
-    others = [prompt_key(4, [1, 2], Sampling()), prompt_key(3, [1, 3], Sampling()), prompt_key(3, [1, 2], Sampling(0.5))]
+    others = [
+        prompt_key(4, [1, 2], Sampling()),
+        prompt_key(3, [1, 3], Sampling()),
+        prompt_key(3, [1, 2], Sampling(0.5)),
+    ]
     assert len({KEY, *others}) == 4
     assert prompt_key(3, (1, 2), Sampling()) == KEY
 

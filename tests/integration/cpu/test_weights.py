@@ -21,7 +21,9 @@ def collect(weights, max_bytes):
     return asyncio.run(gather())
 
 
-@pytest.mark.parametrize("tensor", [torch.randn(3, 4), torch.randn(5).bfloat16(), torch.tensor(2.0), torch.ones(4, 3).T])
+@pytest.mark.parametrize(
+    "tensor", [torch.randn(3, 4), torch.randn(5).bfloat16(), torch.tensor(2.0), torch.ones(4, 3).T]
+)
 def test_a_weight_survives_packing(tensor):
     name, back = unpack(pack("w", tensor))
     assert name == "w"

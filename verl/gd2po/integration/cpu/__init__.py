@@ -56,7 +56,7 @@ def _offload_nothing(engine: ModuleType) -> None:
     def no_policy(pin_memory: bool) -> None:
         return None
 
-    engine.CPUOffloadPolicy = no_policy
+    vars(engine)["CPUOffloadPolicy"] = no_policy
 
 
 def _register_adapter(base: ModuleType) -> None:

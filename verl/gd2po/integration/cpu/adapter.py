@@ -37,13 +37,13 @@ class TransformersAdapter(BaseRollout):
         wire_format: str = "named_tensors",
         global_steps: int | None = None,
         peft_config: dict[str, Any] | None = None,
-        base_sync_done: bool = True,
+        **_unused: Any,
     ) -> None:
-        """Send every weight; the server answers to none of them before the last has come."""
+        """Send every weight, then their version."""
         if wire_format != "named_tensors" or peft_config is not None:
             raise NotImplementedError(
-                f"found wire_format={wire_format!r} and {'a' if peft_config else 'no'} LoRA adapter; this rollout takes "
-                "full weights: use checkpoint_engine.backend=naive and, with LoRA, model.lora.merge=True"
+                f"found wire_format={wire_format!r} and {'a' if peft_config else 'no'} LoRA adapter; this rollout takes"
+                " full weights: use checkpoint_engine.backend=naive and, with LoRA, model.lora.merge=True"
             )
         server = self._server()
         megabytes = self.config.checkpoint_engine.update_weights_bucket_megabytes

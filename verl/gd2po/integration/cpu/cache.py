@@ -1,6 +1,7 @@
 """The key-value cache of a batch whose rows come and go. Rows are padded on the left, so they end together."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,11 @@ class Rows:
         return self.mask.shape[0]
 
     @property
+    def layers(self) -> Any:
+        """Objects with tensors `keys` and `values`."""
+        return self.cache.layers
+
+    @property
     def lengths(self) -> Tensor:
         """Tokens of each row, padding not counted [B]."""
         return self.mask.sum(-1)
@@ -27,7 +33,7 @@ class Rows:
         """These rows in this order (repeats allowed), without the places that none of them has."""
         mask = self.mask[index]
         start = mask.shape[1] - int(mask.sum(-1).max())
-        for layer in self.cache.layers:
+        for layer in self.layers:
             layer.keys = layer.keys[index, :, start:]
             layer.values = layer.values[index, :, start:]
         return Rows(self.cache, mask[:, start:])
@@ -35,7 +41,7 @@ class Rows:
     def join(self, other: "Rows") -> "Rows":
         """The rows of both, in one cache."""
         width = max(self.mask.shape[1], other.mask.shape[1])
-        for mine, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
+        for mine, theirs in zip(self.layers, other.layers, strict=True):
             mine.keys = torch.cat([_widen(mine.keys, width), _widen(theirs.keys, width)])
             mine.values = torch.cat([_widen(mine.values, width), _widen(theirs.values, width)])
         masks = [pad(rows.mask, (width - rows.mask.shape[1], 0)) for rows in (self, other)]

@@ -66,7 +66,7 @@ class DecodeEngine:
         self._running += admitted
 
     def _next_admissible(self) -> list[Request]:
-        """Requests from the front of the queue whose distinct prompts, padded, fit one prefill (always at least one)."""
+        """Requests from the front of the queue whose distinct prompts, padded, fit one prefill; at least one."""
         prompts: set[tuple[int, ...]] = set()
         count = 0
         for request in islice(self._waiting, max(0, self._max_rows - len(self._running))):
@@ -83,7 +83,8 @@ class DecodeEngine:
         mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
         rows = Rows(DynamicCache(), mask)
         logits = self._forward(rows, tokens, (mask.cumsum(-1) - 1).clamp(min=0))
-        index = torch.tensor([prompts.index(request.prompt) for request in requests])
+        place = {prompt: row for row, prompt in enumerate(prompts)}
+        index = torch.tensor([place[request.prompt] for request in requests])
         return rows.select(index), logits[index]
 
     def _decode(self) -> list[Request]:
@@ -112,7 +113,7 @@ class DecodeEngine:
         if completed:
             keep = [row for row, request in enumerate(self._running) if not request.stop]
             self._running = [self._running[row] for row in keep]
-            self._rows = self._rows.select(torch.tensor(keep)) if self._rows and keep else None
+            self._rows = self._rows.select(torch.tensor(keep)) if self._rows is not None and keep else None
         return completed
 
 

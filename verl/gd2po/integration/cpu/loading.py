@@ -19,6 +19,11 @@ def build_engine(config: RolloutConfig, model_config: HFModelConfig) -> DecodeEn
         dtype=PrecisionType.to_dtype(config.dtype),
         trust_remote_code=model_config.trust_remote_code,
     )
+    if getattr(model, "_is_stateful", False):
+        raise NotImplementedError(
+            f"{type(model).__name__} keeps a recurrent state; this rollout batches models whose cache is keys and "
+            "values only: choose such a model, or rollout.name=vllm"
+        )
     return DecodeEngine(model, max_rows=config.max_num_seqs, max_prefill_tokens=config.max_num_batched_tokens)
 
 
@@ -28,7 +33,8 @@ def build_limits(config: RolloutConfig, model_config: HFModelConfig) -> Limits:
     asked = config.max_model_len
     if asked is not None and asked > context:
         raise ValueError(
-            f"actor_rollout_ref.rollout.max_model_len is {asked}, but the model reads at most {context} tokens; lower it"
+            f"actor_rollout_ref.rollout.max_model_len is {asked}, but the model reads at most {context} tokens; "
+            "lower it"
         )
     return Limits(
         prompt_length=config.prompt_length,

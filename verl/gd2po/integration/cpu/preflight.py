@@ -25,11 +25,18 @@ def check_cpu_run(config: DictConfig) -> None:
 
 
 def _check_engine(config: DictConfig) -> None:
+    from verl.trainer.ppo.utils import need_critic
+
     strategy = config.actor_rollout_ref.actor.strategy
     if strategy != "fsdp2":
         raise SettingsError(
             f"actor_rollout_ref.actor.strategy is {strategy!r}, but without an accelerator only 'fsdp2' works; "
             "set actor_rollout_ref.actor.strategy=fsdp2"
+        )
+    if need_critic(config):
+        raise SettingsError(
+            f"algorithm.adv_estimator={config.algorithm.adv_estimator} trains a critic, which verl loads with "
+            "flash-attention only; without an accelerator use an estimator that compares rollouts, such as gd2po"
         )
 
 
@@ -38,8 +45,8 @@ def _check_rollout(config: DictConfig) -> None:
     for key in ("tensor_model_parallel_size", "data_parallel_size", "pipeline_model_parallel_size"):
         if rollout[key] != 1:
             raise SettingsError(
-                f"actor_rollout_ref.rollout.{key} is {rollout[key]}, but rollout.name={ROLLOUT} does not split a model; "
-                f"set it to 1, or install vllm and set actor_rollout_ref.rollout.name=vllm"
+                f"actor_rollout_ref.rollout.{key} is {rollout[key]}, but rollout.name={ROLLOUT} does not split a model;"
+                f" set it to 1, or install vllm and set actor_rollout_ref.rollout.name=vllm"
             )
     mode = config.trainer.v1.trainer_mode
     if mode not in ("sync", "colocate_async"):
@@ -55,8 +62,8 @@ def _check_ray(config: DictConfig) -> None:
         found = OmegaConf.select(config, f"ray_kwargs.ray_init.{key}")
         if found is None or found < needed:
             raise SettingsError(
-                f"ray_kwargs.ray_init.{key} is {found}, but this run's actors ask Ray for {needed} ({needs}); with less "
-                f"it would wait for ever. Leave the key out, or set it to {needed} (a logical number: it may exceed "
+                f"ray_kwargs.ray_init.{key} is {found}, but this run's actors ask Ray for {needed} ({needs}); with less"
+                f" it would wait for ever. Leave the key out, or set it to {needed} (a logical number: it may exceed "
                 "what the machine has)"
             )
 

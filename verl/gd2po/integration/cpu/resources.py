@@ -1,4 +1,4 @@
-"""What a run takes from Ray, which on a machine without accelerator is bookkeeping, and from the machine, which is not."""
+"""What a run takes from Ray, which without accelerator is bookkeeping, and from the machine, which is not."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _COLOCATED = 3  # CPUs verl reserves per device of a pool (`ResourcePoolManager.
 _QUEUE_CONTROLLER = 1  # CPU of TransferQueue's controller, next to one per storage unit
 _STARTING = 2  # CPUs an actor needs while it starts; these actors give them back
 
-_PROCESS_BYTES = 600 << 20  # a Python process with torch, verl and transformers loaded; measured 400–600 MiB
+_PROCESS_BYTES = 500 << 20  # a Python process with torch, verl and transformers loaded; measured 400–640 MiB
 _SHARED_PROCESSES = 6  # driver, task runner, agent loop, reward, queue controller, storage; verl starts one each
 _BYTES_PER_WEIGHT = {"trained": 16, "frozen": 4}  # float32 weight, gradient and two Adam moments; weight alone
 

@@ -27,9 +27,8 @@ class Runner:
         future = self._futures[request] = asyncio.get_running_loop().create_future()
         self._arrived.append(request)
         self._interrupt.set()
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._serve())
-            self._task.add_done_callback(self._served)
         await future
 
     @asynccontextmanager
@@ -54,12 +53,15 @@ class Runner:
 
     async def _serve(self) -> None:
         await asyncio.sleep(_GATHER_SECONDS)
-        while self._futures:
-            async with self._turn:
-                self._interrupt.clear()
-                self._engine.add(self._take_arrived())
-                completed = await asyncio.to_thread(self._engine.advance, self._interrupt)
-            self._settle(completed)
+        try:
+            while self._futures:
+                async with self._turn:
+                    self._interrupt.clear()
+                    self._engine.add(self._take_arrived())
+                    completed = await asyncio.to_thread(self._engine.advance, self._interrupt)
+                self._settle(completed)
+        except Exception as error:  # it belongs to every request that waits for the engine
+            self._fail(error)
 
     def _take_arrived(self) -> list[Request]:
         arrived, self._arrived = self._arrived, []
@@ -67,16 +69,14 @@ class Runner:
 
     def _settle(self, requests: list[Request]) -> None:
         for request in requests:
-            self._futures.pop(request).set_result(None)
+            future = self._futures.pop(request)
+            if not future.done():  # it is, when its caller has gone
+                future.set_result(None)
 
-    def _served(self, task: asyncio.Task[None]) -> None:
-        """The engine ran dry or failed; a failure belongs to every request that was waiting for it."""
-        self._task = None
-        error = task.exception()
-        if error is None:
-            return
+    def _fail(self, error: Exception) -> None:
         self._engine.abort()
         self._arrived.clear()
         for future in self._futures.values():
-            future.set_exception(error)
+            if not future.done():
+                future.set_exception(error)
         self._futures.clear()

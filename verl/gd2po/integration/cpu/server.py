@@ -46,14 +46,19 @@ class TransformersServer:
         """Continue a prompt. Waits while the server is paused or asleep."""
         if image_data or video_data:
             raise NotImplementedError("this rollout reads text only; use rollout.name=vllm for images and video")
-        admitted = await self._gate.admits()
-        request = await self._request(check_prompt(prompt_ids), sampling_params)
-        if admitted and self._gate.open:  # it may have closed while the request was numbered
+        prompt = check_prompt(prompt_ids)
+        if not await self._gate.admits():
+            return self._answer([], [], Stop.ABORTED)
+        request = await self._request(prompt, sampling_params)
+        if self._gate.open:  # it may have closed while the request was numbered
             await self._runner.run(request)
+        return self._answer(request.tokens, request.log_probs, request.stop or Stop.ABORTED)
+
+    def _answer(self, tokens: list[int], log_probs: list[float], stop: Stop) -> TokenOutput:
         return TokenOutput(
-            token_ids=request.tokens,
-            log_probs=request.log_probs,
-            stop_reason=(request.stop or Stop.ABORTED).value,
+            token_ids=tokens,
+            log_probs=log_probs,
+            stop_reason=stop.value,
             extra_fields={"global_steps": self._global_steps},
         )
 

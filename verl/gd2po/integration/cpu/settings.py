@@ -13,28 +13,26 @@ from gd2po.integration.cpu.resources import Needs, ray_is_ours
 
 logger = logging.getLogger(__name__)
 
-_ACTOR, _REF, _CRITIC = "actor_rollout_ref.actor", "actor_rollout_ref.ref", "critic"
-_MODEL, _CRITIC_MODEL, _ROLLOUT = "actor_rollout_ref.model", "critic.model", "actor_rollout_ref.rollout"
-_FLOAT32 = {"param_dtype": "fp32", "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
+_ACTOR, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.ref"
+_ENGINES = (f"{_ACTOR}.fsdp_config", f"{_REF}.fsdp_config")
+_MODEL, _ROLLOUT = "actor_rollout_ref.model", "actor_rollout_ref.rollout"
 
 FIXED: dict[str, Any] = {
     "trainer.device": "cpu",
     # FSDP2 treats the host as a device like any other.
-    **{f"{role}.strategy": "fsdp2" for role in (_ACTOR, _REF, _CRITIC)},
-    **{f"{engine}.strategy": "fsdp2" for engine in (f"{_ACTOR}.fsdp_config", f"{_REF}.fsdp_config", "critic.fsdp")},
+    **{f"{part}.strategy": "fsdp2" for part in (_ACTOR, _REF, *_ENGINES)},
     # Most processors have no fast bfloat16, and rollout and trainer agree to 1e-6 only in float32.
-    **{f"{e}.mixed_precision": _FLOAT32 for e in (f"{_ACTOR}.fsdp_config", f"{_REF}.fsdp_config", "critic.fsdp")},
-    f"{_REF}.fsdp_config.model_dtype": "fp32",
+    **{f"{e}.mixed_precision": {f"{part}_dtype": "fp32" for part in ("param", "reduce", "buffer")} for e in _ENGINES},
     f"{_ROLLOUT}.dtype": "float32",
     # Compiling needs a C++ compiler and minutes.
-    **{f"{role}.use_torch_compile": False for role in (_ACTOR, _REF)},
-    **{f"{e}.use_torch_compile": False for e in (f"{_ACTOR}.fsdp_config", f"{_REF}.fsdp_config", "critic.fsdp")},
+    **{f"{part}.use_torch_compile": False for part in (_ACTOR, _REF, *_ENGINES)},
     # Packed sequences are a feature of flash-attention.
-    **{f"{model}.use_remove_padding": False for model in (_MODEL, _CRITIC_MODEL)},
-    **{f"{model}.override_config.attn_implementation": "sdpa" for model in (_MODEL, _CRITIC_MODEL)},
+    f"{_MODEL}.use_remove_padding": False,
+    f"{_MODEL}.override_config.attn_implementation": "sdpa",
     # Memory is what a host has plenty of.
-    **{f"{model}.enable_gradient_checkpointing": False for model in (_MODEL, _CRITIC_MODEL)},
+    f"{_MODEL}.enable_gradient_checkpointing": False,
     # Few cores: one process of each kind.
+    "trainer.n_gpus_per_node": 1,
     f"{_ROLLOUT}.agent.num_workers": 1,
     "reward.num_workers": 1,
     "data.dataloader_num_workers": 0,
@@ -42,10 +40,9 @@ FIXED: dict[str, Any] = {
     "ray_kwargs.ray_init.include_dashboard": False,
     f"{_ROLLOUT}.checkpoint_engine.update_weights_bucket_megabytes": 256,
 }
-"""Key to value. A reference policy or critic that is not used is set all the same."""
+"""Key to value. A reference policy that is not used is set all the same."""
 
-_ENGINES = ("vllm", "sglang", "trtllm")
-_PACKAGE_OF = {"trtllm": "tensorrt_llm"}
+_PACKAGE_OF = {"vllm": "vllm", "sglang": "sglang", "trtllm": "tensorrt_llm"}
 
 
 def prepare_config(config: DictConfig) -> dict[str, Any]:
@@ -77,12 +74,14 @@ def _apply(config: DictConfig, settings: dict[str, Any]) -> None:
 
 def _rollout(config: DictConfig) -> dict[str, Any]:
     """Our server, unless the engine that was asked for is installed."""
-    asked = OmegaConf.select(config, f"{_ROLLOUT}.name")
-    if asked in _ENGINES and importlib.util.find_spec(_PACKAGE_OF.get(asked, asked)) is None:
+    name = f"{_ROLLOUT}.name"
+    asked = OmegaConf.select(config, name)
+    if asked in _PACKAGE_OF and importlib.util.find_spec(_PACKAGE_OF[asked]):
+        return {}
+    if asked not in (None, ROLLOUT):
         logger.warning("rollout.name=%s is not installed and there is no accelerator: using %s", asked, ROLLOUT)
-        OmegaConf.update(config, f"{_ROLLOUT}.name", None)
-        asked = None
-    return {} if asked in _ENGINES else {f"{_ROLLOUT}.name": ROLLOUT, f"{_ROLLOUT}.tensor_model_parallel_size": 1}
+        OmegaConf.update(config, name, ROLLOUT)
+    return {name: ROLLOUT, f"{_ROLLOUT}.tensor_model_parallel_size": 1}
 
 
 def _sampler(config: DictConfig) -> dict[str, Any]:

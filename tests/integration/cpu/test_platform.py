@@ -1,0 +1,104 @@
+"""verl picks the CPU platform when nothing better is there, and finds what it needs on it."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cpu]'")
+
+import torch
+import verl
+from verl.plugin.platform import PlatformRegistry
+
+from gd2po.integration import cpu
+from gd2po.integration.cpu import platform
+from gd2po.integration.cpu.platform import CPUPlatform
+
+no_accelerator = pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
+
+
+def in_a_fresh_process(code, **environment):
+    """What a new process prints: a platform is chosen once per process."""
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+@no_accelerator
+def test_verl_chooses_it_and_uses_it():
+    code = """
+import verl
+from verl.utils import device
+from verl.workers.engine.base import EngineRegistry
+from verl.workers.rollout.base import get_rollout_class
+from verl.workers.rollout.replica import get_rollout_replica_class
+from verl.utils.distributed import initialize_global_process_group_ray as join
+import verl.workers.engine, torch, os
+os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="0", RANK="0", WORLD_SIZE="1")
+join()
+print(device.get_device_name(), device.get_resource_name(), torch.distributed.get_backend())
+print(EngineRegistry.get_engine_cls("language_model", "fsdp2").__name__)
+print(get_rollout_class("transformers").__name__, get_rollout_replica_class("transformers").__name__)
+"""
+    assert in_a_fresh_process(code) == [
+        *("cpu", "GPU", "gloo"),
+        "FSDPEngineWithLMHead",
+        *("TransformersAdapter", "TransformersReplica"),
+    ]
+
+
+def test_installing_twice_changes_nothing():
+    cpu.install()
+    registered = dict(PlatformRegistry._platforms)
+    cpu.install()
+    assert PlatformRegistry._platforms == registered
+
+
+def test_an_accelerator_wins(monkeypatch):
+    monkeypatch.delenv("VERL_PLATFORM", raising=False)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    assert not platform.is_selected()
+    assert not CPUPlatform().is_platform_available()
+
+
+def test_an_accelerator_that_this_process_cannot_see_wins(monkeypatch):
+    monkeypatch.delenv("VERL_PLATFORM", raising=False)
+    monkeypatch.setattr(PlatformRegistry.get("nvidia"), "is_platform_available", lambda self, use_smi_check=False: True)
+    assert not platform.is_selected()
+
+
+@pytest.mark.parametrize(("asked", "selected"), [("cpu", True), ("nvidia", False)])
+def test_verl_platform_decides(monkeypatch, asked, selected):
+    monkeypatch.setenv("VERL_PLATFORM", asked)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: asked == "cpu")
+    assert platform.is_selected() is selected
+
+
+def test_the_device_module_answers_what_verl_asks():
+    device = CPUPlatform().device_module
+    device.empty_cache()
+    device.synchronize()
+    device.set_device(0)
+    assert min(device.max_memory_allocated(), device.memory_allocated()) > 2**20
+    free, total = device.mem_get_info()
+    assert 0 < free <= total
+    state = device.get_rng_state()
+    first = torch.rand(2)
+    device.set_rng_state(state)
+    assert torch.equal(first, torch.rand(2))
+
+
+def test_tensors_move_to_the_current_device():
+    assert torch.ones(1).to(CPUPlatform().current_device()).device.type == "cpu"
+
+
+def test_engine_settings_of_the_environment_win(monkeypatch):
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "7")
+    assert CPUPlatform().rollout_env_vars()["VLLM_CPU_KVCACHE_SPACE"] == "7"
+
+
+def test_version_under_test():
+    assert verl.__version__.startswith("0.9.")

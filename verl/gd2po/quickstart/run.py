@@ -1,0 +1,78 @@
+"""The quickstart from beginning to end, as a person sees it."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from gd2po.quickstart import METHODS, Plan, prepare_policy, prepare_task
+from gd2po.quickstart.summary import plot, table
+from gd2po.quickstart.training import Step, train
+
+_NEXT = """
+Next, on a GPU machine (pip install 'gd2po[vllm]'), the same trainer and the same configuration with a real model:
+
+    bash scripts/train.sh tool-calling gd2po_hard /path/to/Qwen2.5-1.5B-Instruct
+"""
+
+
+def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path) -> None:
+    """Prepare, train each method, show a table and write a plot.
+
+    Args:
+        methods: config names, see :data:`gd2po.quickstart.METHODS`.
+        steps: policy updates per method.
+        seed: of everything.
+        folder: where everything is written.
+
+    Raises:
+        SettingsError: an unknown method, or no step to train.
+        TrainingError: verl ended early; with the end of its log.
+    """
+    plan = Plan(methods, steps, seed, folder)
+    console, start = Console(), time.perf_counter()
+    results: dict[str, list[Step]] = {}
+    with _progress(console) as progress:
+        _prepare(plan, progress)
+        for method in methods:
+            results[method] = _train(plan, method, progress)
+    plot(results, folder / "curves.png")
+    console.print(table(results))
+    console.print(
+        f"{time.perf_counter() - start:.0f} s in all; seed {seed}: one seed shows that it works, not which is better"
+    )
+    console.print(f"curves   {folder / 'curves.png'}", soft_wrap=True)
+    console.print(
+        f"rollouts {plan.run_folder(methods[0]) / 'rollouts'}  (scores, advantages and mask of each)", soft_wrap=True
+    )
+    console.print(_NEXT, highlight=False, soft_wrap=True)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console)
+
+
+def _prepare(plan: Plan, progress: Progress) -> None:
+    task = progress.add_task("tiny policy, supervised warm start", total=100)
+    prepare_task(plan)
+    prepare_policy(plan, lambda share: progress.update(task, completed=round(100 * share)))
+    progress.update(task, completed=100)
+
+
+def _train(plan: Plan, method: str, progress: Progress) -> list[Step]:
+    name = METHODS[method]
+    task = progress.add_task(f"{name}: starting verl", total=plan.steps)
+
+    def on_step(finished: int) -> None:
+        said = f"{name}: training" if finished else f"{name}: starting verl"
+        progress.update(task, completed=finished, description=said)
+
+    return train(plan, method, on_step)

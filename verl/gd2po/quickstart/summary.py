@@ -1,0 +1,68 @@
+"""What a quickstart shows at its end: a table, and a plot of the curves."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gd2po.quickstart.plan import METHODS, REWARDS
+from gd2po.quickstart.training import Step
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Results = Mapping[str, Sequence[Step]]
+"""Method → the steps it logged."""
+
+_VALIDATION = "val-aux/rlla/{}/mean@1"
+_PANELS = {f"reward/{name}/mean": name for name in REWARDS} | {
+    "conflict/rate": "rollouts in conflict",
+    "conflict/masked": "rollouts masked",
+    "response_length/mean": "response tokens",
+}
+
+
+def table(results: Results) -> "Table":
+    """Each reward on the test prompts before → after (greedy), conflicts and masking over training, and time."""
+    from rich.table import Table
+
+    shown = Table("method", *REWARDS, "in conflict", "masked", "s/step", title="greedy answers to the test prompts")
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for method, steps in results.items():
+        training = [step["data"] for step in steps if step["step"] > 0]
+        scores = [_before_after(steps, name) for name in REWARDS]
+        conflict, masked, seconds = (
+            _mean(training, name) for name in ("conflict/rate", "conflict/masked", "timing_s/step")
+        )
+        shown.add_row(METHODS[method], *scores, f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.1f}")
+    return shown
+
+
+def plot(results: Results, path: Path) -> None:
+    """Curves over training, one panel per quantity, one line per method."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(2, 3, figsize=(11, 6), layout="constrained", sharex=True)
+    for axis, (metric, title) in zip(axes.flat, _PANELS.items(), strict=True):
+        for method, steps in results.items():
+            points = [(step["step"], step["data"][metric]) for step in steps if metric in step["data"]]
+            axis.plot(*zip(*points, strict=True), label=METHODS[method], linewidth=1.8)
+        axis.set_title(title)
+        axis.grid(alpha=0.25)
+    for axis in axes[1]:
+        axis.set_xlabel("step")
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(results))
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def _before_after(steps: Sequence[Step], reward: str) -> str:
+    values = [step["data"][_VALIDATION.format(reward)] for step in steps if _VALIDATION.format(reward) in step["data"]]
+    return f"{values[0]:.2f} → {values[-1]:.2f}"
+
+
+def _mean(steps: Sequence[Mapping[str, float]], name: str) -> float:
+    return sum(step[name] for step in steps) / len(steps)
