@@ -46,7 +46,7 @@ def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path) -> None:
     console.print(
         f"rollouts {plan.run_folder(methods[0]) / 'rollouts'}  (scores, advantages and mask of each)", soft_wrap=True
     )
-    console.print(_NEXT, highlight=False, soft_wrap=True)
+    console.print(_NEXT, highlight=False, soft_wrap=True, markup=False)
 
 
 def _progress(console: Console) -> Progress:

@@ -23,11 +23,14 @@ _PANELS = {f"reward/{name}/mean": name for name in REWARDS} | {
 
 def table(results: Results) -> "Table":
     """Each reward on the test prompts before → after (greedy), conflicts and masking over training, and time."""
+    from rich import box
     from rich.table import Table
 
-    shown = Table("method", *REWARDS, "in conflict", "masked", "s/step", title="greedy answers to the test prompts")
-    for column in shown.columns[1:]:
-        column.justify = "right"
+    title = "greedy answers to the test prompts, before → after"
+    shown = Table("", *REWARDS, "conflict", "masked", "s/step", title=title, box=box.SIMPLE_HEAD)
+    for column in shown.columns:
+        column.no_wrap = True
+        column.justify = "right" if column.header else "left"
     for method, steps in results.items():
         training = [step["data"] for step in steps if step["step"] > 0]
         scores = [_before_after(steps, name) for name in REWARDS]

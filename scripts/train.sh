@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Train MODEL on TASK with METHOD: bash scripts/train.sh tool-calling gd2po_hard /models/Qwen2.5-1.5B-Instruct [overrides]
+#   METHOD     grpo | gdpo | gd2po_hard | gd2po_snr, the files of TASK/config/method
+#   overrides  Hydra's, such as rewards=correctness_length_format trainer.n_gpus_per_node=4; --cfg job shows the result
+# Without a GPU the same trainer runs on CPU (small models only).
+set -euo pipefail
+[[ $# -ge 3 ]] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
+root=$(cd "$(dirname "$0")/.." && pwd)
+task=$1 method=$2 model=$3
+shift 3
+
+[[ -f $root/$task/config/method/$method.yaml ]] || {
+  echo "no $task/config/method/$method.yaml; tasks and methods: $(cd "$root" && ls ./*/config/method/*.yaml | tr '\n' ' ')" >&2
+  exit 2
+}
+gd2po=$root/.venv/bin/gd2po
+[[ -x $gd2po ]] || gd2po=$(command -v gd2po) || { echo "gd2po is not installed: bash scripts/setup.sh" >&2; exit 2; }
+
+exec "$gd2po" train --config-dir "$root/$task/config" --config-name base \
+  "method=$method" "run.model=$(basename "$model")" "actor_rollout_ref.model.path=$model" "$@"
