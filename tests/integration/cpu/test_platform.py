@@ -1,5 +1,6 @@
 """verl picks the CPU platform when nothing better is there, and finds what it needs on it."""
 
+import os
 import subprocess
 import sys
 
@@ -8,7 +9,6 @@ import pytest
 pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cpu]'")
 
 import torch
-import verl
 from verl.plugin.platform import PlatformRegistry
 
 from gd2po.integration import cpu
@@ -20,8 +20,6 @@ no_accelerator = pytest.mark.skipif(torch.accelerator.is_available(), reason="th
 
 def in_a_fresh_process(code, **environment):
     """What a new process prints: a platform is chosen once per process."""
-    import os
-
     return subprocess.run(
         [sys.executable, "-P", "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
     ).stdout.split()
@@ -57,23 +55,40 @@ def test_installing_twice_changes_nothing():
     assert PlatformRegistry._platforms == registered
 
 
-def test_an_accelerator_wins(monkeypatch):
-    monkeypatch.delenv("VERL_PLATFORM", raising=False)
-    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+@pytest.fixture
+def undecided(monkeypatch):
+    """As in a process that has not imported verl yet, on a machine without accelerator or Ray."""
+    for variable in ("VERL_PLATFORM", "RAY_ADDRESS", "RAY_RAYLET_PID"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    monkeypatch.setattr(PlatformRegistry.get("nvidia"), "is_platform_available", lambda *_args, **_options: False)
+    return monkeypatch
+
+
+def test_it_is_the_last_resort(undecided):
+    assert platform.is_selected()
+
+
+def test_an_accelerator_wins(undecided):
+    undecided.setattr(torch.accelerator, "is_available", lambda: True)
     assert not platform.is_selected()
-    assert not CPUPlatform().is_platform_available()
 
 
-def test_an_accelerator_that_this_process_cannot_see_wins(monkeypatch):
-    monkeypatch.delenv("VERL_PLATFORM", raising=False)
-    monkeypatch.setattr(PlatformRegistry.get("nvidia"), "is_platform_available", lambda self, use_smi_check=False: True)
+def test_an_accelerator_that_this_process_cannot_see_wins(undecided):
+    undecided.setattr(PlatformRegistry.get("nvidia"), "is_platform_available", lambda *_args, **_options: True)
+    assert not platform.is_selected()
+
+
+@pytest.mark.parametrize("variable", ["RAY_ADDRESS", "RAY_RAYLET_PID"])
+def test_a_cluster_may_have_accelerators_elsewhere(undecided, variable):
+    undecided.setenv(variable, "1")
     assert not platform.is_selected()
 
 
 @pytest.mark.parametrize(("asked", "selected"), [("cpu", True), ("nvidia", False)])
-def test_verl_platform_decides(monkeypatch, asked, selected):
-    monkeypatch.setenv("VERL_PLATFORM", asked)
-    monkeypatch.setattr(torch.accelerator, "is_available", lambda: asked == "cpu")
+def test_verl_platform_decides(undecided, asked, selected):
+    undecided.setenv("VERL_PLATFORM", asked)
+    undecided.setattr(torch.accelerator, "is_available", lambda: asked == "cpu")
     assert platform.is_selected() is selected
 
 
@@ -98,7 +113,3 @@ def test_tensors_move_to_the_current_device():
 def test_engine_settings_of_the_environment_win(monkeypatch):
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "7")
     assert CPUPlatform().rollout_env_vars()["VLLM_CPU_KVCACHE_SPACE"] == "7"
-
-
-def test_version_under_test():
-    assert verl.__version__.startswith("0.9.")

@@ -60,6 +60,7 @@ def test_an_answer_has_what_verl_reads(build):
     assert len(output.token_ids) == len(output.log_probs) <= 12
     assert output.stop_reason == "completed"
     assert output.extra_fields == {"global_steps": 5}
+    assert ask(server, [[1, 2, 3]], logprobs=False)[0].log_probs is None
 
 
 def test_the_same_requests_draw_the_same_samples_in_any_order(build):

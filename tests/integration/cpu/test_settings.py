@@ -1,8 +1,10 @@
 """A configuration meant for GPUs, completed for this machine; choices of the user survive."""
 
+import copy
 import importlib.util
 
 import pytest
+import yaml
 
 pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cpu]'")
 
@@ -18,16 +20,25 @@ from gd2po.integration.cpu.settings import FIXED, prepare_config
 INIT = "ray_kwargs.ray_init"
 
 
+@pytest.fixture(scope="module")
+def stock(model_path):
+    """verl's own configuration for one device."""
+    overrides = ["algorithm.adv_estimator=grpo", "trainer.n_gpus_per_node=1"]
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        return compose("ppo_trainer", overrides=[*overrides, f"actor_rollout_ref.model.path={model_path}"])
+
+
 @pytest.fixture
-def config(model_path, monkeypatch):
-    """verl's own configuration for one device, with overrides."""
+def config(stock, monkeypatch):
+    """The same, with overrides."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
     def build(*overrides):
-        base = ["algorithm.adv_estimator=grpo", "trainer.n_gpus_per_node=1"]
-        base += [f"actor_rollout_ref.model.path={model_path}"]
-        with initialize_config_module("verl.trainer.config", version_base=None):
-            return compose("ppo_trainer", overrides=[*base, *overrides])
+        composed = copy.deepcopy(stock)
+        for override in overrides:
+            key, _, value = override.partition("=")
+            OmegaConf.update(composed, key, yaml.safe_load(value), force_add=True)
+        return composed
 
     return build
 
@@ -45,7 +56,7 @@ def prepared(config):
 
 
 def test_every_setting_is_a_key_of_verl_or_is_added_on_purpose(config):
-    added = {"mixed_precision", "attn_implementation", "include_dashboard"}
+    added = {"mixed_precision", "attn_implementation", "include_dashboard", "VERL_PLATFORM"}
     composed = config()
     absent = {key.rsplit(".", 1)[1] for key in FIXED if OmegaConf.select(composed, key) is None}
     assert absent <= added
@@ -67,7 +78,7 @@ def test_choices_survive(prepared):
     composed = prepared(
         "reward.num_workers=3",
         "actor_rollout_ref.model.use_remove_padding=False",
-        "+actor_rollout_ref.model.override_config.attn_implementation=eager",
+        "actor_rollout_ref.model.override_config.attn_implementation=eager",
         f"{INIT}.num_cpus=40",
         "trainer.v1.sampler.custom_sampler.path=mine.py",
         "trainer.v1.sampler.custom_sampler.name=Mine",
@@ -119,7 +130,7 @@ def test_a_pool_of_reward_models_counts(prepared):
 
 
 def test_a_cluster_that_exists_is_not_told_its_size(prepared):
-    composed = prepared(f"+{INIT}.address=auto")
+    composed = prepared(f"{INIT}.address=auto")
     assert composed.ray_kwargs.ray_init.num_cpus is None
     check_cpu_run(composed)
 
@@ -134,7 +145,7 @@ def test_threads_of_the_environment_win(prepared, monkeypatch):
     [
         ([f"{INIT}.num_cpus=2"], r"num_cpus is 2, but this run's actors ask Ray for 7 .*1 TransferQueue storage"),
         (["transfer_queue.backend.SimpleStorage.num_data_storage_units=30", f"{INIT}.num_cpus=16"], "for 36"),
-        ([f"+{INIT}.num_gpus=1", "trainer.n_gpus_per_node=2"], "num_gpus is 1, but this run's actors ask Ray for 2"),
+        ([f"{INIT}.num_gpus=1", "trainer.n_gpus_per_node=2"], "num_gpus is 1, but this run's actors ask Ray for 2"),
         (["actor_rollout_ref.rollout.tensor_model_parallel_size=4"], "tensor_model_parallel_size is 4.*set it to 1"),
         (["trainer.v1.trainer_mode=separate_async"], "trainer_mode is 'separate_async'"),
         (["algorithm.adv_estimator=gae"], "adv_estimator=gae trains a critic"),

@@ -1,5 +1,6 @@
 """verl on a machine without accelerator: a platform, a rollout server, and checks that speak before Ray hangs."""
 
+import logging
 import os
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -8,6 +9,8 @@ import wrapt
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+logger = logging.getLogger(__name__)
 
 
 def install() -> None:
@@ -22,6 +25,7 @@ def install() -> None:
     if PlatformRegistry.get(platform.NAME) is platform.CPUPlatform or not platform.is_selected():
         return
     PlatformRegistry.register(platform.NAME)(platform.CPUPlatform)
+    os.environ[platform.VARIABLE] = platform.NAME  # Ray's workers must not decide for themselves
     # verl registers its FSDP engine, which is device-agnostic, for cuda and npu only.
     os.environ.setdefault("VERL_ENGINE_DEVICE", "cuda")
     wrapt.register_post_import_hook(_use_plain_gloo, "verl.utils.distributed")
@@ -41,7 +45,8 @@ def check_run(config: "DictConfig") -> None:
     from gd2po.integration.cpu.settings import prepare_config
 
     if platform.is_selected():
-        prepare_config(config)
+        changed = prepare_config(config)
+        logger.warning("no accelerator: running on the CPU; %d settings of verl were adapted to it", len(changed))
         check_cpu_run(config)
 
 

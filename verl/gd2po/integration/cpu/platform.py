@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,20 +13,32 @@ from verl.plugin.platform import PlatformBase, PlatformRegistry
 from gd2po.integration.cpu.device import build_device_module
 
 NAME = "cpu"
+VARIABLE = "VERL_PLATFORM"
+_CURRENT_CLUSTER = Path("/tmp/ray/ray_current_cluster")  # written by `ray start`, read by `ray.init`
 
 
 def is_selected() -> bool:
-    """Whether verl runs on this platform: asked for with `VERL_PLATFORM`, or nothing better is there."""
-    asked = os.environ.get("VERL_PLATFORM", "").strip().lower()
-    return asked == NAME if asked else not _accelerator_present()
+    """Whether verl runs on this platform: `VERL_PLATFORM` says so, or says nothing and this machine is all there is.
+
+    A driver that joins a Ray cluster, and every Ray worker, may see no accelerator while the cluster has some.
+    """
+    asked = os.environ.get(VARIABLE, "").strip().lower()
+    if asked:
+        return asked == NAME
+    in_ray_worker = "RAY_RAYLET_PID" in os.environ
+    return not (in_ray_worker or joins_cluster() or _accelerator_present())
+
+
+def joins_cluster() -> bool:
+    """Whether `ray.init` would connect to a running cluster instead of starting one."""
+    return bool(os.environ.get("RAY_ADDRESS")) or _CURRENT_CLUSTER.exists()
 
 
 def _accelerator_present() -> bool:
-    """Also true in a process that sees no accelerator on a host that has one (a CPU-only Ray actor)."""
     if torch.accelerator.is_available():
         return True
-    others = (PlatformRegistry.get(name) for name in PlatformRegistry.registered_names() if name != NAME)
-    return any(other().is_platform_available(use_smi_check=True) for other in others if other is not None)
+    known = (PlatformRegistry.get(name) for name in PlatformRegistry.registered_names() if name != NAME)
+    return any(platform().is_platform_available(use_smi_check=True) for platform in known if platform is not None)
 
 
 class CPUPlatform(PlatformBase):
@@ -48,9 +61,6 @@ class CPUPlatform(PlatformBase):
 
     def is_available(self) -> bool:
         return True
-
-    def is_platform_available(self, use_smi_check: bool = False) -> bool:
-        return not _accelerator_present()
 
     def current_device(self) -> Any:
         return NAME  # not an index: `tensor.to(0)` means the accelerator, `tensor.to("cpu")` the host

@@ -1,10 +1,11 @@
 """What a run takes from Ray, which without accelerator is bookkeeping, and from the machine, which is not."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
+
+from gd2po.integration.cpu.platform import joins_cluster
 
 _COLOCATED = 3  # CPUs verl reserves per device of a pool (`ResourcePoolManager.max_colocate_count`)
 _QUEUE_CONTROLLER = 1  # CPU of TransferQueue's controller, next to one per storage unit
@@ -45,7 +46,7 @@ class Needs:
 
 def ray_is_ours(config: DictConfig) -> bool:
     """Whether verl will start Ray on this machine, rather than join a cluster."""
-    return not (os.environ.get("RAY_ADDRESS") or OmegaConf.select(config, "ray_kwargs.ray_init.address"))
+    return not (joins_cluster() or OmegaConf.select(config, "ray_kwargs.ray_init.address"))
 
 
 def memory_needed(config: DictConfig) -> int:

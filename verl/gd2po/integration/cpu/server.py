@@ -48,13 +48,14 @@ class TransformersServer:
             raise NotImplementedError("this rollout reads text only; use rollout.name=vllm for images and video")
         prompt = check_prompt(prompt_ids)
         if not await self._gate.admits():
-            return self._answer([], [], Stop.ABORTED)
+            return self._answer([], None, Stop.ABORTED)
         request = await self._request(prompt, sampling_params)
         if self._gate.open:  # it may have closed while the request was numbered
             await self._runner.run(request)
-        return self._answer(request.tokens, request.log_probs, request.stop or Stop.ABORTED)
+        log_probs = request.log_probs if sampling_params.get("logprobs") else None
+        return self._answer(request.tokens, log_probs, request.stop or Stop.ABORTED)
 
-    def _answer(self, tokens: list[int], log_probs: list[float], stop: Stop) -> TokenOutput:
+    def _answer(self, tokens: list[int], log_probs: list[float] | None, stop: Stop) -> TokenOutput:
         return TokenOutput(
             token_ids=tokens,
             log_probs=log_probs,

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po.integration.cpu.names import ROLLOUT
+from gd2po.integration.cpu.platform import NAME, VARIABLE
 from gd2po.integration.cpu.resources import Needs, ray_is_ours
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ FIXED: dict[str, Any] = {
     "data.dataloader_num_workers": 0,
     "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
     "ray_kwargs.ray_init.include_dashboard": False,
+    f"ray_kwargs.ray_init.runtime_env.env_vars.{VARIABLE}": NAME,
     f"{_ROLLOUT}.checkpoint_engine.update_weights_bucket_megabytes": 256,
 }
 """Key to value. A reference policy that is not used is set all the same."""
