@@ -9,11 +9,12 @@ import pytest
 from gd2po.errors import HostError
 from gd2po.integration import seam, versions
 from gd2po.integration.doctor import examine, require_plugin
+from gd2po.integration.manifest import HOST_SYMBOLS
 
-IDS = [str(symbol) for symbol in seam.HOST_SYMBOLS]
+IDS = [str(symbol) for symbol in HOST_SYMBOLS]
 
 
-@pytest.mark.parametrize("symbol", seam.HOST_SYMBOLS, ids=IDS)
+@pytest.mark.parametrize("symbol", HOST_SYMBOLS, ids=IDS)
 def test_every_touched_symbol_is_as_written_and_wrapped(symbol):
     seam.resolve(symbol)
     assert seam.is_wrapped(symbol)
@@ -44,7 +45,7 @@ def test_importing_gd2po_alone_imports_neither_verl_nor_ray():
     [({"name": "validate_configuration"}, "it is not there"), ({"parameters": ("config",)}, "its parameters are")],
 )
 def test_a_changed_symbol_fails_with_what_why_and_remedy(change, found):
-    symbol = replace(seam.HOST_SYMBOLS[0], **change)
+    symbol = replace(HOST_SYMBOLS[0], **change)
     with pytest.raises(HostError, match=f"has changed: {found}.*{symbol.what}.*because {symbol.why}.*Install verl"):
         seam.resolve(symbol)
 

@@ -1,1 +1,1 @@
-"""Everything that knows verl. :mod:`gd2po.integration.seam` lists each symbol of it that is touched."""
+"""Everything that knows verl. :mod:`gd2po.integration.manifest` lists each symbol of it that is touched."""

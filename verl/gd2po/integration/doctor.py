@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 
 from gd2po.errors import HostError
 from gd2po.integration import seam
+from gd2po.integration.manifest import HOST_SYMBOLS, VERL_BELOW, VERL_MINIMUM, HostSymbol
 
 ENTRY_POINT_GROUP = "verl.plugins"
 PACKAGES = ("verl", "torch", "ray", "transformers", "TransferQueue", "tensordict")
@@ -40,7 +41,7 @@ def examine() -> Iterator[Finding]:
         yield Finding(package, None, _version(package) or "not installed (needed for rollouts on GPUs only)")
     yield _attempt("verl version", _supported)
     yield _attempt("plug-in loaded", _loaded)
-    seams = [_attempt(f"seam {symbol.name}", partial(_in_place, symbol)) for symbol in seam.HOST_SYMBOLS]
+    seams = [_attempt(f"seam {symbol.name}", partial(_in_place, symbol)) for symbol in HOST_SYMBOLS]
     broken = [finding for finding in seams if not finding.ok]
     yield from broken or [Finding("seam", True, f"all {len(seams)} symbols of verl in use are as expected")]
     yield _hardware()
@@ -63,7 +64,7 @@ def _attempt(name: str, check: Callable[[], str]) -> Finding:
 def _supported() -> str:
     from gd2po.integration.versions import require_supported_verl
 
-    return f"{require_supported_verl()} (supported: >={seam.VERL_MINIMUM},<{seam.VERL_BELOW})"
+    return f"{require_supported_verl()} (supported: >={VERL_MINIMUM},<{VERL_BELOW})"
 
 
 def _loaded() -> str:
@@ -86,7 +87,7 @@ def _loaded() -> str:
     raise HostError("verl did not load it, but it imports here; verl was imported before gd2po was installed")
 
 
-def _in_place(symbol: seam.HostSymbol) -> str:
+def _in_place(symbol: HostSymbol) -> str:
     seam.resolve(symbol)
     if not seam.is_wrapped(symbol):
         raise HostError(f"{symbol} is not wrapped; its module was imported before the plug-in was loaded")
@@ -114,6 +115,6 @@ def require_plugin() -> None:
     """
     _supported()
     _loaded()
-    for symbol in seam.HOST_SYMBOLS:
+    for symbol in HOST_SYMBOLS:
         if symbol.wrapper:
             _in_place(symbol)

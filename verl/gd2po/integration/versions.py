@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from packaging.version import Version
 
 from gd2po.errors import HostError
-from gd2po.integration.seam import VERL_BELOW, VERL_MINIMUM
+from gd2po.integration.manifest import VERL_BELOW, VERL_MINIMUM
 
 
 def require_supported_verl() -> str:

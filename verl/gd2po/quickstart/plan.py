@@ -9,10 +9,10 @@ METHODS = {"grpo": "GRPO", "gdpo": "GDPO", "gd2po_hard": "GD²PO-Hard", "gd2po_s
 """Config group ``method`` → name in tables and plots."""
 
 REWARDS = ("correctness", "format", "length")
-TRAIN_ROWS, TEST_ROWS = 512, 64
-DEMONSTRATIONS = 2400
+TRAIN_ROWS, TEST_ROWS, TEST_ROLLOUTS = 512, 64, 4
+DEMONSTRATIONS = 4000
 THINK_WORDS = (2, 16)  # of the demonstrations
-TARGET_WORDS = 24
+TARGET_WORDS = 16
 """Words of thinking for full length score; the published 512 would not fit a tiny policy's context."""
 
 
@@ -63,11 +63,14 @@ class Plan:
             f"data.val_files={self.folder}/data-seed{self.seed}/test.parquet",
             "data.train_batch_size=16",
             "data.max_prompt_length=160",
-            "data.max_response_length=112",
+            "data.max_response_length=96",
             f"+reward.custom_reward_function.reward_kwargs.target_words={TARGET_WORDS}",
             "actor_rollout_ref.actor.ppo_mini_batch_size=8",
             "actor_rollout_ref.actor.optim.lr=5e-4",
             "actor_rollout_ref.rollout.n=8",
+            "actor_rollout_ref.rollout.val_kwargs.do_sample=true",
+            "actor_rollout_ref.rollout.val_kwargs.temperature=1.0",
+            f"actor_rollout_ref.rollout.val_kwargs.n={TEST_ROLLOUTS}",
             f"trainer.total_training_steps={self.steps}",
             f"trainer.test_freq={self.steps}",
             "trainer.save_freq=-1",

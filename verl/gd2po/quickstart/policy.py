@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PolicySize:
-    """Shape of the policy and of its warm start. The defaults are the quickstart's, 0.7 million parameters.
+    """Shape of the policy and of its warm start. The defaults are the quickstart's, half a million parameters.
 
     Attributes:
         vocabulary: at most this many tokens.
@@ -32,11 +32,11 @@ class PolicySize:
 
     vocabulary: int = 640
     hidden: int = 128
-    layers: int = 3
+    layers: int = 2
     context: int = 512
     epochs: float = 3.0
     batch: int = 16
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
 
 
 def build_policy(
@@ -104,8 +104,8 @@ def build_policy(
 def _progress(on_progress: Callable[[float], None]) -> Any:
     from transformers import TrainerCallback
 
-    class Progress(TrainerCallback):  # type: ignore[misc]
-        def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+    class Progress(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             on_progress(state.global_step / state.max_steps)
 
     return Progress()
