@@ -27,7 +27,7 @@ METRICS = {
 
 def validation(correctness: float) -> dict[str, float]:
     scores = {"correctness": correctness, "format": 0.5, "length": 0.1}
-    return {f"val-aux/rlla/{name}/mean@1": value for name, value in scores.items()}
+    return {f"val-aux/rlla/{name}/mean@2": value for name, value in scores.items()}
 
 
 STEPS = [

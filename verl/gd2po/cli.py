@@ -65,7 +65,7 @@ def quickstart(
     methods: Annotated[
         str, typer.Option(help="comma-separated: grpo, gdpo, gd2po_hard, gd2po_snr")
     ] = "gdpo,gd2po_hard",
-    steps: Annotated[int, typer.Option(help="policy updates per method")] = 20,
+    steps: Annotated[int, typer.Option(help="training steps per method")] = 16,
     seed: Annotated[int, typer.Option(help="of data, warm start, rollouts and data order")] = 1,
     output: Annotated[Path, typer.Option(help="folder for data, policy, runs and plot")] = Path("outputs/quickstart"),
 ) -> None:

@@ -1,7 +1,7 @@
 """Put the wrappers of :mod:`gd2po.integration.manifest` in place, or say what has changed in verl.
 
-A wrapper is applied when verl imports the module, in each process that does, so ``import verl`` costs nothing more. Where
-a signature is not the one in the manifest, that import fails with the row's text instead of training on a guess.
+A wrapper is applied when verl imports the module, in each process that does: ``import verl`` costs nothing more. Where
+a signature is not the one in the manifest, that import fails with the row's text: no training on a guess.
 """
 
 import importlib

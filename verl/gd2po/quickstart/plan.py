@@ -9,7 +9,7 @@ METHODS = {"grpo": "GRPO", "gdpo": "GDPO", "gd2po_hard": "GD²PO-Hard", "gd2po_s
 """Config group ``method`` → name in tables and plots."""
 
 REWARDS = ("correctness", "format", "length")
-TRAIN_ROWS, TEST_ROWS, TEST_ROLLOUTS = 512, 64, 4
+TRAIN_ROWS, TEST_ROWS, TEST_ROLLOUTS = 512, 64, 2
 DEMONSTRATIONS = 4000
 THINK_WORDS = (2, 16)  # of the demonstrations
 TARGET_WORDS = 16

@@ -7,6 +7,7 @@ that; the published runs start from instruction-tuned models for the same reason
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from gd2po.data.synthetic_tools import Record
@@ -87,15 +88,16 @@ def build_policy(
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    trainer = Trainer(
-        model,
-        _arguments(destination, size, seed),
-        data_collator=DataCollatorForSeq2Seq(tokenizer),
-        train_dataset=[_example(tokenizer, record, size.context) for record in demonstrations],
-        callbacks=[_progress(on_progress)],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
+    with TemporaryDirectory() as scratch:
+        trainer = Trainer(
+            model,
+            _arguments(scratch, size, seed),
+            data_collator=DataCollatorForSeq2Seq(tokenizer),
+            train_dataset=[_example(tokenizer, record, size.context) for record in demonstrations],
+            callbacks=[_progress(on_progress)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
     model.save_pretrained(destination)
     tokenizer.save_pretrained(destination)
     return destination
@@ -111,11 +113,11 @@ def _progress(on_progress: Callable[[float], None]) -> Any:
     return Progress()
 
 
-def _arguments(destination: Path, size: PolicySize, seed: int) -> Any:
+def _arguments(scratch: str, size: PolicySize, seed: int) -> Any:
     from transformers import TrainingArguments
 
     return TrainingArguments(
-        str(destination.with_name(destination.name + "-trainer")),
+        scratch,
         num_train_epochs=size.epochs,
         per_device_train_batch_size=size.batch,
         learning_rate=size.learning_rate,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gd2po.quickstart.plan import METHODS, REWARDS
+from gd2po.quickstart.plan import METHODS, REWARDS, TEST_ROLLOUTS, TEST_ROWS
 from gd2po.quickstart.training import Step
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Results = Mapping[str, Sequence[Step]]
 """Method → the steps it logged."""
 
-_VALIDATION = "val-aux/rlla/{}/mean@1"
+_VALIDATION = f"val-aux/rlla/{{}}/mean@{TEST_ROLLOUTS}"
 _PANELS = {f"reward/{name}/mean": name for name in REWARDS} | {
     "conflict/rate": "rollouts in conflict",
     "conflict/masked": "rollouts masked",
@@ -22,22 +22,21 @@ _PANELS = {f"reward/{name}/mean": name for name in REWARDS} | {
 
 
 def table(results: Results) -> "Table":
-    """Each reward on the test prompts before → after (greedy), conflicts and masking over training, and time."""
-    from rich import box
+    """Each reward on the test prompts before → after, conflicts and masking over training, and training time."""
     from rich.table import Table
 
-    title = "greedy answers to the test prompts, before → after"
-    shown = Table("", *REWARDS, "conflict", "masked", "s/step", title=title, box=box.SIMPLE_HEAD)
+    title = f"{TEST_ROLLOUTS} sampled answers to each of {TEST_ROWS} test prompts, before → after"
+    shown = Table(
+        "", *REWARDS, "conflict", "masked", "time", title=title, box=None, padding=(0, 2, 0, 0), pad_edge=False
+    )
     for column in shown.columns:
-        column.no_wrap = True
         column.justify = "right" if column.header else "left"
     for method, steps in results.items():
         training = [step["data"] for step in steps if step["step"] > 0]
         scores = [_before_after(steps, name) for name in REWARDS]
-        conflict, masked, seconds = (
-            _mean(training, name) for name in ("conflict/rate", "conflict/masked", "timing_s/step")
-        )
-        shown.add_row(METHODS[method], *scores, f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.1f}")
+        conflict, masked = (_mean(training, name) for name in ("conflict/rate", "conflict/masked"))
+        seconds = sum(step["timing_s/step"] for step in training)
+        shown.add_row(METHODS[method], *scores, f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s")
     return shown
 
 
