@@ -45,7 +45,7 @@ def plot(results: Results, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(2, 3, figsize=(11, 6), layout="constrained", sharex=True)
     for axis, (metric, title) in zip(axes.flat, _PANELS.items(), strict=True):
@@ -56,6 +56,7 @@ def plot(results: Results, path: Path) -> None:
         axis.grid(alpha=0.25)
     for axis in axes[1]:
         axis.set_xlabel("step")
+        axis.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(results))
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
