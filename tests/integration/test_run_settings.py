@@ -1,9 +1,12 @@
 """What is refused before Ray starts, with the remedy named."""
 
+import math
+
 import pytest
+import torch
 
 from gd2po.errors import SettingsError
-from gd2po.integration.run_settings import cautions, check_run, describe, settings_of
+from gd2po.integration.run_settings import caution_about_scores, cautions, check_run, describe, settings_of
 
 AB = ["+algorithm.gd2po.rewards.a.weight=1.0", "+algorithm.gd2po.rewards.b.weight=2.0"]
 REWARD_FILE = """
@@ -108,3 +111,14 @@ def test_what_is_seldom_meant_is_said(verl_config):
     assert len(said) == 2 and "rollout.n is 2" in said[0] and "88% of the rollouts" in said[1]
     calm = verl_config("algorithm.adv_estimator=gd2po", *AB)
     assert list(cautions(calm, settings_of(calm))) == []
+
+
+@pytest.mark.parametrize(("threshold", "second", "said"), [(0.8, 1.0, True), (0.5, 1.0, False), (0.8, 0.5, False)])
+def test_two_binary_rewards_make_a_high_threshold_the_hard_filter(verl_config, threshold, second, said):
+    snr = f"+algorithm.gd2po.filter={{kind: snr, threshold: {threshold}}}"
+    config = verl_config("algorithm.adv_estimator=gd2po", *AB, snr)
+    scores = {"a": torch.tensor([0.0, 1.0, 1.0, math.nan]), "b": torch.tensor([1.0, second, 0.0, 0.0])}
+    caution = caution_about_scores(config, settings_of(config), scores)
+    assert (caution is not None) == said
+    if said:
+        assert "with rollout.n=4 every threshold above 0.5 masks what hard masks" in caution

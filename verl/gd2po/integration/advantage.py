@@ -1,6 +1,7 @@
 """The estimator call inside verl's trainer: named rewards in, advantages, metrics and records out."""
 
 import functools
+import logging
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -8,12 +9,14 @@ from typing import Any
 
 from gd2po.advantages import compute_rollout_advantages
 from gd2po.integration.records import keep_records
-from gd2po.integration.run_settings import settings_of
+from gd2po.integration.run_settings import caution_about_scores, settings_of
 from gd2po.integration.scores import read_scores
 from gd2po.integration.sessions import Sessions
 from gd2po.integration.start import save_settings
 from gd2po.rewards.composition import apply_gates
 from gd2po.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def _estimate(step: Step, settings: Settings, data: Any) -> Any:
     sessions = Sessions.of(step.batch.keys, step.batch.tags)
     keys = [step.batch.keys[row] for row in sessions.final_rows]
     scores = read_scores(_infos(step, keys, settings), keys, settings.rewards)
+    if caution := caution_about_scores(step.trainer.config, settings, scores):
+        _say_once(caution)
     mask = data.batch["response_mask"]
     result = compute_rollout_advantages(
         apply_gates(scores, settings.gates),
@@ -86,6 +91,11 @@ def _estimate(step: Step, settings: Settings, data: Any) -> Any:
     keep_records(step.trainer, keys, scores, result)
     rows = sessions.to_rows(result.rollout_advantages)
     return rows.to(mask.device).unsqueeze(1) * mask
+
+
+@functools.cache
+def _say_once(caution: str) -> None:
+    logger.warning(caution)
 
 
 def _infos(step: Step, keys: list[str], settings: Settings) -> list[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from gd2po.advantages import estimator_names
 from gd2po.errors import SettingsError, nearest
@@ -148,6 +149,23 @@ def cautions(config: DictConfig, settings: Settings) -> Iterator[str]:
             f"filter hard with {count} rewards: if they were independent, {share:.0%} of the rollouts would be masked; "
             "consider filter.kind=snr with a low threshold"
         )
+
+
+def caution_about_scores(config: DictConfig, settings: Settings, scores: Mapping[str, Tensor]) -> str | None:
+    """What only the scores [S] of a batch can tell: with two binary rewards a high τ is the hard filter.
+
+    Among n rollouts of two binary rewards, the largest |ΣA|/Σ|A| of a rollout in conflict is (n−2)/n.
+    """
+    rollouts = config.actor_rollout_ref.rollout.n
+    limit = (rollouts - 2) / rollouts
+    voting = [scores[name] for name, reward in settings.rewards.items() if reward.weight != 0]
+    binary = len(voting) == 2 and all(len(values[~values.isnan()].unique()) <= 2 for values in voting)
+    if settings.uses_filter and settings.filter.kind == "snr" and binary and settings.filter.threshold > limit:
+        return (
+            f"filter snr with threshold {settings.filter.threshold}: both rewards take two values only, and with "
+            f"rollout.n={rollouts} every threshold above {limit:g} masks what hard masks; lower it to let it differ"
+        )
+    return None
 
 
 def describe(settings: Settings) -> Mapping[str, Any]:
