@@ -132,14 +132,16 @@ def test_thousands_of_rows_pass(tmp_path: Path) -> None:
     assert pq.read_schema(report.destination).remove_metadata() == SCHEMA
 
 
-@pytest.mark.skipif(not (REAL / "test.parquet").is_file(), reason="no dataset/rlla_4k/test.parquet; see dataset/README")
+@pytest.mark.skipif(
+    not (REAL / "test.parquet").is_file(), reason="no dataset/rlla_4k/test.parquet: real data is not shipped"
+)
 def test_the_public_test_split_passes() -> None:
     assert check_parquet(REAL / "test.parquet") == []
     assert pq.read_schema(REAL / "test.parquet").remove_metadata() == SCHEMA
 
 
 @pytest.mark.skipif(
-    not (REAL / "rlla_sft.json").is_file(), reason="no dataset/rlla_4k/rlla_sft.json; see dataset/README"
+    not (REAL / "rlla_sft.json").is_file(), reason="no dataset/rlla_4k/rlla_sft.json: real data is not shipped"
 )
 def test_the_public_demonstrations_are_counted(tmp_path: Path) -> None:
     report = prepare(REAL / "rlla_sft.json", tmp_path / "sft.parquet", split="train", drop_bad=True)

@@ -102,7 +102,9 @@ def test_the_command_trains_and_shows_what_happened(tmp_path):
     assert (tmp_path / "curves.png").stat().st_size > 10_000
     steps = list(read_steps(tmp_path / "grpo-seed1" / "metrics.jsonl"))
     assert [step["step"] for step in steps] == [0, 1, 2]
-    assert steps[1]["data"]["conflict/rate"] > 0 and steps[1]["data"]["conflict/masked"] == 0
+    grpo = steps[1]["data"]  # reports conflicts, and masks nothing
+    assert 0 <= grpo["conflict/pair/correctness|format"] <= grpo["conflict/rate"] <= 1
+    assert grpo["conflict/masked"] == 0 and grpo["conflict/kept"] == 1
 
 
 _RUN = "import sys; from gd2po.cli import app; " + (
