@@ -70,6 +70,7 @@ def test_a_line_still_being_written_is_left_for_later(tmp_path):
     assert list(read_steps(path)) == [STEPS[0]]
 
 
+@pytest.mark.e2e
 def test_a_failed_training_shows_the_end_of_its_log(tmp_path, monkeypatch):
     plan = Plan(("gdpo",), 1, 1, tmp_path)
     monkeypatch.setattr(Plan, "overrides", lambda *_: ["algorithm.adv_estimator=???"])
