@@ -36,13 +36,16 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return plan
 
 
-class Training:
-    """One training in a folder of its own, by ``gd2po train``."""
+OURS, VERLS_OWN = ("gd2po.cli", "train"), ("verl.trainer.main_ppo",)
 
-    def __init__(self, plan: Plan, folder: Path, method: str, *overrides: str) -> None:
+
+class Training:
+    """One training in a folder of its own, by ``gd2po train`` or by verl's own command."""
+
+    def __init__(self, plan: Plan, folder: Path, method: str, *overrides: str, by: tuple[str, ...] = OURS) -> None:
         self.folder, self.log, self.metrics = folder, folder / "log.txt", folder / f"{time.monotonic_ns()}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-P", "-m", "gd2po.cli", "train", "--config-dir", f"{ROOT}/tool-calling/config"]
+        command = [sys.executable, "-P", "-m", *by, "--config-dir", f"{ROOT}/tool-calling/config"]
         command += ["--config-name", "base", *plan.overrides(method), *SMALL, f"trainer.default_local_dir={folder}"]
         environment = os.environ | {"VERL_FILE_LOGGER_PATH": str(self.metrics), "HYDRA_FULL_ERROR": "1"}
         with self.log.open("w") as log:
@@ -61,7 +64,7 @@ class Training:
         return [json.loads(line) for line in lines]
 
 
-def test_two_workers_in_colocate_async_mode_with_everything_recorded(plan):
+def test_verls_own_command_with_two_workers_in_colocate_async_mode(plan):
     overrides = [
         "trainer.n_gpus_per_node=2",
         "trainer.v1.trainer_mode=colocate_async",
@@ -82,6 +85,19 @@ def test_two_workers_in_colocate_async_mode_with_everything_recorded(plan):
         assert mean == pytest.approx(metrics[f"reward/{name}/mean"])
     assert sum(row["conflict"] for row in rows) == pytest.approx(32 * metrics["conflict/rate"])
     assert all(row["advantage"] == 0 for row in rows if not row["kept"])
+
+
+@pytest.mark.parametrize("estimator", ["grpo", "gdpo"])
+def test_verls_own_command_with_stock_keys(plan, estimator):
+    """A recipe that knows nothing of us but two keys of verl's: gdpo works, and grpo reports conflicts."""
+    keys = ["~algorithm.gd2po", "+algorithm.gdpo_reward_keys=[correctness,length]", "trainer.total_training_steps=1"]
+    run = Training(plan, plan.folder / f"stock-{estimator}", estimator, *keys, by=VERLS_OWN)
+    assert run.wait() == 0, run.log.read_text()[-4000:]
+    metrics = run.steps()[1]
+    assert {"reward/correctness/mean", "reward/length/mean", "conflict/pair/correctness|length"} <= metrics.keys()
+    assert metrics["conflict/masked"] == 0
+    whitened = metrics["whiten/population"] > 0
+    assert whitened == (estimator == "gdpo")
 
 
 def test_a_run_stopped_by_hand_and_resumed_is_the_uninterrupted_one(plan):
