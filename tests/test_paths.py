@@ -1,0 +1,14 @@
+"""The shipped configuration is found, and its absence is explained."""
+
+import pytest
+
+from gd2po.paths import config_dir
+
+
+def test_the_configuration_of_a_task_is_found():
+    assert (config_dir("tool-calling") / "method" / "gd2po_hard.yaml").is_file()
+
+
+def test_an_unknown_task_is_named():
+    with pytest.raises(FileNotFoundError, match="no configuration of task 'tool-call' in .*; reinstall gd2po"):
+        config_dir("tool-call")
