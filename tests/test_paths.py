@@ -10,5 +10,5 @@ def test_the_configuration_of_a_task_is_found():
 
 
 def test_an_unknown_task_is_named():
-    with pytest.raises(FileNotFoundError, match="no configuration of task 'tool-call' in .*; reinstall gd2po"):
+    with pytest.raises(FileNotFoundError, match=r"no configuration of task 'tool-call' in .*; reinstall gd2po"):
         config_dir("tool-call")
