@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from gd2po.advantages import compute_rollout_advantages
 from gd2po.integration.records import keep_records
 from gd2po.integration.run_settings import caution_about_scores, settings_of
@@ -54,11 +56,11 @@ def with_named_rewards(original: Callable[..., Any]) -> Callable[..., Any]:
         settings = _settings_of_run(step.trainer) if step else None
         if step is None or settings is None:
             return original(data, *args, **kwargs)
-        advantages = _estimate(step, settings, data)
+        rows = _estimate(step, settings, data)
         if settings.estimator == "grpo":
             return original(data, *args, **kwargs)
-        data.batch["advantages"] = advantages
-        data.batch["returns"] = advantages
+        mask = data.batch["response_mask"]
+        data.batch["advantages"] = data.batch["returns"] = rows.to(mask.device).unsqueeze(1) * mask
         return data
 
     return compute_advantage_for_multi_trajectories
@@ -73,24 +75,22 @@ def _settings_of_run(trainer: Any) -> Settings | None:
     return trainer._gd2po_settings
 
 
-def _estimate(step: Step, settings: Settings, data: Any) -> Any:
-    """[N, T] advantages of a verl ``DataProto`` whose ``response_mask`` is [N, T] and ``uid`` [N]."""
+def _estimate(step: Step, settings: Settings, data: Any) -> Tensor:
+    """[N] advantages of a verl ``DataProto`` whose ``response_mask`` is [N, T] and ``uid`` [N]; 0 for padding."""
     sessions = Sessions.of(step.batch.keys, step.batch.tags)
     keys = [step.batch.keys[row] for row in sessions.final_rows]
     scores = read_scores(_infos(step, keys, settings), keys, settings.rewards)
     if caution := caution_about_scores(step.trainer.config, settings, scores):
         _say_once(caution)
-    mask = data.batch["response_mask"]
     result = compute_rollout_advantages(
         apply_gates(scores, settings.gates),
         [data.non_tensor_batch["uid"][row] for row in sessions.final_rows],
-        sessions.token_counts(mask),
+        sessions.token_counts(data.batch["response_mask"]),
         **settings.advantage_arguments(),
     )
     step.metrics.update(result.metrics)
     keep_records(step.trainer, keys, scores, result)
-    rows = sessions.to_rows(result.rollout_advantages)
-    return rows.to(mask.device).unsqueeze(1) * mask
+    return sessions.to_rows(result.rollout_advantages)
 
 
 @functools.cache

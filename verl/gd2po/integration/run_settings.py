@@ -72,8 +72,9 @@ def _block(algorithm: DictConfig) -> dict[str, Any]:
             f"algorithm.gdpo_reward_weights has {len(weights)} values for {len(names)} rewards {list(names)}; "
             "give one weight per reward, or use algorithm.gd2po.rewards, where each weight stands beside its name"
         )
-    rewards = {name: {"weight": weight} for name, weight in zip(names, weights or [1.0] * len(names), strict=True)}
-    return {**plain, "rewards": rewards}
+    if weights is None:
+        return {**plain, "rewards": {name: {} for name in names}}
+    return {**plain, "rewards": {name: {"weight": weight} for name, weight in zip(names, weights, strict=True)}}
 
 
 def check_run(config: DictConfig) -> Settings | None:
@@ -158,14 +159,15 @@ def caution_about_scores(config: DictConfig, settings: Settings, scores: Mapping
     """
     rollouts = config.actor_rollout_ref.rollout.n
     limit = (rollouts - 2) / rollouts
+    if not (settings.uses_filter and settings.filter.kind == "snr" and settings.filter.threshold > limit):
+        return None
     voting = [scores[name] for name, reward in settings.rewards.items() if reward.weight != 0]
-    binary = len(voting) == 2 and all(len(values[~values.isnan()].unique()) <= 2 for values in voting)
-    if settings.uses_filter and settings.filter.kind == "snr" and binary and settings.filter.threshold > limit:
-        return (
-            f"filter snr with threshold {settings.filter.threshold}: both rewards take two values only, and with "
-            f"rollout.n={rollouts} every threshold above {limit:g} masks what hard masks; lower it to let it differ"
-        )
-    return None
+    if len(voting) != 2 or any(len(values[~values.isnan()].unique()) > 2 for values in voting):
+        return None
+    return (
+        f"filter snr with threshold {settings.filter.threshold}: both rewards take two values only, and with "
+        f"rollout.n={rollouts} every threshold above {limit:g} masks what hard masks; lower it to let it differ"
+    )
 
 
 def describe(settings: Settings) -> Mapping[str, Any]:
