@@ -58,3 +58,17 @@ SPREAD_FLOOR = 1e-6
 
 NOISE_FLOOR = 1e-12
 """Kept values that differ by at most this share of the votes' magnitude are equal: float64 rounding is not whitened."""
+
+# -- Evaluation --------------------------------------------------------------------------------------------------------
+
+EVAL_TEMPERATURE = 0.0
+"""Greedy."""
+
+EVAL_MAX_TOKENS = 4096
+"""Longest answer in tokens, as published for API-Bank."""
+
+EVAL_CONTEXT = 4096
+"""Longest prompt and answer together in tokens, as published for API-Bank."""
+
+EVAL_SEED = 42
+"""Seed of the engine, as published for API-Bank."""

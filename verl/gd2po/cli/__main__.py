@@ -1,0 +1,5 @@
+"""``python -m gd2po.cli``."""
+
+from gd2po.cli import app
+
+app()

@@ -1,0 +1,32 @@
+"""The command's root, its groups, and how it shows an error."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+data = typer.Typer(no_args_is_help=True, help="Data sets: list, get, verify, prepare.")
+evaluate = typer.Typer(no_args_is_help=True, help="Benchmarks of a trained model.")
+app.add_typer(data, name="data")
+app.add_typer(evaluate, name="eval")
+
+PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+"""Context settings of a command whose arguments go to another program unread."""
+
+
+@app.callback()
+def main() -> None:
+    """Multi-reward reinforcement learning of language models: GRPO, GDPO and GD²PO inside verl."""
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Show an error of ours as one red message and exit with 2; a traceback is for the others."""
+    from gd2po.errors import GD2POError
+
+    try:
+        yield
+    except (GD2POError, FileNotFoundError) as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(2) from None

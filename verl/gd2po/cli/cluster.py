@@ -1,0 +1,1 @@
+"""Several nodes: wait for them, submit to them."""
