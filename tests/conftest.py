@@ -12,7 +12,7 @@ _PLACES = [Path(os.environ.get("GD2PO_DATA", ROOT / "dataset")), ROOT / "dataset
 
 @pytest.fixture(scope="session")
 def public_file() -> Callable[[str], Path]:
-    """Finds a file of a public data set by its name, in $GD2PO_DATA, dataset/ or a shared folder beside the checkout."""
+    """Finds a public data file by its name, in $GD2PO_DATA, dataset/ or a shared folder beside the checkout."""
 
     def find(name: str) -> Path:
         for place in _PLACES:
