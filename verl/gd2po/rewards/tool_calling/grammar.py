@@ -15,6 +15,10 @@ class GroundTruthError(GD2POError, ValueError):
     """A ground truth that no response could be compared with."""
 
 
+class PromptError(GD2POError, ValueError):
+    """A prompt that cannot be put together."""
+
+
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
     """What the reference answer contains. ``calls`` is empty when it calls no tool."""
