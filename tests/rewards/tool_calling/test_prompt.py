@@ -33,7 +33,7 @@ def test_a_dialogue_is_one_message():
 
 
 def test_a_template_without_a_place_for_tools_and_an_unknown_role_are_refused():
-    with pytest.raises(PromptError, match="lacks {tools}"):
+    with pytest.raises(PromptError, match=r"lacks \{tools\}"):
         system_prompt([WEATHER], "no place")
     with pytest.raises(PromptError, match="role 'function'"):
         user_prompt([{"role": "function", "content": ""}])

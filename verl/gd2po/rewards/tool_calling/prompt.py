@@ -31,8 +31,8 @@ TEMPLATE = """You assist a user in a dialogue. You can call tools, answer in you
 ```
 
 **Rules**
-1. `<think>` comes first, always. After it stands `<tool_call>`, or `<response>`, or `<tool_call>` and then `<response>`.
-2. Each call is one JSON object on a line of its own, with "name" and "parameters"; without parameters, the object is {}.
+1. `<think>` always comes first. After it stands `<tool_call>`, or `<response>`, or the one and then the other.
+2. Each call is one JSON object on a line of its own, with "name" and "parameters"; {} where there are no parameters.
 3. Results of earlier calls stand in the dialogue as `<obs>`.
 """
 _HEADING = "**Dialogue Records History**"
