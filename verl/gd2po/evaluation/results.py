@@ -17,6 +17,7 @@ from gd2po.errors import GD2POError
 
 SCHEMA = 1
 SAMPLES, SUMMARY = "samples.jsonl", "summary.json"
+SHARE = "share"
 
 
 class ResultError(GD2POError, ValueError):
@@ -32,7 +33,8 @@ class Score:
         value: a share in [0, 1], or a mean in its own unit.
         low, high: ends of the interval; None where none is known.
         count: samples behind it; failures count.
-        correct: the numerator of a share; None for a mean.
+        correct: the numerator of a share; None for a mean, and for an average of shares.
+        unit: ``share``, of which more is better; or that of a mean, which a leaderboard shows and does not judge.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Score:
     high: float | None
     count: int
     correct: int | None = None
+    unit: str = SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +106,9 @@ def read_summary(folder: Path) -> Summary:
         raise ResultError(f"{folder} holds no {SUMMARY}; expected a folder that `gd2po eval` wrote")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if found.get("schema") != SCHEMA:
-            raise ResultError(f"{path} has layout {found.get('schema')!r}, expected {SCHEMA}; evaluate again")
-        scores = tuple(Score(**score) for score in found.pop("scores"))
-        return Summary(**found | {"scores": scores, "notes": tuple(found.get("notes", ()))})
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        if (layout := found["schema"]) != SCHEMA:
+            raise ResultError(f"{path} has layout {layout!r}, expected {SCHEMA}; evaluate again")
+        scores = tuple(Score(**score) for score in found["scores"])
+        return Summary(**found | {"scores": scores, "notes": tuple(found["notes"])})
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ResultError(f"{path} is no result summary: {error!r}; evaluate again") from error

@@ -1,0 +1,109 @@
+"""The items of API-Bank as published for tool-calling models: 597 prompts in three levels, one wanted call each."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from gd2po.evaluation.api_bank.tools import ItemError
+
+LEVELS: Mapping[int, int] = MappingProxyType({1: 399, 2: 67, 3: 131})
+"""Items per level: the denominators of every share, whatever was answered."""
+
+CHECKSUMS: Mapping[int, str] = MappingProxyType({
+    1: "51ebc8209ba467ce4cc1854d23b2cfd89759f3c45ff2aaf90de4f003162ea98f",
+    2: "75c8097b3127d1f7aec13edb6b7a8428565d753b107f2b1e20daa3d0cfda51db",
+    3: "57228427976f05725d9cf2f0ab03ac16487efaed67d5a929b28e974b9b27ef05",
+})  # fmt: skip
+"""SHA-256 of the files."""
+
+_REMEDY = "run `gd2po data get api_bank`"
+_ID = re.compile(r"Level([123])_(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a tool."""
+
+    name: str
+    parameters: dict[str, Any]
+
+
+def wanted_call(item: Mapping[str, Any]) -> Call:
+    """The gold call of an item; its ``answer`` is that call or a list of it.
+
+    Raises:
+        ItemError: there is not exactly one call.
+    """
+    answer = item.get("answer")
+    call = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+    match call:
+        case {"name": str(name), "parameters": dict(parameters)}:
+            return Call(name, parameters)
+    raise ItemError(f"the item {item.get('id', '')} wants {answer!r:.120}, expected one {{'name', 'parameters'}}")
+
+
+def system_message(item: Mapping[str, Any]) -> str:
+    """The prompt of an item that offers its tools.
+
+    Raises:
+        ItemError: there is none.
+    """
+    match item.get("system"):
+        case str(text):
+            return text
+    raise ItemError(
+        f"the item {item.get('id', '')} has the fields {', '.join(item)}, expected a text 'system' among them"
+    )
+
+
+def sample_id(level: int, index: int) -> str:
+    """How the published files name a sample, such as ``Level1_0``."""
+    return f"Level{level}_{index}"
+
+
+def place(identifier: str) -> tuple[int, int]:
+    """Level and index of a sample.
+
+    Raises:
+        ItemError: there is no such sample.
+    """
+    found = _ID.fullmatch(identifier)
+    level, index = (int(found[1]), int(found[2])) if found else (0, 0)
+    if index >= LEVELS.get(level, 0):
+        raise ItemError(f"API-Bank has no sample {identifier!r}; expected Level1_0 … Level3_{LEVELS[3] - 1}")
+    return level, index
+
+
+def load_items(level: int, folder: Path) -> list[dict[str, Any]]:
+    """The items of one level in their published order, each with its sample's name as ``id``.
+
+    Args:
+        level: 1, 2 or 3.
+        folder: holds ``level-N-api_processed.json``, itself or in ``raw/``.
+
+    Raises:
+        ItemError: no such level, no such file, or a file that is not the published one.
+    """
+    if level not in LEVELS:
+        raise ItemError(f"API-Bank has no level {level!r}; expected one of {', '.join(map(str, LEVELS))}")
+    path = _file(level, folder)
+    content = path.read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != CHECKSUMS[level]:
+        raise ItemError(f"{path} has the checksum {found}, expected {CHECKSUMS[level]}; {_REMEDY}")
+    items: list[dict[str, Any]] = json.loads(content)
+    if len(items) != LEVELS[level]:
+        raise ItemError(f"{path} holds {len(items)} items, expected {LEVELS[level]}; {_REMEDY}")
+    return [item | {"id": sample_id(level, index)} for index, item in enumerate(items)]
+
+
+def _file(level: int, folder: Path) -> Path:
+    name = f"level-{level}-api_processed.json"
+    for path in (folder / "raw" / name, folder / name):
+        if path.is_file():
+            return path
+    raise ItemError(f"{folder} holds no {name}, neither in raw/ nor itself; {_REMEDY}")

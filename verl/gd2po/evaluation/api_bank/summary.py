@@ -1,0 +1,106 @@
+"""From scored samples to the numbers of a table, over fixed denominators.
+
+Every level that has a sample counts all its items, 399, 67 or 131: a sample that is missing, or that could not be
+generated, is wrong and has length 0. Without the flawed items (:mod:`.flawed`) these are 386, 61 and 131.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gd2po.evaluation import intervals
+from gd2po.evaluation.api_bank.flawed import FLAWED
+from gd2po.evaluation.api_bank.items import LEVELS, place
+from gd2po.evaluation.api_bank.tools import ItemError
+from gd2po.evaluation.intervals import Interval
+from gd2po.evaluation.results import SHARE, Score
+
+Answers = Mapping[int, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number per group: from which field of a sample, in which unit, over which items."""
+
+    name: str
+    field: str
+    unit: str = SHARE
+    flawed: bool = True
+
+
+MEASURES = (
+    Measure("strict", "strict_correct"),
+    Measure("published", "published_correct"),
+    Measure("strict_unflawed", "strict_correct", flawed=False),
+    Measure("published_unflawed", "published_correct", flawed=False),
+    Measure("training_format", "training_format"),
+    Measure("published_format", "published_format"),
+    Measure("length", "length", unit="score"),
+    Measure("think_words", "think_words", unit="words"),
+)
+
+
+def summarise(samples: Iterable[Mapping[str, Any]]) -> tuple[Score, ...]:
+    """The scores of each level with samples (``lv1/strict``, …), and ``micro/…`` and ``macro/…`` if all three have.
+
+    Args:
+        samples: with ``id`` (``Level1_0``, …), ``finish`` and what :func:`.score` returns; the latter is not read where
+            ``finish`` is ``error``.
+
+    Returns:
+        Shares with Wilson's interval, means with Student's. ``micro`` counts every item alike, ``macro`` every level
+        alike, with a MOVER interval.
+
+    Raises:
+        ItemError: a sample that API-Bank does not have, or one that is there twice.
+    """
+    levels = _by_level(samples)
+    groups = {f"lv{level}": {level: answers} for level, answers in levels.items()}
+    if levels.keys() != LEVELS.keys():
+        return _over_items(groups)
+    return *_over_items(groups | {"micro": levels}), *(_macro(measure, levels) for measure in MEASURES)
+
+
+def _by_level(samples: Iterable[Mapping[str, Any]]) -> dict[int, Answers]:
+    found: dict[int, dict[int, Mapping[str, Any]]] = {}
+    for sample in samples:
+        level, index = place(sample["id"])
+        if index in found.setdefault(level, {}):
+            raise ItemError(f"the sample {sample['id']} is there twice; expected one answer to each item")
+        found[level][index] = sample
+    return {level: found[level] for level in LEVELS if level in found}
+
+
+def _values(measure: Measure, levels: Mapping[int, Answers]) -> list[float]:
+    """One number per item of ``levels``; 0 for an item without an answer."""
+    return [
+        _value(measure, answers.get(index))
+        for level, answers in levels.items()
+        for index in range(LEVELS[level])
+        if measure.flawed or index not in FLAWED[level]
+    ]
+
+
+def _value(measure: Measure, sample: Mapping[str, Any] | None) -> float:
+    return 0 if sample is None or sample["finish"] == "error" else sample[measure.field]
+
+
+def _over_items(groups: Mapping[str, Mapping[int, Answers]]) -> tuple[Score, ...]:
+    return tuple(
+        _score(group, measure, _values(measure, levels)) for group, levels in groups.items() for measure in MEASURES
+    )
+
+
+def _score(group: str, measure: Measure, values: Sequence[float]) -> Score:
+    correct = int(sum(values)) if measure.unit == SHARE else None
+    return Score(f"{group}/{measure.name}", *_estimate(measure, values), len(values), correct, measure.unit)
+
+
+def _macro(measure: Measure, levels: Mapping[int, Answers]) -> Score:
+    values = [_values(measure, {level: answers}) for level, answers in levels.items()]
+    interval = intervals.average([_estimate(measure, of_level) for of_level in values])
+    return Score(f"macro/{measure.name}", *interval, sum(map(len, values)), unit=measure.unit)
+
+
+def _estimate(measure: Measure, values: Sequence[float]) -> Interval:
+    return intervals.share(int(sum(values)), len(values)) if measure.unit == SHARE else intervals.mean(values)

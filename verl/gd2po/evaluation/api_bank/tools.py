@@ -1,0 +1,44 @@
+"""The tools that a prompt of API-Bank offers, with the types it declares for their parameters.
+
+The prompts list them in two ways, both with a Python dictionary on the line of the parameters::
+
+    1. Name: AddAlarm                          1. QueryMeeting: what it does
+    Description: what it does                  Parameters: {'user_name': {'type': 'str', …}}
+    Parameters: {'time': {'type': 'str', …}}
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+
+from gd2po.errors import GD2POError
+
+_TOOL = re.compile(
+    r"^\d+\. (?:Name: (?P<name>.+)|(?P<short>[^:\n]+):.*)\n(?:.*\n)*?Parameters: (?P<parameters>.*)$", re.MULTILINE
+)
+_PARAMETERS = re.compile(r"^Parameters: ", re.MULTILINE)
+
+
+class ItemError(GD2POError, ValueError):
+    """An item, a sample or a file of API-Bank that is not what the benchmark publishes."""
+
+
+def declared_types(system: str) -> dict[str, dict[str, str]]:
+    """``{tool: {parameter: type}}`` of a system message, types as it writes them (``str``, ``int``, ``list(str)``, …).
+
+    Raises:
+        ItemError: a list of parameters that belongs to no tool or is no Python dictionary of declarations.
+    """
+    tools = list(_TOOL.finditer(system))
+    lists = len(_PARAMETERS.findall(system))
+    if lists != len(tools):
+        raise ItemError(f"a system message has {lists} lines 'Parameters: …' for {len(tools)} tools, expected one each")
+    return {(tool["name"] or tool["short"]).strip(): _types(tool["parameters"]) for tool in tools}
+
+
+def _types(text: str) -> dict[str, str]:
+    try:
+        declared: Mapping[str, Mapping[str, str]] = ast.literal_eval(text.strip())
+        return {parameter: about["type"] for parameter, about in declared.items()}
+    except (ValueError, SyntaxError, TypeError, AttributeError, KeyError) as error:
+        raise ItemError(f"a tool declares the parameters {text[:80]!r}, expected {{'name': {{'type': …}}}}") from error
