@@ -24,7 +24,7 @@ def run(*arguments: object):
 
 def test_help_names_every_command():
     shown = run("--help").output
-    assert all(name in shown for name in ("doctor", "train", "quickstart", "data", "tiny-model"))
+    assert all(name in shown for name in ("doctor", "train", "sft", "quickstart", "data", "tiny-model"))
 
 
 def test_bad_rows_are_refused_and_named(source, tmp_path):
@@ -38,13 +38,40 @@ def test_bad_rows_are_left_out_and_counted_on_request(source, tmp_path):
     result = run("data", "prepare", source, tmp_path / "out.parquet", "--drop-bad")
     assert result.exit_code == 0
     assert "left out row 1" in result.output
-    assert "2 of 3 rows (2 tool calls, 0 answers, 0 both)" in result.output
+    assert "2 of 3 rows (2 tool calls)" in result.output
     assert (tmp_path / "out.parquet").exists()
 
 
-def test_a_missing_file_is_a_message_not_a_traceback(tmp_path):
-    result = run("data", "prepare", tmp_path / "absent.json", tmp_path / "out.parquet")
-    assert result.exit_code == 2 and "absent.json" in result.output
+def test_demonstrations_and_a_default_destination(source):
+    source.write_text(json.dumps([DIALOGUE] * 2))
+    result = run("data", "prepare", source, "--sft")
+    assert result.exit_code == 0 and f"{source.with_suffix('.parquet')}: 2 of 2 rows" in result.output
+
+
+@pytest.mark.parametrize("name", ["absent.json", "rlla_5k"])
+def test_neither_a_file_nor_a_data_set_is_a_message_not_a_traceback(tmp_path, name):
+    result = run("data", "prepare", name, tmp_path / "out.parquet")
+    assert result.exit_code == 2 and f"{name} is neither a file nor a data set." in result.output
+
+
+def test_a_data_set_takes_no_options_of_a_file():
+    result = run("data", "prepare", "rlla_4k", "--sft")
+    assert result.exit_code == 2 and "rlla_4k is a data set" in result.output
+
+
+def test_the_data_sets_are_listed(tmp_path):
+    result = run("data", "list", "--in", tmp_path)
+    assert result.exit_code == 0
+    assert all(len(line) <= 80 for line in result.output.splitlines())
+    rows = [line.split() for line in result.output.splitlines()[1:]]
+    assert ["rlla_4k/train", "3,920", "unknown"] in [row[:3] for row in rows]
+    assert len(rows) == 6 and {row[-1] for row in rows} == {"no"}
+
+
+def test_an_unknown_data_set_is_refused_before_anything_is_made(tmp_path):
+    result = run("data", "get", "api_bank", "rlla", "--to", tmp_path / "d")
+    assert result.exit_code == 2 and "no data set 'rlla'. Did you mean 'rlla_4k'?" in result.output
+    assert not (tmp_path / "d").exists()
 
 
 def test_an_unknown_method_is_refused_before_anything_is_made(tmp_path):
@@ -57,8 +84,10 @@ def test_an_unknown_method_is_refused_before_anything_is_made(tmp_path):
 def test_a_tiny_model_is_made_and_not_made_twice(source, tmp_path):
     source.write_text(json.dumps([DIALOGUE] * 4))
     small = ["--vocabulary", 300, "--hidden", 32, "--layers", 1, "--context", 64]
-    assert run("tiny-model", source, tmp_path / "model", *small).exit_code == 0
+    first = run("tiny-model", source, tmp_path / "model", *small)
+    assert first.exit_code == 0
+    assert "0.0 M random weights; next: gd2po sft tool-calling" in first.output
     weights = tmp_path / "model" / "model.safetensors"
     made = weights.stat().st_mtime_ns
-    assert run("tiny-model", source, tmp_path / "model", *small).exit_code == 0
+    assert "was there already and stays as it is" in run("tiny-model", source, tmp_path / "model", *small).output
     assert weights.stat().st_mtime_ns == made

@@ -8,11 +8,12 @@ import datasets
 import pyarrow.parquet as pq
 import pytest
 
-from gd2po.data.checks import SCHEMA, DataError, check_parquet, check_rows
+from gd2po.data.checks import SCHEMA, check_parquet, check_rows
+from gd2po.data.errors import DataError
+from gd2po.data.records import Texts
 from gd2po.data.synthetic_tools import generate
 from gd2po.data.tool_calling import prepare, read_dialogues, to_row
 
-REAL = Path(__file__).parents[2] / "dataset" / "rlla_4k"
 CALL = '<tool_call>\n{"name": "f", "parameters": {"a": [1, "x", null]}}\n</tool_call>'
 ANSWER = "<response> done\n\nwith \u00e9 and \u4e2d </response>"
 
@@ -22,7 +23,7 @@ def dialogue(output: str, user: str = "**Dialogue Records History**\n<user> do i
 
 
 def row(output: str = f"<think> t </think>\n{CALL}", **changes: object) -> dict:
-    return to_row(dialogue(output), split="train", index=0) | changes
+    return {**to_row(Texts(**dialogue(output)), "train", 0), **changes}
 
 
 GOOD = [dialogue(f"<think> t </think>\n{body}") for body in (CALL, ANSWER, f"{CALL}\n{ANSWER}")]
@@ -46,7 +47,8 @@ def test_rows_have_the_layout_verl_reads(tmp_path: Path) -> None:
 def test_every_dialogue_is_counted(tmp_path: Path) -> None:
     dialogues = [*GOOD, dialogue("<think> t </think>" + CALL), GOOD[0]]
     report = prepare(dialogues, tmp_path / "train.parquet", split="train", drop_bad=True)
-    assert (report.read, report.written, report.tools, report.answers, report.both) == (5, 4, 2, 1, 1)
+    assert (report.read, report.written) == (5, 4)
+    assert report.kinds == {"tool calls": 2, "answers": 1, "both": 1}
     assert [problem.row for problem in report.dropped] == [3]
     kept = [found["extra_info"]["index"] for found in pq.read_table(report.destination).to_pylist()]
     assert kept == [0, 1, 2, 4]  # the position in the source, so a row can be traced back
@@ -54,7 +56,7 @@ def test_every_dialogue_is_counted(tmp_path: Path) -> None:
 
 
 def test_bad_rows_are_refused_by_default_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"7 of 8 rows.*drop_bad(?s:.)*row 1: .*format(?s:.)*and 2 more"):
+    with pytest.raises(DataError, match=r"7 of 8 rows.*--drop-bad(?s:.)*row 1: .*format(?s:.)*and 2 more"):
         prepare([GOOD[0], *[dialogue("<think> never closed")] * 7], tmp_path / "train.parquet", split="train")
     assert not list(tmp_path.iterdir())
 
@@ -82,13 +84,13 @@ def test_json_lists_and_json_lines(tmp_path: Path, as_lines: bool) -> None:
     [
         ('{"a": 1}\n{"b"\n', "raw.json:2: not JSON"),
         ("[1, ", "raw.json: not JSON"),
-        ('["text"]', "dialogue 0: expected the texts .*found str"),
-        ('[{"instruction": "a", "input": "b"}]', r"found \['input', 'instruction'\]"),
-        ('[{"instruction": "a", "input": "b", "output": null}]', "expected the texts"),
+        ('["text"]', "1 of 1 rows.*\n  row 0: expected the keys .*found str"),
+        ('[{"instruction": "a", "input": "b"}]', "row 0: output is missing"),
+        ("\xff", "raw.json: expected JSON in UTF-8"),
     ],
 )
 def test_unreadable_sources_say_where(tmp_path: Path, text: str, says: str) -> None:
-    (tmp_path / "raw.json").write_text(text)
+    (tmp_path / "raw.json").write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=says):
         prepare(tmp_path / "raw.json", tmp_path / "train.parquet", split="train")
 
@@ -132,18 +134,24 @@ def test_thousands_of_rows_pass(tmp_path: Path) -> None:
     assert pq.read_schema(report.destination).remove_metadata() == SCHEMA
 
 
-@pytest.mark.skipif(
-    not (REAL / "test.parquet").is_file(), reason="no dataset/rlla_4k/test.parquet: real data is not shipped"
-)
-def test_the_public_test_split_passes() -> None:
-    assert check_parquet(REAL / "test.parquet") == []
-    assert pq.read_schema(REAL / "test.parquet").remove_metadata() == SCHEMA
+API_BANK = {
+    "data_source": "api_bank/lv2",
+    "prompt": [{"role": "system", "content": "1. Name: f\nParameters: {}"}, {"role": "user", "content": "u"}],
+    "reward_model": {"style": "rule", "ground_truth": '{"name": "f", "parameters": {"a": "1"}}'},
+    "extra_info": {"split": "lv2", "index": 0, "instruction": "1. Name: f\nParameters: {}"},
+}
 
 
-@pytest.mark.skipif(
-    not (REAL / "rlla_sft.json").is_file(), reason="no dataset/rlla_4k/rlla_sft.json: real data is not shipped"
+@pytest.mark.parametrize(
+    ("truth", "says"),
+    [
+        (None, "the gold call of API-Bank is None"),
+        ("{", "expected JSON"),
+        ("[]", "expected one"),
+        ('[{"name": "f"}]', "expected one"),
+        ('{"name": "f", "parameters": {"a": NaN}}', "not right by API-Bank's own scorer"),
+    ],
 )
-def test_the_public_demonstrations_are_counted(tmp_path: Path) -> None:
-    report = prepare(REAL / "rlla_sft.json", tmp_path / "sft.parquet", split="train", drop_bad=True)
-    assert (report.read, report.written, len(report.dropped)) == (400, 383, 17)
-    assert all("must not mention the tag" in problem.reason for problem in report.dropped)
+def test_a_benchmark_row_needs_a_gold_call_that_its_scorer_finds_right(truth: str | None, says: str) -> None:
+    problems = check_rows([API_BANK, API_BANK | {"reward_model": {"style": "rule", "ground_truth": truth}}])
+    assert [problem.row for problem in problems] == [1] and says in problems[0].reason

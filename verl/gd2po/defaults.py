@@ -72,3 +72,45 @@ EVAL_CONTEXT = 4096
 
 EVAL_SEED = 42
 """Seed of the engine, as published for API-Bank."""
+
+# -- Evaluation: engines -----------------------------------------------------------------------------------------------
+
+EVAL_BATCH_TOKENS = 65_536
+"""Tokens in one padded batch of the transformers backend: 16 rows of the full context."""
+
+EVAL_GPU_MEMORY = 0.6
+"""Share of a GPU's memory for vLLM, as published for API-Bank."""
+
+EVAL_TENSOR_PARALLEL = 1
+"""GPUs that share the model in vLLM; the published runs used 4."""
+
+EVAL_CONCURRENCY = 16
+"""Requests under way at an OpenAI-compatible server."""
+
+EVAL_TIMEOUT = 600.0
+"""Seconds that a server may take for one answer."""
+
+EVAL_RETRIES = 5
+"""Further attempts after a failure that may pass: no connection, overload, an error inside the server."""
+
+EVAL_API_KEY_ENV = "OPENAI_API_KEY"
+"""Environment variable with the key of an OpenAI-compatible server."""
+
+# -- Evaluation: BFCL --------------------------------------------------------------------------------------------------
+
+BFCL_CONTEXT = 32_768
+"""Longest prompt and answer together in tokens: the longest prompts of right answers have about 84,000 characters."""
+
+# -- Data --------------------------------------------------------------------------------------------------------------
+
+DATASET_ROOT = "dataset"
+"""Folder of the data sets, relative to where a command is started; the launchers read from it."""
+
+DOWNLOAD_RETRIES = 3
+"""Further attempts after a failure that may pass: no connection, a connection lost, a server in trouble."""
+
+DOWNLOAD_BACKOFF = 1.0
+"""Seconds before the first further attempt of a download; doubled each time."""
+
+DOWNLOAD_TIMEOUT = 30.0
+"""Seconds without a byte after which a download counts as lost."""

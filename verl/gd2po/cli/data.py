@@ -1,28 +1,194 @@
 """Commands about data."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gd2po import defaults
 from gd2po.cli.app import data, refusals
+
+if TYPE_CHECKING:
+    from gd2po.data.catalogue import Member
+    from gd2po.data.checks import RowProblem
+    from gd2po.data.downloading import Listener
+    from gd2po.data.writing import PrepareReport
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="data sets or members of them; `gd2po data list`")]
+Root = Annotated[Path, typer.Option("--in", help="folder of the data sets")]
+ROOT = Path(defaults.DATASET_ROOT)
+
+
+@data.command("list")
+def list_(root: Root = ROOT) -> None:
+    """Show the public data sets that can be fetched, and which are here."""
+    from rich.console import Console
+    from rich.filesize import decimal
+    from rich.table import Table
+
+    from gd2po.data.catalogue import DATA_SETS
+
+    table = Table(box=None, padding=(0, 1), pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    table.add_column("rows", justify="right")
+    table.add_column("size", justify="right")
+    for heading in ("licence", "for", "here"):
+        table.add_column(heading)
+    for found in DATA_SETS:
+        for member in found.members:
+            size = "unknown" if member.size is None else decimal(member.size)
+            here = "[green]yes[/]" if member.path(root).is_file() else "no"
+            table.add_row(member.name, f"{member.rows:,}", size, found.licence, member.purpose, here)
+    Console().print(table)
+
+
+@data.command()
+def get(
+    names: Names,
+    to: Annotated[Path, typer.Option(help="folder of the data sets")] = ROOT,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", exists=True, file_okay=False, help="look here, not in the network"),
+    ] = None,
+) -> None:
+    """Bring published files to TO/<set>/raw, each checked by its checksum; shows their licence first."""
+    from gd2po.data.catalogue import find_members, find_set
+
+    with refusals():
+        members = find_members(names)
+    for found in dict.fromkeys(find_set(member) for member in members):
+        typer.echo(f"{typer.style(found.name, bold=True)}, licence: {found.terms}")
+    failed = [member.name for member in members if not _bring(member, to, source)]
+    if failed:
+        typer.secho(f"{len(failed)} of {len(members)} not brought: {', '.join(failed)}", fg="red", err=True)
+        raise typer.Exit(2)
+
+
+@data.command()
+def verify(names: Names, root: Root = ROOT) -> None:
+    """Check that published files are here, with the right checksum and number of rows; exit code 2 if not."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gd2po.data.catalogue import find_members
+    from gd2po.data.verification import find_fault
+
+    with refusals():
+        members = find_members(names)
+    faults = {member: find_fault(member, root) for member in members}
+    table = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for member, fault in faults.items():
+        mark = "[red]no[/]" if fault else "[green]ok[/]"
+        table.add_row(mark, member.name, fault or f"{member.rows:,} rows, {member.checksum.kind} right")
+    Console().print(table)
+    if any(faults.values()):
+        raise typer.Exit(2)
 
 
 @data.command()
 def prepare(
-    source: Annotated[Path, typer.Argument(help="JSON list or JSON lines of {instruction, input, output}")],
-    destination: Annotated[Path, typer.Argument(help="the .parquet file to write")],
-    split: Annotated[str, typer.Option(help="name of the split, kept in each row")] = "train",
-    drop_bad: Annotated[bool, typer.Option(help="leave out rows that cannot be trained on, and list them")] = False,
+    source: Annotated[str, typer.Argument(metavar="NAME|FILE", help="a data set, or your own JSON or JSON-lines file")],
+    destination: Annotated[
+        Path | None, typer.Argument(help="the .parquet file; default: in the data set's folder, or beside FILE")
+    ] = None,
+    root: Root = ROOT,
+    split: Annotated[
+        str | None, typer.Option(help="of FILE: name of the split, kept in each row", show_default="train")
+    ] = None,
+    drop_bad: Annotated[bool, typer.Option("--drop-bad", help="of FILE: leave out and list rows that are bad")] = False,
+    sft: Annotated[bool, typer.Option("--sft", help="of FILE: write demonstrations for the warm start")] = False,
 ) -> None:
-    """Turn tool-calling dialogues into the parquet rows verl trains on; every row is checked."""
-    from gd2po.data.tool_calling import prepare as convert
+    """Write the parquet files that training reads; every row is checked.
+
+    FILE holds {instruction, input, output}, or {tools, messages, calls, response,
+    think} with tools and messages as chat APIs have them.
+    """
+    from gd2po.data.errors import DataError
+    from gd2po.data.recipes import is_known, prepare_named
 
     with refusals():
-        report = convert(source, destination, split=split, drop_bad=drop_bad)
-    for problem in report.dropped:
-        typer.echo(f"left out {problem}", err=True)
-    typer.echo(
-        f"{report.destination}: {report.written} of {report.read} rows "
-        f"({report.tools} tool calls, {report.answers} answers, {report.both} both)"
-    )
+        if not is_known(source):
+            _tell(_convert(Path(source), destination, split or "train", drop_bad, sft))
+            return
+        if split or drop_bad or sft:
+            raise DataError(f"--split, --drop-bad and --sft are for a file of your own; {source} is a data set")
+        outcome = prepare_named(source, root, destination)
+        _tell(*outcome.reports)
+        for sentence in outcome.skipped:
+            typer.secho(f"not made: {sentence}", fg="yellow", err=True)
+
+
+def _convert(source: Path, destination: Path | None, split: str, drop_bad: bool, sft: bool) -> "PrepareReport":
+    from gd2po.data.demonstrations import prepare_demonstrations
+    from gd2po.data.recipes import find_recipes
+    from gd2po.data.tool_calling import prepare as prepare_prompts
+
+    if not source.is_file():
+        find_recipes(str(source))  # raises: neither file nor data set
+    convert = prepare_demonstrations if sft else prepare_prompts
+    return convert(source, destination or source.with_suffix(".parquet"), split=split, drop_bad=drop_bad)
+
+
+def _tell(*reports: "PrepareReport") -> None:
+    for report in reports:
+        for reason, rows in _by_reason(report.dropped).items():
+            typer.echo(f"left out {'rows' if len(rows) > 1 else 'row'} {', '.join(map(str, rows))}: {reason}", err=True)
+        for note in report.notes:
+            typer.secho(note, fg="yellow", err=True)
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.kinds.items()))
+        typer.echo(f"{report.destination}: {report.written} of {report.read} rows ({kinds})")
+
+
+def _by_reason(problems: "Iterable[RowProblem]") -> dict[str, list[int]]:
+    rows: dict[str, list[int]] = {}
+    for problem in problems:
+        rows.setdefault(problem.reason, []).append(problem.row)
+    return rows
+
+
+def _bring(member: "Member", root: Path, source: Path | None) -> bool:
+    """Fetch one file and say how it went; False when it failed."""
+    from gd2po.data.fetching import fetch
+    from gd2po.errors import GD2POError
+
+    try:
+        with _progress(member.name) as listener:
+            how = fetch(member, root, source=source, listener=listener)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on where it stopped", err=True)
+        raise typer.Exit(130) from None
+    except (GD2POError, OSError) as error:
+        typer.secho(f"{member.name}: {error}", fg="red", err=True)
+        return False
+    path = member.path(root)
+    typer.echo(f"{path}: {how}, {path.stat().st_size:,} bytes, checksum right")
+    return True
+
+
+@contextmanager
+def _progress(name: str) -> "Iterator[Listener]":
+    """A bar from the first byte to the last."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from gd2po.data.downloading import Listener
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    progress = Progress(*columns, TimeRemainingColumn(), transient=True)
+    task = progress.add_task(name, total=None)
+
+    def update(done: int, total: int | None) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total)
+
+    def warn(sentence: str) -> None:
+        progress.console.print(f"{name}: {sentence}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    try:
+        yield Listener(update, warn)
+    finally:
+        if progress.live.is_started:
+            progress.stop()

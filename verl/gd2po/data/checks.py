@@ -1,5 +1,6 @@
 """What a tool-calling row must be before a GPU is spent on it, and files of such rows."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gd2po.data.errors import DataError
 from gd2po.errors import GD2POError
 from gd2po.rewards.tool_calling import GroundTruthError, score
+from gd2po.rewards.tool_calling.answers import write_answer
+from gd2po.rewards.tool_calling.benchmarks import API_BANK, score_api_bank
 from gd2po.rewards.tool_calling.grammar import TOOLS
 from gd2po.rewards.tool_calling.options import ToolCallingOptions
+
+Row = Mapping[str, Any]
 
 SCHEMA = pa.schema([
     ("data_source", pa.string()),
@@ -26,10 +32,6 @@ SCHEMA = pa.schema([
 _USED = {"data_source", "prompt", "reward_model", "extra_info"}
 
 
-class DataError(GD2POError, ValueError):
-    """Data that cannot be trained on as it stands."""
-
-
 @dataclass(frozen=True, slots=True)
 class RowProblem:
     """The first thing wrong with the row at a 0-based position."""
@@ -41,15 +43,21 @@ class RowProblem:
         return f"row {self.row}: {self.reason}"
 
 
-def check_rows(rows: Iterable[Mapping[str, Any]]) -> list[RowProblem]:
+def check_rows(rows: Iterable[Row]) -> list[RowProblem]:
     """The rows that cannot be trained on, in order; an empty list when all can.
 
     A row needs a prompt of one system and one user message, both with text, a split and an index by which errors can
     name it, and a ground truth that earns full marks when a model says exactly that: format 1, and the highest
-    correctness when it calls a tool.
+    correctness when it calls a tool. The gold call of an API-Bank row must be right by that benchmark's own scorer.
     """
-    found = ((position, _reason(row)) for position, row in enumerate(rows))
-    return [RowProblem(position, reason) for position, reason in found if reason]
+    found = (check_row(row, position) for position, row in enumerate(rows))
+    return [outcome for outcome in found if isinstance(outcome, RowProblem)]
+
+
+def check_row(row: Row, position: int) -> Row | RowProblem:
+    """The row itself when it passes :func:`check_rows`."""
+    reason = _reason(row)
+    return RowProblem(position, reason) if reason else row
 
 
 def check_parquet(path: str | Path) -> list[RowProblem]:
@@ -59,13 +67,23 @@ def check_parquet(path: str | Path) -> list[RowProblem]:
         DataError: a column is missing.
         FileNotFoundError: there is no such file.
     """
+    return check_rows(read_rows(path))
+
+
+def read_rows(path: str | Path) -> list[dict[str, Any]]:
+    """The rows of a parquet file with the columns of a tool-calling row.
+
+    Raises:
+        DataError: a column is missing.
+        FileNotFoundError: there is no such file.
+    """
     table = pq.read_table(path)
     if missing := sorted(_USED - set(table.column_names)):
         raise DataError(f"{path}: no column {', '.join(missing)}; found {', '.join(table.column_names)}")
-    return check_rows(table.to_pylist())
+    return table.to_pylist()
 
 
-def _reason(row: Mapping[str, Any]) -> str | None:
+def _reason(row: Row) -> str | None:
     messages = row["prompt"] or []
     roles = [message["role"] for message in messages]
     if roles != ["system", "user"]:
@@ -76,7 +94,10 @@ def _reason(row: Mapping[str, Any]) -> str | None:
     about = row["extra_info"] or {}
     if about.get("split") is None or about.get("index") is None:
         return "extra_info lacks split or index, so errors could not name this row"
-    return _ground_truth_reason((row["reward_model"] or {}).get("ground_truth"))
+    truth = (row["reward_model"] or {}).get("ground_truth")
+    if str(row["data_source"]).startswith(API_BANK):
+        return _gold_call_reason(truth, about)
+    return _ground_truth_reason(truth)
 
 
 def _ground_truth_reason(truth: Any) -> str | None:
@@ -88,4 +109,16 @@ def _ground_truth_reason(truth: Any) -> str | None:
         return f"the ground truth is not in the format it asks for: {truth[:80]!r}"
     if TOOLS[0] in truth and scores["correctness"] != ToolCallingOptions().correctness_range[1]:
         return "the ground truth does not score full correctness against itself; a value in it may be NaN"
+    return None
+
+
+def _gold_call_reason(truth: Any, about: Mapping[str, Any]) -> str | None:
+    try:
+        score_api_bank("", truth, about)
+        gold = json.loads(truth)
+        scores = score_api_bank(write_answer(gold if isinstance(gold, list) else [gold]), truth, about)
+    except GD2POError as error:
+        return str(error)
+    if scores["strict_correct"] != 1:
+        return f"the gold call is not right by API-Bank's own scorer: {truth[:80]!r}"
     return None

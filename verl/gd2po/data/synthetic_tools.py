@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import cycle, islice
 
 from gd2po.data.toy_tools import SMALL_TALK, TOOLS, ToyTool, Value
+from gd2po.rewards.tool_calling.answers import write_answer
 
 Record = dict[str, str]
 Call = tuple[ToyTool, dict[str, Value]]
@@ -79,8 +80,7 @@ def _record(offered: Sequence[ToyTool], question: str, output: str) -> Record:
 
 
 def _block(calls: Iterable[Call]) -> str:
-    lines = [json.dumps({"name": tool.name, "parameters": values}) for tool, values in calls]
-    return "\n".join(["<tool_call>", *lines, "</tool_call>"])
+    return write_answer([{"name": tool.name, "parameters": values} for tool, values in calls], think=None)
 
 
 def _demonstration(gold: str, rng: random.Random, think_words: tuple[int, int], imperfect_share: float) -> str:

@@ -7,15 +7,12 @@ compared by the type that the prompt declares (:mod:`.values`).
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from gd2po.evaluation.api_bank.items import Call
 from gd2po.evaluation.api_bank.values import same
-from gd2po.rewards.tool_calling.grammar import THINK, TOOLS
-
-_THINK_PART = re.compile(f"{THINK[0]}.*?(?:{THINK[1]}|\\Z)", re.DOTALL)
+from gd2po.rewards.tool_calling.grammar import TOOLS, distinct_keys, outside_think
 
 
 def correct(output: str, wanted: Call, declared: Mapping[str, str]) -> bool:
@@ -35,25 +32,7 @@ def sole_call(output: str) -> dict[str, Any] | None:
         return None
     block = text.partition(TOOLS[0])[2].partition(TOOLS[1])[0]
     try:
-        value = json.loads(block, object_pairs_hook=_distinct)
+        value = json.loads(block, object_pairs_hook=distinct_keys)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def outside_think(output: str) -> str:
-    """``output`` without its think parts.
-
-    A part that is never closed goes on to the end. Where the first think tag is a closing one, the prompt has opened
-    the part and it starts with the output.
-    """
-    start, end = output.find(THINK[0]), output.find(THINK[1])
-    if end >= 0 and not 0 <= start < end:
-        output = output[end + len(THINK[1]) :]
-    return _THINK_PART.sub(" ", output)
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) != len(found := dict(pairs)):
-        raise ValueError("a key is given twice")
-    return found

@@ -1,6 +1,7 @@
 """The output grammar: its tags, the calls between them, and what a usable ground truth is."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from gd2po.errors import GD2POError
 THINK = ("<think>", "</think>")
 TOOLS = ("<tool_call>", "</tool_call>")
 ANSWER = ("<response>", "</response>")
+_THINK_PART = re.compile(f"{THINK[0]}.*?(?:{THINK[1]}|\\Z)", re.DOTALL)
 
 
 class GroundTruthError(GD2POError, ValueError):
@@ -51,6 +53,29 @@ def predicted_calls(response: str) -> list[Any] | None:
         return read_calls(response)
     except (ValueError, RecursionError):
         return None
+
+
+def outside_think(text: str) -> str:
+    """``text`` without its think parts, as the benchmarks read it; the rewards do not, as published.
+
+    A part that is never closed goes on to the end. Where the first think tag is a closing one, the prompt has opened
+    the part and it starts with the text.
+    """
+    start, end = text.find(THINK[0]), text.find(THINK[1])
+    if end >= 0 and not 0 <= start < end:
+        text = text[end + len(THINK[1]) :]
+    return _THINK_PART.sub(" ", text)
+
+
+def distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For ``object_pairs_hook`` of JSON decoders: an object in which no key is given twice.
+
+    Raises:
+        ValueError: one is.
+    """
+    if len(pairs) != len(found := dict(pairs)):
+        raise ValueError("a key is given twice")
+    return found
 
 
 def read_ground_truth(text: str) -> GroundTruth:

@@ -1,0 +1,96 @@
+"""From rows and verdicts to numbers and notes."""
+
+import pytest
+
+from gd2po.evaluation.bfcl.categories import CATEGORIES, GROUPS, UNSATISFIABLE
+from gd2po.evaluation.bfcl.notes import notes
+from gd2po.evaluation.bfcl.scores import sample, summarise
+
+ANSWERED = {"id": "multiple_0", "result": "text", "finish": "stop", "input_token_count": 9, "output_token_count": 3}
+UNANSWERED = {"id": "irrelevance_0", "result": "Error during inference: too long", "traceback": "…"}
+
+
+def samples(**right: int) -> list[dict]:
+    """Samples of whole categories of which the first ``right`` are valid."""
+    return [
+        {"id": f"{category}_{number}", "category": category, "valid": number < count, "finish": "stop"}
+        for category, count in right.items()
+        for number in range(CATEGORIES[category])
+    ]
+
+
+def values(scored) -> dict[str, float]:
+    return {score.name: score.value for score in scored}
+
+
+def test_an_answer_that_the_evaluator_does_not_list_is_right():
+    found = sample("multiple", ANSWERED, None)
+    assert found["valid"] and found["output"] == "text" and found["finish"] == "stop" and found["error_type"] is None
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        {"error": ["why"], "error_type": "kind"},
+        {"error": {"error_type": "kind", "error_message": ["why"], "details": {}}},
+    ],
+    ids=["single turn", "multi turn"],
+)
+def test_a_failure_says_why(verdict):
+    found = sample("multiple", ANSWERED, verdict)
+    assert (found["valid"], found["error_type"], found["error"]) == (False, "kind", ["why"])
+
+
+def test_no_answer_is_wrong_even_where_the_evaluator_likes_it():
+    found = sample("irrelevance", UNANSWERED, None)
+    assert not found["valid"] and found["finish"] == "error" and found["output"] == ""
+    assert found["error_type"] == "inference_error" and "too long" in found["error"]
+
+
+def test_a_category_has_its_share_with_wilson_ends():
+    (score,) = summarise(samples(irrelevance=120))
+    assert (score.name, score.count, score.correct, score.value) == ("irrelevance/accuracy", 240, 120, 0.5)
+    assert score.low == pytest.approx(0.43726, abs=1e-4) and score.high == pytest.approx(0.56274, abs=1e-4)
+
+
+def test_unsatisfiable_entries_count_and_are_left_out_beside_it():
+    every = samples(simple_java=100)
+    for one in every:
+        one["valid"] = one["id"] not in UNSATISFIABLE["simple_java"]
+    assert values(summarise(every)) == {"simple_java/accuracy": 0.97, "simple_java/accuracy_satisfiable": 1.0}
+
+
+def test_parts_are_averaged_as_in_version_4():
+    right = dict.fromkeys(GROUPS["all_offline"], 0)
+    right |= {"simple_java": 100, "multiple": 100, "irrelevance": 240, "live_parallel": 16, "multi_turn_base": 50}
+    found = values(summarise(samples(**right)))
+    assert found["non_live/accuracy"] == pytest.approx((1 / 3 + 1 / 2 + 0 + 0) / 4)
+    assert found["live/accuracy"] == pytest.approx(16 / 1351)
+    assert found["multi_turn/accuracy"] == pytest.approx(0.25 / 4)
+    assert found["irrelevance_detection/accuracy"] == pytest.approx(0.5)
+    assert not any("overall" in name.lower() for name in found)
+
+
+def test_a_part_with_a_missing_category_has_no_score():
+    three = dict.fromkeys(GROUPS["multi_turn"][1:], 0)
+    assert {name.partition("/")[0] for name in values(summarise(samples(**three)))} == set(three)
+
+
+def test_a_model_that_never_calls_is_not_praised_unnoticed():
+    assert "never calls has 100 %" in notes(samples(irrelevance=240))[0]
+    assert "add irrelevance" in notes(samples(multiple=0))[0]
+    assert notes(samples(multiple=0, irrelevance=240)) == ()
+
+
+def test_unsatisfiable_entries_are_named():
+    (note,) = notes(samples(live_simple=0, irrelevance=0))
+    assert all(id in note and reason in note for id, reason in UNSATISFIABLE["live_simple"].items())
+
+
+def test_missing_and_cut_answers_are_counted():
+    every = samples(multiple=0, irrelevance=0)
+    every[0]["finish"], every[1]["finish"] = "error", "length"
+    assert [note.split(",")[0] for note in notes(every)] == [
+        "1 entries have no answer and count as wrong",
+        "1 entries have an answer that was cut for its length",
+    ]

@@ -1,0 +1,60 @@
+"""API-Bank as validation rows: a prompt per item, its gold call as published, scored by the benchmark's own scorer."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gd2po.data.checks import SCHEMA, check_row
+from gd2po.data.errors import DataError
+from gd2po.data.records import Texts, explain
+from gd2po.data.tool_calling import to_row
+from gd2po.data.writing import PrepareReport, write_checked
+from gd2po.rewards.tool_calling.benchmarks import API_BANK
+
+
+class Item(BaseModel):
+    """What is used of a published item.
+
+    Attributes:
+        system: the system message, with the tools.
+        user: the dialogue so far.
+        answer: the gold call, or a list of it.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    system: str
+    user: str
+    answer: list[Any] | dict[str, Any]
+
+
+def prepare_validation(levels: Mapping[str, Path], destination: Path) -> PrepareReport:
+    """Write the items of all levels, in their published order; nothing is left out, so that shares can be compared.
+
+    Args:
+        levels: name of the level (``lv1`` …) → its published file.
+        destination: the parquet file to write.
+
+    Raises:
+        DataError: an item of another shape, or a gold call that the scorer does not find right.
+    """
+    rows = [
+        to_row(texts, level, index, f"{API_BANK}{level}")
+        for level, path in levels.items()
+        for index, texts in enumerate(_read(path))
+    ]
+    found = [check_row(row, position) for position, row in enumerate(rows)]
+    return write_checked(found, destination, SCHEMA, lambda row: row["extra_info"]["split"], drop_bad=False)
+
+
+def _read(path: Path) -> Iterator[Texts]:
+    """System message, dialogue and gold call of each item; the call in JSON as it stands there."""
+    for index, item in enumerate(json.loads(path.read_bytes())):
+        try:
+            found = Item.model_validate(item)
+        except ValidationError as error:
+            raise DataError(f"{path}: item {index}: {explain(error, Item)}") from error
+        yield Texts(instruction=found.system, input=found.user, output=json.dumps(found.answer, ensure_ascii=False))

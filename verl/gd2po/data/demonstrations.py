@@ -1,0 +1,77 @@
+"""Demonstrations for the supervised warm start: dialogues that end with the answer to imitate."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from gd2po.data.checks import Row, RowProblem
+from gd2po.data.layouts import read_texts
+from gd2po.data.records import Texts
+from gd2po.data.tool_calling import answer_kind, checked_row
+from gd2po.data.writing import PrepareReport, write_checked
+from gd2po.rewards.tool_calling.grammar import ANSWER, THINK, TOOLS
+
+SCHEMA = pa.schema([
+    ("messages", pa.list_(pa.struct([("content", pa.string()), ("role", pa.string())]))),
+    ("extra_info", pa.struct([("index", pa.int64()), ("split", pa.string())])),
+])  # fmt: skip
+
+Prompt = tuple[str, str]
+"""System and user message."""
+
+
+def prepare_demonstrations(
+    source: str | Path | Iterable[Mapping[str, Any]],
+    destination: str | Path,
+    *,
+    split: str,
+    drop_bad: bool = False,
+    held_out: Mapping[Prompt, str] | None = None,
+    notes: Iterable[str] = (),
+) -> PrepareReport:
+    """Convert, check and write demonstrations: ``messages`` (system, user, assistant) and ``extra_info``.
+
+    Args:
+        source: as :func:`gd2po.data.tool_calling.prepare` takes it; the answer, thought included, is what is imitated.
+        destination: the parquet file to write; its folder is made.
+        split: goes into ``extra_info`` with the position of the record in ``source``.
+        drop_bad: leave out and report bad rows, instead of refusing the whole source.
+        held_out: prompts that must not be learned, with the name of the row that tests on them.
+        notes: go into the report.
+
+    Raises:
+        DataError: not JSON, no record, bad rows without ``drop_bad``, or nothing left to write.
+    """
+    found = [
+        _demonstration(texts, split, index, held_out or {})
+        for index, texts in enumerate(read_texts(source, imitate=True))
+    ]
+    return write_checked(
+        found,
+        destination,
+        SCHEMA,
+        lambda row: answer_kind(row["messages"][-1]["content"]),
+        drop_bad=drop_bad,
+        notes=tuple(notes),
+    )
+
+
+def _demonstration(
+    texts: Texts | RowProblem, split: str, index: int, held_out: Mapping[Prompt, str]
+) -> Row | RowProblem:
+    if isinstance(texts, RowProblem):
+        return texts
+    thought = texts.output.partition(THINK[1])[0]
+    if named := [tag for tag in (*TOOLS, *ANSWER) if tag in thought]:
+        return RowProblem(index, f"its thought mentions {named[0]}, which would be taken for the answer")
+    row = checked_row(texts, split, index)
+    if isinstance(row, RowProblem):
+        return row
+    if test := held_out.get((texts.instruction, texts.input)):
+        return RowProblem(index, f"its prompt is that of {test}, and would leak into training")
+    return {
+        "messages": [*row["prompt"], {"role": "assistant", "content": texts.output}],
+        "extra_info": {"index": index, "split": split},
+    }

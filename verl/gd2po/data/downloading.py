@@ -1,0 +1,106 @@
+"""One file over HTTP: streamed, resumed where it was interrupted, tried again where that may help."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from gd2po import defaults
+from gd2po.data.errors import DownloadError
+
+Progress = Callable[[int, int | None], None]
+
+_PASSING = {408, 425, 429, 500, 502, 503, 504}
+_RANGE = re.compile(r"bytes (?:(?P<start>\d+)-\d+|\*)/(?P<total>\d+|\*)")
+_HEADERS = {"Accept-Encoding": "identity"}  # a compressed body could not be resumed
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told how a download goes.
+
+    Attributes:
+        progress: called with the bytes that are here, and with all there will be where the server says so.
+        trouble: called with a sentence before another attempt.
+    """
+
+    progress: Progress = lambda done, total: None
+    trouble: Callable[[str], None] = lambda sentence: None
+
+
+SILENT = Listener()
+
+
+def download(
+    address: str,
+    part: Path,
+    listener: Listener,
+    *,
+    retries: int = defaults.DOWNLOAD_RETRIES,
+    backoff: float = defaults.DOWNLOAD_BACKOFF,
+    timeout: float = defaults.DOWNLOAD_TIMEOUT,
+) -> None:
+    """Bring a file here; what ``part`` already holds of it is not fetched again.
+
+    Args:
+        address: of the file.
+        part: where its bytes go; left as it is when the download fails, so that the next one can go on.
+        listener: is told how it goes.
+        retries: further attempts after a failure that may pass.
+        backoff: seconds before the first of them, doubled each time.
+        timeout: seconds without a byte after which an attempt has failed.
+
+    Raises:
+        DownloadError: the server cannot be reached, refuses, or fails again and again.
+    """
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with httpx.Client(follow_redirects=True, timeout=timeout, headers=_HEADERS) as client:
+        for attempt in range(retries + 1):
+            try:
+                have = part.stat().st_size if part.is_file() else 0
+                return _receive(client, address, part, have, listener.progress)
+            except httpx.HTTPStatusError as error:
+                reason = f"the server answers {error.response.status_code} {error.response.reason_phrase}".strip()
+                if error.response.status_code not in _PASSING:
+                    raise DownloadError(_failure(address, reason)) from error
+            except httpx.RequestError as error:
+                reason = f"{type(error).__name__}: {error}"
+            if attempt < retries:
+                wait = backoff * 2**attempt
+                listener.trouble(f"{reason}; next attempt in {wait:g} s")
+                time.sleep(wait)
+    raise DownloadError(_failure(address, f"{reason} (the last of {retries + 1} attempts)"))
+
+
+def _receive(client: httpx.Client, address: str, part: Path, have: int, progress: Progress) -> None:
+    """One attempt, from byte ``have`` on; from the start where the server does not go on there."""
+    with client.stream("GET", address, headers={"Range": f"bytes={have}-"} if have else {}) as response:
+        found = _RANGE.fullmatch(response.headers.get("content-range", ""))
+        status, start, total = response.status_code, found and found["start"], found and found["total"]
+        if have and status == 416 and total == str(have):
+            return  # nothing is missing
+        if not have or (status != 416 and (status != 206 or start == str(have))):
+            response.raise_for_status()
+            return _write(response, part, have if status == 206 else 0, progress)
+    _receive(client, address, part, 0, progress)
+
+
+def _write(response: httpx.Response, part: Path, done: int, progress: Progress) -> None:
+    """Append the body to the first ``done`` bytes of ``part``."""
+    rest = response.headers.get("content-length", "")
+    total = done + int(rest) if rest.isdecimal() else None
+    with part.open("ab" if done else "wb") as file:
+        progress(done, total)
+        for chunk in response.iter_raw():
+            done += file.write(chunk)
+            progress(done, total)
+
+
+def _failure(address: str, reason: str) -> str:
+    return (
+        f"{address} cannot be fetched: {reason}. Run the command again to go on where it stopped, or bring the file "
+        "from a machine with a network and name its folder with --from"
+    )

@@ -1,0 +1,77 @@
+"""A published file brought into its place: over the network or from a folder, checked, or not at all."""
+
+import os
+import shutil
+from enum import StrEnum
+from pathlib import Path
+
+from gd2po.data.catalogue import Member
+from gd2po.data.downloading import SILENT, Listener, download
+from gd2po.data.errors import DataError
+
+
+class Fetched(StrEnum):
+    """How a file came to be where it is."""
+
+    PRESENT = "was there already"
+    COPIED = "copied"
+    DOWNLOADED = "downloaded"
+
+
+def fetch(member: Member, root: Path, *, source: Path | None = None, listener: Listener = SILENT) -> Fetched:
+    """Bring a file to ``member.path(root)``, unless the right one is there.
+
+    A file with another checksum is never used: one that arrives, or one that lies in the place, is kept aside under
+    its name with ``.rejected`` added.
+
+    Args:
+        member: what to bring.
+        root: the folder of the data sets.
+        source: a folder to look in, at any depth, instead of the network; nothing in it is changed.
+        listener: is told how a download goes.
+
+    Raises:
+        DownloadError: the network or the server fails.
+        DataError: ``source`` does not hold the file, or what came is another file.
+    """
+    path = member.path(root)
+    if path.is_file() and member.checksum.of(path) == member.checksum:
+        return Fetched.PRESENT
+    part = path.with_name(f"{path.name}.part")
+    if source is None:
+        download(member.address, part, listener)
+    else:
+        found = _find(member, source)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(found, part)
+    _accept(member, part, path, listener)
+    return Fetched.DOWNLOADED if source is None else Fetched.COPIED
+
+
+def _find(member: Member, source: Path) -> Path:
+    """The file of the right name and checksum below a folder."""
+    candidates = {path: member.checksum.of(path) for path in sorted(source.rglob(member.file)) if path.is_file()}
+    for path, checksum in candidates.items():
+        if checksum == member.checksum:
+            return path
+    others = "".join(f"\n  {path} has {checksum}" for path, checksum in candidates.items())
+    raise DataError(
+        f"{source} holds no {member.file} with {member.checksum}; bring it there from {member.address}{others}"
+    )
+
+
+def _accept(member: Member, part: Path, path: Path, listener: Listener) -> None:
+    rejected = path.with_name(f"{path.name}.rejected")
+    found, size = member.checksum.of(part), part.stat().st_size
+    if found != member.checksum:
+        os.replace(part, rejected)
+        expected = member.checksum if member.size is None else f"{member.checksum} and {member.size:,} bytes"
+        raise DataError(
+            f"what came as {member.name} has {found} and {size:,} bytes, expected {expected}. It is kept aside in "
+            f"{rejected} and not used. Run the command again; if the same comes again, something on the way changes "
+            f"the file: bring it from {member.address} and name its folder with --from"
+        )
+    if path.exists():
+        os.replace(path, rejected)
+        listener.trouble(f"{path} was another file; it is kept aside in {rejected}")
+    os.replace(part, path)

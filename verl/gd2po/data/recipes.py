@@ -1,0 +1,127 @@
+"""What is made of the published files, and where it goes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gd2po.data.api_bank import prepare_validation
+from gd2po.data.catalogue import find_members, known_names
+from gd2po.data.errors import DataError
+from gd2po.data.rlla_4k import prepare_prompts, prepare_warm_start
+from gd2po.data.verification import find_fault
+from gd2po.data.writing import PrepareReport
+from gd2po.errors import nearest
+
+Files = Mapping[str, Path]
+"""Member → its published file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A file for training or validation.
+
+    Attributes:
+        name: ``set/file``, as it is called on the command line.
+        needs: members it cannot be made without.
+        make: writes it; gets the published files that are here, and the destination.
+        uses: further members that are given to ``make`` when they are here.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    make: Callable[[Files, Path], PrepareReport]
+    uses: tuple[str, ...] = ()
+
+    def path(self, root: Path) -> Path:
+        """Where it goes below the folder of the data sets."""
+        return root / f"{self.name}.parquet"
+
+
+def _levels(files: Files) -> Files:
+    return {name.partition("/")[2]: path for name, path in files.items()}
+
+
+RECIPES = (
+    Recipe("rlla_4k/train", ("rlla_4k/train",), lambda files, to: prepare_prompts(files["rlla_4k/train"], to)),
+    Recipe("rlla_4k/test", ("rlla_4k/test",), lambda files, to: prepare_prompts(files["rlla_4k/test"], to)),
+    Recipe(
+        "rlla_4k/sft",
+        ("rlla_4k/sft",),
+        lambda files, to: prepare_warm_start(files["rlla_4k/sft"], to, files.get("rlla_4k/test")),
+        uses=("rlla_4k/test",),
+    ),
+    Recipe(
+        "api_bank/validation",
+        ("api_bank/lv1", "api_bank/lv2", "api_bank/lv3"),
+        lambda files, to: prepare_validation(_levels(files), to),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a name was prepared to.
+
+    Attributes:
+        reports: one per file that was written.
+        skipped: one sentence per file that could not be made, because what it is made of is absent.
+    """
+
+    reports: tuple[PrepareReport, ...]
+    skipped: tuple[str, ...]
+
+
+def prepare_named(name: str, root: Path, destination: Path | None = None) -> Outcome:
+    """Make the file of a name, or all files of a set that can be made of what is here.
+
+    Args:
+        name: a set, or one file of it.
+        root: the folder of the data sets.
+        destination: where the file goes, if not to its usual place; only for a single file.
+
+    Raises:
+        DataError: no such name, nothing could be made, a published file that is not as published, or bad rows.
+    """
+    recipes = find_recipes(name)
+    if destination and len(recipes) > 1:
+        names = ", ".join(recipe.name for recipe in recipes)
+        raise DataError(f"{name} is prepared to {len(recipes)} files, and {destination} is one; name one of {names}")
+    reports, skipped = [], []
+    for recipe in recipes:
+        files = _files(recipe, root)
+        if absent := [member for member in recipe.needs if member not in files]:
+            skipped.append(f"{recipe.name}.parquet needs {', '.join(absent)}; run `gd2po data get {' '.join(absent)}`")
+        else:
+            reports.append(recipe.make(files, destination or recipe.path(root)))
+    if not reports:
+        raise DataError("\n".join(f"not made: {sentence}" for sentence in skipped))
+    return Outcome(tuple(reports), tuple(skipped))
+
+
+def is_known(name: str) -> bool:
+    """Whether a word on the command line is a data set, one of its members or of its prepared files."""
+    return name in {*known_names(), *(recipe.name for recipe in RECIPES)}
+
+
+def find_recipes(name: str) -> tuple[Recipe, ...]:
+    """The recipe of a name, or all of a set.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = tuple(recipe for recipe in RECIPES if name in (recipe.name, recipe.name.partition("/")[0]))
+    if not found and name in known_names():
+        raise DataError(f"{name} is prepared with its whole set: gd2po data prepare {name.partition('/')[0]}")
+    if not found:
+        known = {part for recipe in RECIPES for part in (recipe.name, recipe.name.partition("/")[0])}
+        raise DataError(f"{name} is neither a file nor a data set.{nearest(name, known)}")
+    return found
+
+
+def _files(recipe: Recipe, root: Path) -> Files:
+    """The published files that are here, checked."""
+    members = [member for member in find_members((*recipe.needs, *recipe.uses)) if member.path(root).is_file()]
+    for member in members:
+        if fault := find_fault(member, root):
+            raise DataError(f"{member.path(root)} {fault}")
+    return {member.name: member.path(root) for member in members}

@@ -1,0 +1,90 @@
+"""Checked rows to a parquet file: whole or not at all, and every row accounted for."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gd2po.data.checks import Row, RowProblem
+from gd2po.data.errors import DataError
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareReport:
+    """What became of every row: ``read == written + len(dropped)`` and ``written`` is the sum of ``kinds``.
+
+    Attributes:
+        destination: the file.
+        read: rows of the source.
+        written: rows of the file.
+        kinds: how many of which kind were written.
+        dropped: what was left out, and why.
+        notes: what else should be known.
+    """
+
+    destination: Path
+    read: int
+    written: int
+    kinds: Mapping[str, int]
+    dropped: tuple[RowProblem, ...]
+    notes: tuple[str, ...] = ()
+
+
+def write_checked(
+    found: Sequence[Row | RowProblem],
+    destination: str | Path,
+    schema: pa.Schema,
+    kind: Callable[[Row], str],
+    *,
+    drop_bad: bool,
+    notes: Sequence[str] = (),
+) -> PrepareReport:
+    """Write the good rows.
+
+    Args:
+        found: per row of the source, what to write or what is wrong with it.
+        destination: the parquet file; its folder is made.
+        schema: of the file.
+        kind: what to count a row as.
+        drop_bad: leave out bad rows and report them, instead of refusing all.
+        notes: go into the report.
+
+    Raises:
+        DataError: bad rows without ``drop_bad``, nothing to write, or a name that verl does not take for parquet.
+    """
+    problems = [outcome for outcome in found if isinstance(outcome, RowProblem)]
+    rows = [outcome for outcome in found if not isinstance(outcome, RowProblem)]
+    if problems and not drop_bad:
+        raise DataError(_refusal(problems, len(found)))
+    if not rows:
+        raise DataError(f"nothing to write to {destination}: {len(found)} rows read, {len(problems)} of them bad")
+    _write(pa.Table.from_pylist(rows, schema=schema), Path(destination))
+    kinds = Counter(kind(row) for row in rows)
+    return PrepareReport(Path(destination), len(found), len(rows), kinds, tuple(problems), tuple(notes))
+
+
+def _write(table: pa.Table, destination: Path) -> None:
+    if destination.suffix != ".parquet":
+        raise DataError(f"{destination}: verl recognises data files by their ending, call it *.parquet")
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    partial = destination.with_name(f".{destination.name}.partial")
+    try:
+        pq.write_table(table, partial)
+        os.replace(partial, destination)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _refusal(problems: Sequence[RowProblem], total: int) -> str:
+    shown = "\n".join(f"  {problem}" for problem in problems[:_SHOWN])
+    rest = len(problems) - _SHOWN
+    return (
+        f"{len(problems)} of {total} rows cannot be trained on; mend them, or leave them out with --drop-bad "
+        f"(drop_bad=True), which counts and names them:\n{shown}" + (f"\n  and {rest} more" if rest > 0 else "")
+    )

@@ -1,0 +1,105 @@
+"""From answers and verdicts to samples and the numbers of a table.
+
+Every entry of a category counts; one without an answer is wrong, also where BFCL takes the missing call for the right
+answer. Averages are those of BFCL v4 over its parts, given only where every part was evaluated. Its "Overall" is never
+given: it counts parts that were not evaluated as 0.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gd2po.evaluation import intervals
+from gd2po.evaluation.bfcl.categories import MULTI_TURN, UNSATISFIABLE
+from gd2po.evaluation.bfcl.files import Row, is_unanswered
+from gd2po.evaluation.intervals import Interval
+from gd2po.evaluation.results import Score
+
+AVERAGES: Mapping[str, Mapping[str, float]] = {
+    "non_live": {
+        "simple_python": 1 / 12, "simple_java": 1 / 12, "simple_javascript": 1 / 12, "multiple": 1 / 4,
+        "parallel": 1 / 4, "parallel_multiple": 1 / 4,
+    },
+    "multi_turn": dict.fromkeys(MULTI_TURN, 1 / 4),
+    "irrelevance_detection": {"irrelevance": 1 / 2, "live_irrelevance": 1 / 2},
+}  # fmt: skip
+"""Part of BFCL v4 → weight of each category."""
+
+_LIVE = ("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple")
+"""The part ``live`` counts every entry alike."""
+
+_MEASURE = "accuracy"
+_SATISFIABLE = "accuracy_satisfiable"
+
+
+def sample(category: str, row: Row, failure: Mapping[str, Any] | None) -> dict[str, Any]:
+    """One line of the samples: the answer, what became of it, and the evaluator's verdict."""
+    unanswered = is_unanswered(row)
+    return {
+        "id": row["id"],
+        "category": category,
+        "output": "" if unanswered else row["result"],
+        "finish": "error" if unanswered else row["finish"],
+        "valid": failure is None and not unanswered,
+        "error_type": "inference_error" if unanswered else _error_type(failure),
+        "error": row["result"] if unanswered else _error(failure),
+        "prompt_tokens": row.get("input_token_count"),
+        "response_tokens": row.get("output_token_count"),
+    }
+
+
+def summarise(samples: Iterable[Mapping[str, Any]]) -> tuple[Score, ...]:
+    """The accuracy of each category and of each part of which every category is there, with 95 % intervals.
+
+    Categories with entries that no answer satisfies have it over the others too (``…/accuracy_satisfiable``).
+    """
+    categories: dict[str, list[Mapping[str, Any]]] = {}
+    for one in samples:
+        categories.setdefault(one["category"], []).append(one)
+    scores = [score for name, those in categories.items() for score in _of_category(name, those)]
+    values = {score.name.partition("/")[0]: score for score in scores if score.name.endswith(f"/{_MEASURE}")}
+    return *scores, *_parts(values)
+
+
+def _of_category(category: str, samples: Sequence[Mapping[str, Any]]) -> list[Score]:
+    scores = [_share(f"{category}/{_MEASURE}", samples)]
+    if hopeless := UNSATISFIABLE.get(category):
+        scores.append(_share(f"{category}/{_SATISFIABLE}", [one for one in samples if one["id"] not in hopeless]))
+    return scores
+
+
+def _share(name: str, samples: Sequence[Mapping[str, Any]]) -> Score:
+    correct = sum(one["valid"] for one in samples)
+    return Score(name, *intervals.share(correct, len(samples)), len(samples), correct)
+
+
+def _parts(values: Mapping[str, Score]) -> list[Score]:
+    parts = []
+    for part, weights in AVERAGES.items():
+        if weights.keys() <= values.keys():
+            estimates = [_interval(values[name]) for name in weights]
+            counted = sum(values[name].count for name in weights)
+            average = intervals.weighted_sum(list(weights.values()), estimates)
+            parts.append(Score(f"{part}/{_MEASURE}", *average, counted))
+    if values.keys() >= set(_LIVE):
+        correct, count = (sum(getattr(values[name], field) for name in _LIVE) for field in ("correct", "count"))
+        parts.append(Score(f"live/{_MEASURE}", *intervals.share(correct, count), count, correct))
+    return parts
+
+
+def _interval(score: Score) -> Interval:
+    assert score.low is not None and score.high is not None
+    return Interval(score.value, score.low, score.high)
+
+
+def _error_type(failure: Mapping[str, Any] | None) -> str | None:
+    if failure is None:
+        return None
+    error = failure.get("error")
+    return str(error["error_type"] if isinstance(error, dict) else failure["error_type"])
+
+
+def _error(failure: Mapping[str, Any] | None) -> Any:
+    if failure is None:
+        return None
+    error = failure["error"]
+    return error.get("error_message") if isinstance(error, dict) else error
