@@ -55,3 +55,7 @@ def test_a_missing_file_and_a_missing_level_are_refused(tmp_path) -> None:
         load_items(3, tmp_path)
     with pytest.raises(ItemError, match="no level 4; expected one of 1, 2, 3"):
         load_items(4, tmp_path)
+
+
+def test_denominators():
+    assert LEVELS == {1: 399, 2: 67, 3: 131}

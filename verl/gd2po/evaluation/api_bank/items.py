@@ -9,16 +9,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from gd2po.data.catalogue import find_members
 from gd2po.evaluation.api_bank.tools import ItemError
 
-LEVELS: Mapping[int, int] = MappingProxyType({1: 399, 2: 67, 3: 131})
-"""Items per level: the denominators of every share, whatever was answered."""
+_FILES = {level: find_members([f"api_bank/lv{level}"])[0] for level in (1, 2, 3)}
 
-CHECKSUMS: Mapping[int, str] = MappingProxyType({
-    1: "51ebc8209ba467ce4cc1854d23b2cfd89759f3c45ff2aaf90de4f003162ea98f",
-    2: "75c8097b3127d1f7aec13edb6b7a8428565d753b107f2b1e20daa3d0cfda51db",
-    3: "57228427976f05725d9cf2f0ab03ac16487efaed67d5a929b28e974b9b27ef05",
-})  # fmt: skip
+LEVELS: Mapping[int, int] = MappingProxyType({level: file.rows for level, file in _FILES.items()})
+"""Items per level, 399, 67 and 131: the denominators of every share, whatever was answered."""
+
+CHECKSUMS: Mapping[int, str] = MappingProxyType({level: file.checksum.value for level, file in _FILES.items()})
 """SHA-256 of the files."""
 
 _REMEDY = "run `gd2po data get api_bank`"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gd2po.data.answers import write_answer
+from gd2po.rewards.tool_calling.answers import write_answer
 from gd2po.rewards.tool_calling.prompt import TEMPLATE, system_prompt, user_prompt
 
 Message = Mapping[str, str]

@@ -1,5 +1,22 @@
-"""Answers of a model to many prompts: one contract, one backend per engine, one resumable run over them."""
+"""Answers of a model to many prompts: one contract, one backend per engine, one resumable run over them.
 
-from gd2po.evaluation.generation.contract import Backend, Decoding, Finish, Generation, Request
+==================  ==================================================================
+``choice``          which backend serves a model, from a user's options
+``*_backend``       vLLM offline, transformers, any OpenAI-compatible server
+``gold``            a stand-in that knows the right answers
+``run``             the resumable run over a backend, and ``answers``, its file
+``serving``         a backend as an OpenAI-compatible server on this machine
+==================  ==================================================================
+"""
 
-__all__ = ["Backend", "Decoding", "Finish", "Generation", "Request"]
+from gd2po.evaluation.generation.contract import (
+    Backend,
+    Decoding,
+    DecodingError,
+    Finish,
+    Generation,
+    GenerationError,
+    Request,
+)
+
+__all__ = ["Backend", "Decoding", "DecodingError", "Finish", "Generation", "GenerationError", "Request"]

@@ -5,9 +5,21 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from gd2po import defaults
+from gd2po.errors import GD2POError
+
+CONTEXT_EXCEEDED = "context_length_exceeded"
+"""How the ``error`` of a generation begins whose prompt leaves no room for an answer; OpenAI's code for it."""
 
 Finish = Literal["stop", "length", "error"]
 """The model ended its answer; the answer was cut; there is none."""
+
+
+class GenerationError(GD2POError, RuntimeError):
+    """No request can be answered: no such model, no access, a server that is gone."""
+
+
+class DecodingError(GD2POError, ValueError):
+    """The engine does not decode in the way that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ class Generation:
         text: the answer without special tokens; empty where there is none.
         finish: ``length`` where ``max_tokens`` or ``context`` cut the answer.
         prompt_tokens: length of the prompt in the model's template; None where the engine does not tell.
-        response_tokens: length of the answer; None where the engine does not tell.
+        response_tokens: length of the answer with its end token; None where the engine does not tell.
         error: why there is no answer; None unless ``finish`` is ``error``.
     """
 
@@ -59,6 +71,11 @@ class Generation:
     prompt_tokens: int | None = None
     response_tokens: int | None = None
     error: str | None = None
+
+    @classmethod
+    def failed(cls, id: str, error: str, prompt_tokens: int | None = None) -> "Generation":
+        """A request without an answer."""
+        return cls(id, "", "error", prompt_tokens, error=error)
 
 
 class Backend(Protocol):
@@ -71,8 +88,11 @@ class Backend(Protocol):
     def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[Generation]:
         """Yield one generation per request, in any order, each as soon as it is there.
 
-        A request that cannot be answered is yielded with ``finish="error"``. What concerns all of them (no such
-        model, no access, server gone) is raised.
+        A request that cannot be answered is yielded with ``finish="error"``.
+
+        Raises:
+            GenerationError: what concerns all of them: no such model, no access, server gone.
+            DecodingError: the engine cannot decode like that.
         """
         ...
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gd2po.errors import SettingsError, nearest
 from gd2po.rewards.declared import returns_rewards
+from gd2po.rewards.tool_calling.benchmarks import API_BANK, score_api_bank
 from gd2po.rewards.tool_calling.correctness import correctness
 from gd2po.rewards.tool_calling.grammar import GroundTruthError, read_ground_truth
 from gd2po.rewards.tool_calling.length import length
@@ -51,25 +52,27 @@ def compute_score(
     """Score one rollout for ``reward.custom_reward_function``; ``options`` come from its ``reward_kwargs``.
 
     Args:
-        data_source: not used: the configuration decides what is scored, not the row.
+        data_source: validation rows of API-Bank (``api_bank/…``) get the scores of that benchmark instead; else not
+            used: the configuration decides what is scored, not the row.
         solution_str: the decoded response.
-        ground_truth: the reference answer, in the output grammar.
+        ground_truth: the reference answer, in the output grammar; of API-Bank, its gold call in JSON.
         extra_info: ``split`` and ``index`` name the row in errors. ``global_steps`` drives the schedules: verl's
             rollout servers put there how many updates the weights had that wrote the response, 0 at first.
         options: fields of :class:`ToolCallingOptions`, except ``step``.
 
     Returns:
         Always the three scores by name. Which of them count, and their weights, is for ``algorithm.gd2po.rewards`` to
-        say; the plug-in adds their sum as verl's ``score``.
+        say; the plug-in adds their sum as verl's ``score``. For API-Bank see :func:`.benchmarks.score_api_bank`.
 
     Raises:
         GroundTruthError: naming the row.
         SettingsError: an unknown option, or a schedule without ``global_steps``.
     """
     about_row = extra_info or {}
-    settings = _settings(options, about_row.get("global_steps"))
     try:
-        return score(solution_str, ground_truth, settings)
+        if data_source.startswith(API_BANK):
+            return score_api_bank(solution_str, ground_truth, about_row)
+        return score(solution_str, ground_truth, _settings(options, about_row.get("global_steps")))
     except GroundTruthError as error:
         where = f"{about_row.get('split', 'unknown split')} row {about_row.get('index', 'of unknown index')}"
         raise GroundTruthError(f"{where}: {error}") from error

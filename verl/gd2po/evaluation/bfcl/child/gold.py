@@ -18,13 +18,12 @@ from bfcl_eval.utils import (
     load_ground_truth_entry,
 )
 
-from gd2po.data.answers import write_answer
 from gd2po.evaluation.bfcl.categories import is_irrelevance
 from gd2po.evaluation.bfcl.child import literals
 from gd2po.evaluation.bfcl.child.handler import GrammarHandler
 from gd2po.evaluation.bfcl.job import CONVERSATIONS, Job
 from gd2po.evaluation.generation.contract import Generation
-from gd2po.evaluation.generation.gold import call_tools
+from gd2po.rewards.tool_calling.answers import write_answer
 
 Call = dict[str, Any]
 """``name`` and ``parameters``."""
@@ -61,13 +60,13 @@ def _gold(category: str) -> Iterator[tuple[str, list[str]]]:
     entries = load_dataset_entry(category, include_language_specific_hint=False)
     if is_relevance_or_irrelevance(category):
         for entry in entries:
-            yield entry["id"], [_NO_CALL if is_irrelevance(category) else call_tools([_some_call(entry)])]
+            yield entry["id"], [_NO_CALL if is_irrelevance(category) else write_answer([_some_call(entry)])]
         return
     for entry, truth in zip(entries, load_ground_truth_entry(category), strict=True):
         if is_multi_turn(category):
             yield entry["id"], list(_turns(entry, truth["ground_truth"]))
         else:
-            yield entry["id"], [call_tools([_single(entry, wanted) for wanted in truth["ground_truth"]])]
+            yield entry["id"], [write_answer([_single(entry, wanted) for wanted in truth["ground_truth"]])]
 
 
 def _some_call(entry: Mapping[str, Any]) -> Call:
@@ -81,7 +80,7 @@ def _turns(entry: Mapping[str, Any], turns: Sequence[Sequence[str]]) -> Iterator
     parameters = {function["name"]: list(function["parameters"]["properties"]) for function in functions}
     for turn in turns:
         if turn:
-            yield call_tools([_parsed(call, parameters) for call in turn])
+            yield write_answer([_parsed(call, parameters) for call in turn])
         yield _NO_CALL
 
 

@@ -1,0 +1,218 @@
+"""A backend behind OpenAI's interface, asked over HTTP."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from gd2po.evaluation.generation import Decoding, DecodingError, Generation, GenerationError
+from gd2po.evaluation.generation.openai_backend import OpenAIBackend
+from gd2po.evaluation.generation.serving import serve
+from gd2po.evaluation.generation.transformers_backend import TransformersBackend
+
+
+def post(url, text="hi", **fields):
+    body = {"model": "echo", "messages": [{"role": "user", "content": text}]} | fields
+    return httpx.post(f"{url}/chat/completions", json=body, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def served(echo):
+    backend = echo(fail=lambda text: text if text.startswith(("context_length_exceeded", "broken")) else None)
+    with serve(backend, Decoding(max_tokens=5)) as url:
+        yield backend, url
+
+
+@pytest.fixture
+def backend(served):
+    served[0].batches.clear()
+    return served[0]
+
+
+@pytest.fixture
+def url(served):
+    return served[1]
+
+
+def test_a_completion_has_openais_shape(url):
+    found = post(url, "hi").json()
+    assert found["object"] == "chat.completion" and found["model"] == "echo"
+    assert found["choices"] == [
+        {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+    ]
+    assert found["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+def test_the_model_is_listed(url):
+    (card,) = httpx.get(f"{url}/models").json()["data"]
+    assert (card["id"], card["max_model_len"]) == ("echo", 4096)
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_a_request_may_set_its_length(url, name):
+    assert post(url, "abcdefgh").json()["choices"][0]["message"]["content"] == "abcde"
+    short = post(url, "abcdefgh", **{name: 2}).json()["choices"][0]
+    assert (short["message"]["content"], short["finish_reason"]) == ("ab", "length")
+
+
+def test_text_parts_are_joined(url):
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    found = post(url, messages=[{"role": "user", "content": parts}])
+    assert found.json()["choices"][0]["message"]["content"] == "ab"
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [{"user": "me"}, {"n": 1}, {"stream": False}, {"top_p": 1.0}, {"store": True}, {"stop": None}, {"logprobs": False}],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_what_changes_nothing_is_taken(url, harmless):
+    assert post(url, **harmless).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"top_k": 3},
+        {"n": 2},
+        {"stream": True},
+        {"top_p": 0.9},
+        {"stop": ["x"]},
+        {"tools": []},
+        {"max_tokens": 0},
+        {"temperature": -1},
+        {"messages": []},
+        {"frequency_penalty": 0.1},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_what_would_change_the_answer_is_refused_by_name(url, backend, fields):
+    found = post(url, **fields)
+    assert found.status_code == 400
+    error = found.json()["error"]
+    assert error["type"] == "invalid_request_error" and error["param"] == next(iter(fields)) in error["message"]
+    assert backend.batches == []
+
+
+def test_messages_that_are_no_text_are_refused_by_place(url):
+    found = post(url, messages=[{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}])
+    assert found.status_code == 400 and "messages.0.content" in found.json()["error"]["message"]
+
+
+def test_another_model_is_not_found(url):
+    found = post(url, model="other")
+    assert (found.status_code, found.json()["error"]["code"]) == (404, "model_not_found")
+    assert found.json()["error"]["message"] == "there is no model 'other' here, only 'echo'"
+
+
+def test_a_prompt_that_is_too_long_gets_openais_code(url):
+    found = post(url, "context_length_exceeded: 9 tokens")
+    assert (found.status_code, found.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert found.json()["error"]["message"] == "9 tokens"
+
+
+def test_a_request_that_cannot_be_answered_says_why(url):
+    found = post(url, "broken")
+    assert (found.status_code, found.json()["error"]["message"]) == (422, "broken")
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "message"),
+    [
+        (RuntimeError("died"), 500, "RuntimeError: died"),
+        (DecodingError("greedy only"), 400, "greedy only"),
+    ],
+)
+def test_a_failure_of_the_engine_reaches_every_client_and_the_server_goes_on(
+    url, backend, monkeypatch, failure, status, message
+):
+    def fail(requests, decoding):
+        yield Generation(requests[0].id, "first", "stop")
+        raise failure
+
+    with monkeypatch.context() as broken, ThreadPoolExecutor() as pool:
+        broken.setattr(backend, "generate", fail)
+        found = list(pool.map(lambda text: post(url, text), "abc"))
+    failed = [each for each in found if each.status_code != 200]
+    assert {(each.status_code, each.json()["error"]["message"]) for each in failed} <= {(status, message)}
+    assert post(url, "hi").status_code == 200
+
+
+def test_an_answer_that_never_comes_is_an_error(url, backend, monkeypatch):
+    monkeypatch.setattr(backend, "generate", lambda requests, decoding: iter(()))
+    found = post(url)
+    assert found.status_code == 500 and "the engine gave no answer to this request" in found.text
+
+
+def test_what_arrives_together_is_answered_together(url, backend, monkeypatch):
+    generate, calls, overlaps = backend.generate, threading.Lock(), []
+
+    def slow(requests, decoding):
+        overlaps.append(calls.acquire(blocking=False))
+        time.sleep(0.1)
+        yield from generate(requests, decoding)
+        calls.release()
+
+    monkeypatch.setattr(backend, "generate", slow)
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(lambda index: post(url, str(index)).json(), range(20)))
+    assert [each["choices"][0]["message"]["content"] for each in found] == [str(index) for index in range(20)]
+    assert all(overlaps), "the backend was called twice at once"
+    assert len(backend.batches) <= 6 and sum(map(len, backend.batches)) == 20
+
+
+def test_requests_with_other_decoding_are_answered_apart(url, backend):
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda n: post(url, "abcdef", max_tokens=n).json(), (1, 2, 3, 4)))
+    assert [each["choices"][0]["message"]["content"] for each in found] == ["a", "ab", "abc", "abcd"]
+
+
+def test_a_taken_port_is_refused(url, backend):
+    port = httpx.URL(url).port
+    taken = pytest.raises(GenerationError, match=f"cannot listen on 127.0.0.1:{port}")
+    with taken, serve(backend, Decoding(), port=port):
+        pass
+
+
+def test_closing_answers_whoever_waits_and_leaves_nothing_behind(backend, monkeypatch):
+    started = threading.Event()
+
+    def slow(requests, decoding):
+        started.set()
+        for request in requests:
+            time.sleep(0.3)
+            yield Generation(request.id, "late", "stop")
+
+    def outcome(text):
+        try:
+            return post(url, text).status_code
+        except httpx.ConnectError:
+            return "too late"
+
+    monkeypatch.setattr(backend, "generate", slow)
+    before = threading.active_count()
+    with ThreadPoolExecutor(3) as pool:
+        with serve(backend, Decoding()) as url:
+            waiting = [pool.submit(outcome, text) for text in "abc"]
+            assert started.wait(20)
+        outcomes = {future.result(20) for future in waiting}
+    assert 200 in outcomes and outcomes <= {200, 500, "too late"}
+    assert threading.active_count() == before
+    assert outcome("after") == "too late"
+
+
+def test_a_model_answers_over_http_as_it_does_directly(tiny_model, ask):
+    requests = ask(*(f"{'x' * (9 * index)}" for index in range(1, 9)), "y" * 250)
+    decoding = Decoding(max_tokens=30)
+    with TransformersBackend(str(tiny_model)) as backend:
+        direct = {generation.id: generation for generation in backend.generate(requests, decoding)}
+        with serve(backend, decoding) as url:
+            client = OpenAIBackend(str(tiny_model), url, retries=0)
+            served = {generation.id: generation for generation in client.generate(requests, decoding)}
+            refused = post(url, model=str(tiny_model), temperature=0.5)
+    too_long = served.pop("8")
+    assert too_long.error.startswith("context_length_exceeded: 400: the prompt has") and direct.pop("8").error
+    assert served == direct
+    assert (refused.status_code, "greedy" in refused.text) == (400, True)

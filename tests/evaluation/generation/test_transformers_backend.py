@@ -1,0 +1,154 @@
+"""Answers of a real model, in batches and one by one."""
+
+import json
+import logging
+import random
+import shutil
+
+import pytest
+import torch
+
+from gd2po.evaluation.generation import Decoding, DecodingError, GenerationError
+from gd2po.evaluation.generation.transformers_backend import TransformersBackend
+
+_rng = random.Random(3)
+TEXTS = ["".join(_rng.choices("abcdefghij ", k=_rng.randint(35, 85))) for _ in range(16)]
+SHORT = Decoding(max_tokens=50)
+
+
+@pytest.fixture(scope="module")
+def backend(tiny_model):
+    with TransformersBackend(str(tiny_model)) as backend:
+        yield backend
+
+
+def answers(backend, requests, decoding=SHORT, batch_tokens=100_000):
+    backend._batch_tokens = batch_tokens
+    return {generation.id: generation for generation in backend.generate(requests, decoding)}
+
+
+@pytest.fixture
+def rows(backend, monkeypatch):
+    """Rows of each batch that the model has been given."""
+    seen = []
+    generate = backend._model.generate
+
+    def noting(input_ids, **options):
+        seen.append(len(input_ids))
+        return generate(input_ids, **options)
+
+    monkeypatch.setattr(backend._model, "generate", noting)
+    return seen
+
+
+def test_a_batch_answers_as_each_prompt_is_answered_alone(backend, ask, rows):
+    together = answers(backend, ask(*TEXTS))
+    assert rows == [16]
+    alone = answers(backend, ask(*TEXTS), batch_tokens=1)
+    assert rows == [16] + [1] * 16
+    assert together == alone
+    assert {generation.finish for generation in alone.values()} == {"stop", "length"}
+
+
+def test_answers_are_the_models_greedy_tokens_without_its_penalties(backend, ask, tiny_model):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    assert json.loads((tiny_model / "generation_config.json").read_text())["repetition_penalty"] == 1.5
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokens = tokenizer("<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n")["input_ids"]
+    drawn = list(tokens)
+    for _ in range(30):  # the definition of greedy
+        drawn.append(int(model(torch.tensor([drawn])).logits[0, -1].argmax()))
+    (answer,) = answers(backend, ask("hello"), Decoding(max_tokens=30)).values()
+    assert answer.text == tokenizer.decode(drawn[len(tokens) :], skip_special_tokens=True)
+    assert (answer.prompt_tokens, answer.response_tokens, answer.finish) == (len(tokens), 30, "length")
+
+
+def test_an_answer_ends_before_its_end_token(backend, ask):
+    found = answers(backend, ask(*TEXTS))
+    ended = [generation for generation in found.values() if generation.finish == "stop"]
+    assert ended
+    assert all("<|im_end|>" not in generation.text for generation in ended)
+    assert all(0 < generation.response_tokens <= 50 for generation in ended)
+
+
+def test_no_answer_outgrows_the_model_or_the_context(backend, ask):
+    found = answers(backend, ask(*TEXTS, "y" * 240), Decoding())
+    cut = [generation for generation in found.values() if generation.finish == "length"]
+    assert {generation.prompt_tokens + generation.response_tokens for generation in cut} == {256}
+    assert found["16"].finish == "error" and "the 256 tokens this model can read" in found["16"].error
+
+
+def test_white_space_before_punctuation_stays(backend, monkeypatch):
+    tokenizer = backend._local.tokenizer
+    monkeypatch.setattr(tokenizer, "clean_up_tokenization_spaces", True)
+    monkeypatch.setattr(tokenizer, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", True)
+    text = '{"a" : [1 , 2] , "b" : "it \'s"}'
+    tokens = tokenizer(text)["input_ids"]
+    prompt = type("Prompt", (), {"id": "x", "tokens": [0], "room": 99})
+    assert backend._read(prompt, tokens).text == text
+
+
+def test_the_batch_is_halved_until_it_fits(backend, ask, monkeypatch, caplog):
+    expected = answers(backend, ask(*TEXTS))
+    seen = []
+    generate = backend._model.generate
+
+    def small_device(input_ids, **options):
+        seen.append(len(input_ids))
+        if len(input_ids) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return generate(input_ids, **options)
+
+    monkeypatch.setattr(backend._model, "generate", small_device)
+    with caplog.at_level(logging.WARNING):
+        assert answers(backend, ask(*TEXTS)) == expected
+    assert seen[0] == 16 and max(seen[3:]) <= 5, seen
+    assert "16 rows do not fit the device" in caplog.text
+
+
+def test_a_row_that_does_not_fit_alone_is_an_error_and_the_others_go_on(backend, ask, monkeypatch):
+    generate = backend._model.generate
+
+    def tiny_device(input_ids, **options):
+        if input_ids.shape[1] > 60:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return generate(input_ids, **options)
+
+    monkeypatch.setattr(backend._model, "generate", tiny_device)
+    found = answers(backend, ask("z" * 100, "a"))
+    assert found["0"].finish == "error" and found["0"].error.startswith("out of memory on its own: 1")
+    assert found["1"].finish != "error"
+
+
+def test_it_says_what_it_is(backend, tiny_model):
+    found = backend.describe()
+    assert (found["name"], found["model"], found["model_context"]) == ("transformers", str(tiny_model), 256)
+    assert (found["dtype"], found["device"]) == ("float32", "cpu")
+    assert len(found["model_hash"]) == 64 and set(found["versions"]) == {"torch", "transformers"}
+
+
+def test_sampling_is_refused(backend, ask):
+    with pytest.raises(DecodingError, match=r"temperature is 0\.7, expected 0"):
+        answers(backend, ask("a"), Decoding(temperature=0.7))
+
+
+def test_a_model_without_chat_template_is_refused(tiny_model, tmp_path):
+    bare = shutil.copytree(tiny_model, tmp_path / "bare")
+    (bare / "chat_template.jinja").unlink()
+    with pytest.raises(GenerationError, match="has no chat template, so its prompts cannot be written; evaluate the"):
+        TransformersBackend(str(bare))
+
+
+def test_a_model_that_is_nowhere_is_refused(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(GenerationError, match="taken as a name on the hub since there is no such folder"):
+        TransformersBackend("nowhere/at-all")
+
+
+def test_weights_that_are_missing_are_refused(tiny_model, tmp_path):
+    empty = shutil.copytree(tiny_model, tmp_path / "empty")
+    (empty / "model.safetensors").unlink()
+    with pytest.raises(GenerationError, match=f"{empty} cannot be loaded"):
+        TransformersBackend(str(empty))

@@ -1,0 +1,80 @@
+"""What every command shares in which a model answers: its options, its progress bar, its server."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gd2po.evaluation.generation import Backend
+
+OPENAI, TRANSFORMERS, VLLM = "Backend openai", "Backend transformers", "Backend vllm"
+
+Model = Annotated[
+    str, typer.Option(help="folder or hub name of a Hugging Face model, checkpoint of a run, or a server's name for it")
+]
+BackendName = Annotated[
+    str | None,
+    typer.Option("--backend", help="vllm, transformers or openai; by default what --base-url and the machine suggest"),
+]
+BaseURL = Annotated[
+    str | None, typer.Option("--base-url", help="such as http://127.0.0.1:8000/v1", rich_help_panel=OPENAI)
+]
+ApiKeyEnv = Annotated[str, typer.Option(help="environment variable that holds the key", rich_help_panel=OPENAI)]
+Concurrency = Annotated[int, typer.Option(min=1, help="requests under way", rich_help_panel=OPENAI)]
+Timeout = Annotated[float, typer.Option(min=1, help="seconds that one answer may take", rich_help_panel=OPENAI)]
+BatchTokens = Annotated[int, typer.Option(min=1, help="tokens in one padded batch", rich_help_panel=TRANSFORMERS)]
+TensorParallel = Annotated[int, typer.Option(min=1, help="GPUs that share the model", rich_help_panel=VLLM)]
+GPUMemory = Annotated[
+    float, typer.Option("--gpu-memory", min=0.05, max=1, help="share of each GPU's memory", rich_help_panel=VLLM)
+]
+TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="run Python code that the model brings")]
+MaxTokens = Annotated[int, typer.Option(min=1, help="longest answer, in tokens")]
+Context = Annotated[int, typer.Option(min=2, help="longest prompt and answer, in tokens; of a server, its own")]
+Seed = Annotated[int, typer.Option(help="of the engine")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="to listen on; 0 takes a free one")]
+
+
+@contextmanager
+def answer_bar(total: int) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with counts; yields what to call with the numbers of answered and failed requests."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("answers"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as progress:
+        task = progress.add_task("", total=total, failed="")
+
+        def update(answered: int, failed: int) -> None:
+            progress.update(task, completed=answered + failed, failed=f"[red]{failed} failed[/]" if failed else "")
+
+        yield update
+
+
+def serve_until_interrupted(backend: "Backend", port: int) -> None:
+    """Serve on this machine, say how it is reached, and end quietly on Ctrl-C."""
+    from gd2po.evaluation.generation import Decoding
+    from gd2po.evaluation.generation.serving import serve
+
+    with backend, serve(backend, Decoding(), port=port) as url:
+        typer.echo(f"model {backend.describe()['model']} at {url}, until Ctrl-C")
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            typer.echo("closed")

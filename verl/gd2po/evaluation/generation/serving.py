@@ -1,0 +1,59 @@
+"""A backend as an OpenAI-compatible server on this machine, so that every engine serves every benchmark."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from threading import Thread
+
+from gd2po.evaluation.generation.batching import Batcher
+from gd2po.evaluation.generation.contract import Backend, Decoding, GenerationError
+
+_GRACE_SECONDS = 5  # for requests in flight when the server closes
+
+
+@contextmanager
+def serve(backend: Backend, decoding: Decoding, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve ``/v1/models`` and ``/v1/chat/completions`` (not streamed) until the block ends.
+
+    Requests that arrive together are answered together. A request may set ``max_tokens``, ``temperature`` and
+    ``seed`` as far as the backend can; other parameters that would change the answer are refused by name with
+    status 400. A prompt that is too long gets 400 with ``context_length_exceeded``, another request that cannot be
+    answered 422, so that clients do not repeat them; a failure of the engine gets 500.
+
+    Args:
+        backend: loaded; the model is served under the name that it describes.
+        decoding: where a request does not say.
+        host: to listen on. There is no access control: keep it on this machine.
+        port: 0 takes a free one.
+
+    Yields:
+        The base URL, such as ``http://127.0.0.1:8321/v1``.
+
+    Raises:
+        GenerationError: the port is taken.
+    """
+    import uvicorn
+
+    from gd2po.evaluation.generation.chat_api import build_app
+
+    with closing(_listen(host, port)) as listener, Batcher(backend) as batcher:
+        app = build_app(batcher, str(backend.describe()["model"]), decoding)
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS)
+        server = uvicorn.Server(config)
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="chat-api", daemon=True)
+        thread.start()
+        try:
+            while not server.started and thread.is_alive():
+                time.sleep(0.01)
+            yield f"http://{host}:{listener.getsockname()[1]}/v1"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise GenerationError(f"cannot listen on {host}:{port}: {error}; choose another port") from error

@@ -1,0 +1,107 @@
+"""Answers from vLLM's offline engine."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from gd2po import defaults
+from gd2po.evaluation.generation.contract import Decoding, Finish, Generation, GenerationError, Request
+from gd2po.evaluation.generation.local_model import LocalModel
+from gd2po.evaluation.generation.prompts import Prompt, read_prompts
+from gd2po.evaluation.provenance import installed
+
+CHUNK = 256
+"""Prompts given to the engine at once: it schedules them itself, and answers are kept after each chunk."""
+
+
+class VllmBackend:
+    """One offline engine, over one GPU or ``tensor_parallel`` of them.
+
+    Prompts are written by the model's chat template and passed as token ids, as ``LLM.chat`` does inside; a prompt
+    that is too long thus fails alone. Sampling settings that come with the model do not apply.
+
+    Args:
+        model: a folder, or a name on the Hugging Face hub.
+        context: longest prompt and answer together, in tokens.
+        seed: of the engine.
+        tensor_parallel: GPUs that share the model.
+        gpu_memory: share of each GPU's memory that the engine may take.
+        trust_remote_code: run Python code that comes with the model.
+        hash_cache: file that remembers the hash of the weights.
+
+    Raises:
+        GenerationError: vLLM is not installed, or the model cannot be loaded or has no chat template.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        context: int = defaults.EVAL_CONTEXT,
+        seed: int = defaults.EVAL_SEED,
+        tensor_parallel: int = defaults.EVAL_TENSOR_PARALLEL,
+        gpu_memory: float = defaults.EVAL_GPU_MEMORY,
+        trust_remote_code: bool = False,
+        hash_cache: Path | None = None,
+    ) -> None:
+        try:
+            from vllm import LLM
+        except ImportError as error:
+            raise GenerationError(
+                f"vLLM cannot be imported ({error}); pip install 'gd2po[vllm]' on a machine with a GPU, or choose the "
+                "transformers backend"
+            ) from error
+        self._local = LocalModel(model, trust_remote_code, hash_cache)
+        self._context = min(context, self._local.context or context)
+        self._engine = LLM(
+            model=model,
+            max_model_len=self._context,
+            seed=seed,
+            tensor_parallel_size=tensor_parallel,
+            gpu_memory_utilization=gpu_memory,
+            trust_remote_code=trust_remote_code,
+        )
+        self._tensor_parallel = tensor_parallel
+
+    def describe(self) -> dict[str, Any]:
+        """Model, hash, GPUs and versions."""
+        import vllm
+
+        return {
+            "name": "vllm",
+            **self._local.describe(),
+            "tensor_parallel": self._tensor_parallel,
+            "versions": installed("torch", "transformers") | {"vllm": vllm.__version__},
+        }
+
+    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[Generation]:
+        """Yield answers chunk by chunk."""
+        prompts, failures = read_prompts(requests, self._local.tokenizer, decoding, self._context)
+        yield from failures
+        waiting = iter(prompts)
+        while chunk := list(islice(waiting, CHUNK)):
+            yield from self._answer(chunk, decoding)
+
+    def _answer(self, chunk: list[Prompt], decoding: Decoding) -> Iterator[Generation]:
+        from vllm import SamplingParams
+
+        outputs = self._engine.generate(
+            [{"prompt_token_ids": prompt.tokens} for prompt in chunk],
+            [
+                SamplingParams(temperature=decoding.temperature, seed=decoding.seed, max_tokens=prompt.room)
+                for prompt in chunk
+            ],
+            use_tqdm=False,
+        )
+        for prompt, output in zip(chunk, outputs, strict=True):
+            (answer,) = output.outputs
+            finish: Finish = "length" if answer.finish_reason == "length" else "stop"
+            yield Generation(prompt.id, answer.text, finish, len(prompt.tokens), len(answer.token_ids))
+
+    def __enter__(self) -> "VllmBackend":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Free the engine."""
+        del self._engine

@@ -1,0 +1,89 @@
+"""Which model and which software a result came from."""
+
+import hashlib
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_MODEL_FILES = re.compile(r".+\.(safetensors|bin|json|jinja|model|tiktoken|py)|merges\.txt|vocab\.txt")
+_STEP = re.compile(r"global_step_\d+")
+
+
+def model_name(model: str) -> str:
+    """How a model is called in tables and folders: the last part of its path or hub name.
+
+    A folder inside a checkpoint of verl is named by run and step, for its last part says nothing.
+    """
+    parts = Path(model).parts
+    for place, part in enumerate(parts):
+        if place and _STEP.fullmatch(part):
+            return f"{parts[place - 1]}-{part}"
+    return parts[-1] if parts else model
+
+
+def installed(*packages: str) -> dict[str, str]:
+    """Versions of those packages that are installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Versions of gd2po and Python, for the record of every result."""
+    return installed("gd2po") | {"python": platform.python_version()}
+
+
+def hash_model(folder: Path, cache: Path | None = None) -> str:
+    """sha256 over the names and sha256 sums of the files that a model is made of: weights, configuration, tokenizer.
+
+    Equal for copies of a model, wherever they lie; a README beside them does not count.
+
+    Args:
+        folder: with the files of a Hugging Face model; never written to.
+        cache: JSON file that remembers the sum of each file by its path, size and time of change, so that gigabytes
+            are read once. Keep it with the results.
+    """
+    known = _read_cache(cache)
+    sums = {path.name: _sum(path, known) for path in _model_files(folder)}
+    if cache is not None:
+        _write_cache(cache, known)
+    return hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()
+
+
+def _model_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and _MODEL_FILES.fullmatch(path.name):
+            yield path
+
+
+def _sum(path: Path, known: dict[str, Any]) -> str:
+    state = path.stat()
+    seen = {"size": state.st_size, "changed": state.st_mtime_ns}
+    entry = known.get(str(path.resolve()), {})
+    if entry.items() >= seen.items() and "sha256" in entry:
+        return str(entry["sha256"])
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    known[str(path.resolve())] = seen | {"sha256": digest}
+    return digest
+
+
+def _read_cache(cache: Path | None) -> dict[str, Any]:
+    if cache is None or not cache.is_file():
+        return {}
+    return dict(json.loads(cache.read_text(encoding="utf-8")))
+
+
+def _write_cache(cache: Path, known: dict[str, Any]) -> None:
+    partial = cache.with_name(f".{cache.name}.partial")
+    partial.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, cache)
