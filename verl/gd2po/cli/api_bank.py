@@ -80,7 +80,12 @@ def api_bank(
     console.print(_table(summary, samples))
     for note in summary.notes:
         console.print(f"· {note}", highlight=False, markup=False)
-    console.print(f"{folder}: samples.jsonl, summary.json ({summary.seconds:.1f} s)", highlight=False, soft_wrap=True)
+    console.print(
+        f"{folder}: samples.jsonl, summary.json ({summary.seconds:.1f} s)",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @gold_server.command("api-bank")
