@@ -1,6 +1,5 @@
 """The quickstart's parts, and once all of it."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,8 @@ from gd2po.errors import SettingsError
 from gd2po.quickstart import Plan
 from gd2po.quickstart.summary import plot, table
 from gd2po.quickstart.tokenizer import CHAT_TEMPLATE, TAGS, train_tokenizer
-from gd2po.quickstart.training import TrainingError, read_steps, train
+from gd2po.quickstart.training import train
+from gd2po.runs import TrainingError, read_steps
 
 METRICS = {
     "reward/correctness/mean": -1.0,
@@ -61,13 +61,6 @@ def test_the_table_shows_before_and_after(capsys):
 def test_the_plot_is_written(tmp_path):
     plot({"gdpo": STEPS, "gd2po_hard": STEPS}, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_line_still_being_written_is_left_for_later(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    assert list(read_steps(path)) == []
-    path.write_text(json.dumps(STEPS[0]) + "\n" + '{"step": 1, "da')
-    assert list(read_steps(path)) == [STEPS[0]]
 
 
 @pytest.mark.e2e

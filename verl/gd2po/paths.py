@@ -5,14 +5,15 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parent
 
 
-def config_dir(task: str) -> Path:
-    """The Hydra configuration of a task (``tool-calling``).
+def config_dir(task: str, name: str = "base") -> Path:
+    """The folder with ``name``.yaml of a task (``tool-calling``): ``base`` is its training, ``sft`` its warm start.
 
     Raises:
         FileNotFoundError: neither the checkout nor the wheel has it.
     """
-    places = [_PACKAGE.parents[1] / task / "config", _PACKAGE / "config" / task]
+    checkout = _PACKAGE.parents[1] / task
+    places = [checkout / "config", checkout, _PACKAGE / "config" / task]
     for place in places:
-        if (place / "base.yaml").is_file():
+        if (place / f"{name}.yaml").is_file():
             return place
-    raise FileNotFoundError(f"no configuration of task {task!r} in {' or '.join(map(str, places))}; reinstall gd2po")
+    raise FileNotFoundError(f"no {name}.yaml of task {task!r} in {' or '.join(map(str, places))}; reinstall gd2po")

@@ -61,24 +61,16 @@ def tiny_model(
     vocabulary: Annotated[int, typer.Option(help="tokens, trained on the demonstrations")] = 4096,
     hidden: Annotated[int, typer.Option(help="width, a multiple of 32")] = 128,
     layers: Annotated[int, typer.Option(help="transformer blocks")] = 3,
-    context: Annotated[int, typer.Option(help="longest prompt and response together, in tokens")] = 3072,
-    epochs: Annotated[float, typer.Option(help="passes over the demonstrations")] = 1.0,
-    seed: Annotated[int, typer.Option(help="of the weights and of the order of demonstrations")] = 1,
+    context: Annotated[int, typer.Option(help="longest prompt and response together, in tokens")] = 4096,
+    seed: Annotated[int, typer.Option(help="of the weights")] = 1,
 ) -> None:
-    """Make a small Qwen2-type policy from scratch, warm-started on demonstrations, to try real data on CPU."""
-    from rich.progress import Progress
-
+    """Make a small Qwen2-type policy to try real data on CPU: random weights; `gd2po sft` trains it."""
     from gd2po.data.tool_calling import read_dialogues
-    from gd2po.quickstart.policy import PolicySize, build_policy
+    from gd2po.quickstart.policy import PolicySize, make_policy
 
-    size = PolicySize(vocabulary, hidden, layers, context, epochs, batch=4)
-    with refusals(), Progress() as progress:
-        task = progress.add_task("supervised warm start", total=1.0)
-        build_policy(
-            read_dialogues(demonstrations),
-            destination,
-            size,
-            seed,
-            lambda share: progress.update(task, completed=share),
+    with refusals():
+        weights = make_policy(
+            read_dialogues(demonstrations), destination, PolicySize(vocabulary, hidden, layers, context), seed
         )
-    typer.echo(f"{destination}: ready for actor_rollout_ref.model.path")
+    made = f"{weights / 1e6:.1f} M random weights" if weights else "was there already and stays as it is"
+    typer.echo(f"{destination}: {made}; next: gd2po sft tool-calling {destination}")

@@ -21,7 +21,7 @@ def prepare_task(plan: Plan) -> None:
 def prepare_policy(plan: Plan, on_progress: Callable[[float], None]) -> None:
     """Build and warm-start the tiny policy, unless it is there."""
     from gd2po.data.synthetic_tools import demonstrations, generate
-    from gd2po.quickstart.policy import PolicySize, build_policy
+    from gd2po.quickstart.warm_start import WarmStart, build_policy
 
     records = demonstrations(generate(DEMONSTRATIONS, 3 * plan.seed), plan.seed, think_words=THINK_WORDS)
-    build_policy(records, plan.policy, PolicySize(), plan.seed, on_progress)
+    build_policy(records, plan.policy, WarmStart(), plan.seed, on_progress)

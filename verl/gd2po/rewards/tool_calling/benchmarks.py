@@ -1,4 +1,8 @@
-"""Benchmark rows among the validation data: scored by the benchmark's own scorer, so that curves and tables agree."""
+"""Benchmark rows among the validation data: scored by the benchmark's own scorer, so that curves and tables agree.
+
+verl validates greedily by default, as the evaluation command does. An answer ends at ``data.max_response_length``,
+where that command allows 4,096 tokens: the numbers are equal where no answer is cut, or where both have the same limit.
+"""
 
 import json
 from collections.abc import Mapping

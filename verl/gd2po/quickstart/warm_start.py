@@ -1,0 +1,117 @@
+"""The quickstart's own short warm start, by transformers' Trainer.
+
+``gd2po sft`` is the warm start of real models. Its trainer spends more on an update of the quickstart's half a million
+weights than their arithmetic does: 108 s instead of 30 s for the same 750 updates on two cores.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from gd2po.data.synthetic_tools import Record
+from gd2po.quickstart.policy import PolicySize, make_policy
+from gd2po.quickstart.tokenizer import END
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """How long and how fast.
+
+    Attributes:
+        epochs: passes over the demonstrations.
+        batch: demonstrations per update.
+        learning_rate: after 20 updates, then cosine to 0.
+    """
+
+    epochs: float = 3.0
+    batch: int = 16
+    learning_rate: float = 2e-3
+
+
+def build_policy(
+    demonstrations: Sequence[Record],
+    destination: Path,
+    settings: WarmStart,
+    seed: int,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> None:
+    """Make a tiny policy that knows the grammar; when ``destination`` already holds a model, nothing is done.
+
+    Args:
+        demonstrations: ``{instruction, input, output}`` records to imitate; the loss is on ``output`` alone.
+        destination: folder to make, whole or not at all.
+        settings: length and speed of the training.
+        seed: of the weights and of the order of the demonstrations.
+        on_progress: called after each update with the finished share.
+    """
+    if (destination / "config.json").exists():
+        return
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=destination.parent) as scratch:
+        policy = Path(scratch, "policy")
+        make_policy(demonstrations, policy, PolicySize(), seed)
+        _train(policy, demonstrations, _arguments(scratch, settings, seed), _progress(on_progress))
+        policy.rename(destination)
+
+
+def _train(folder: Path, demonstrations: Sequence[Record], arguments: Any, progress: Any) -> None:
+    """Train the model in ``folder``, in place."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, PrinterCallback, Trainer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    trainer = Trainer(
+        model,
+        arguments,
+        data_collator=DataCollatorForSeq2Seq(tokenizer),
+        train_dataset=[_example(tokenizer, record) for record in demonstrations],
+        callbacks=[progress],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    model.save_pretrained(folder)
+
+
+def _progress(on_progress: Callable[[float], None]) -> Any:
+    from transformers import TrainerCallback
+
+    class Progress(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            on_progress(state.global_step / state.max_steps)
+
+    return Progress()
+
+
+def _arguments(scratch: str, settings: WarmStart, seed: int) -> Any:
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
+        scratch,
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=20,
+        train_sampling_strategy="group_by_length",
+        seed=seed,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+    )
+
+
+def _example(tokenizer: Any, record: Record) -> dict[str, list[int]]:
+    """Token ids of prompt and answer; the loss is on the answer alone."""
+    messages = [
+        {"role": "system", "content": record["instruction"]},
+        {"role": "user", "content": record["input"]},
+    ]
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    before = tokenizer(prompt)["input_ids"]
+    answer = tokenizer(record["output"] + END)["input_ids"]
+    ids = before + answer
+    return {"input_ids": ids, "labels": [-100] * len(before) + answer, "attention_mask": [1] * len(ids)}
