@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from gd2po.integration import cpu, run_settings
+from gd2po.integration import cpu, run_identity, run_paths, run_settings
+from gd2po.integration.benchmark_rows import caution_about_long_rows
 from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,10 @@ def checked(original: Callable[..., None]) -> Callable[..., None]:
         cpu.check_run(config)
         original(config, *args, **kwargs)
         if settings is not None:
+            run_paths.make_absolute(config)
+            run_identity.check(config, settings)
             _announce(config, settings)
+        OmegaConf.resolve(config.ray_kwargs)  # verl hands it to Ray with interpolations unresolved
 
     return validate_config
 
@@ -34,6 +38,8 @@ def checked(original: Callable[..., None]) -> Callable[..., None]:
 def _announce(config: DictConfig, settings: Settings) -> None:
     for caution in run_settings.cautions(config, settings):
         logger.warning(caution)
+    if long := caution_about_long_rows(config):
+        logger.warning(long)
     logger.warning("gd2po settings of this run:\n%s", _text(settings))  # verl's log level hides what is below warning
 
 
