@@ -15,7 +15,7 @@ import torch
 
 from gd2po.data.synthetic_tools import demonstrations, generate
 from gd2po.quickstart import Plan, prepare_task
-from gd2po.quickstart.policy import PolicySize, build_policy
+from gd2po.quickstart.warm_start import WarmStart, build_policy
 
 pytestmark = [
     pytest.mark.e2e,
@@ -32,7 +32,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """The quickstart's task, with a policy that has seen just enough to answer in the grammar at times."""
     plan = Plan(("gd2po_hard",), 4, 1, tmp_path_factory.mktemp("runs"))
     prepare_task(plan)
-    build_policy(demonstrations(generate(400, 0), 0, think_words=(2, 8)), plan.policy, PolicySize(epochs=2), 0)
+    build_policy(demonstrations(generate(400, 0), 0, think_words=(2, 8)), plan.policy, WarmStart(epochs=2), 0)
     return plan
 
 

@@ -48,6 +48,33 @@ print(get_rollout_class("transformers").__name__, get_rollout_replica_class("tra
     ]
 
 
+@no_accelerator
+def test_processes_of_torchrun_join_over_gloo():
+    code = """
+import os, verl
+from verl.utils.distributed import destroy_global_process_group, initialize_global_process_group
+import torch
+os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="0", RANK="0", LOCAL_RANK="0", WORLD_SIZE="1")
+print(*initialize_global_process_group(), torch.distributed.get_backend())
+destroy_global_process_group()
+"""
+    assert in_a_fresh_process(code) == ["0", "0", "1", "gloo"]
+
+
+@no_accelerator
+@pytest.mark.parametrize(
+    "environment", [{"RAY_ADDRESS": "127.0.0.1:6379", "VERL_PLATFORM": ""}, {"VERL_PLATFORM": "cpu"}]
+)
+def test_a_program_without_ray_uses_it_whatever_cluster_there_is(environment):
+    code = """
+from gd2po.integration import cpu
+cpu.stand_alone()
+from verl.utils.device import get_device_name
+print(get_device_name())
+"""
+    assert in_a_fresh_process(code, **environment) == ["cpu"]
+
+
 def test_installing_twice_changes_nothing():
     cpu.install()
     registered = dict(PlatformRegistry._platforms)

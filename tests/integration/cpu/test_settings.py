@@ -15,7 +15,7 @@ from verl.utils.import_utils import load_extern_object
 from gd2po.errors import SettingsError
 from gd2po.integration.cpu.preflight import check_cpu_run
 from gd2po.integration.cpu.resources import Needs, count_weights, memory_needed
-from gd2po.integration.cpu.settings import FIXED, prepare_config
+from gd2po.integration.cpu.settings import FIXED, prepare_config, thread_variables
 
 INIT = "ray_kwargs.ray_init"
 
@@ -133,6 +133,12 @@ def test_a_cluster_that_exists_is_not_told_its_size(prepared):
     composed = prepared(f"{INIT}.address=auto")
     assert composed.ray_kwargs.ray_init.num_cpus is None
     check_cpu_run(composed)
+
+
+def test_threads_do_not_outnumber_the_cores(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert [thread_variables(processes)["OMP_NUM_THREADS"] for processes in (1, 3, 16)] == ["8", "2", "1"]
 
 
 def test_threads_of_the_environment_win(prepared, monkeypatch):

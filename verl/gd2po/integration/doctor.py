@@ -1,5 +1,6 @@
 """What is installed, loaded and missing on this machine: the checks behind ``gd2po doctor``."""
 
+import logging
 import os
 import sys
 import warnings
@@ -18,7 +19,8 @@ ROLLOUT_ENGINES = ("vllm", "sglang")
 
 
 def quiet() -> None:
-    """Leave out what verl warns of at import: engines nobody asked for."""
+    """Leave out what verl says at import: engines nobody asked for, and a platform that we have chosen."""
+    logging.getLogger("verl.plugin.platform.platform_manager").addFilter(lambda said: said.levelno > logging.INFO)
     warnings.filterwarnings("ignore", message=".* engine is not available", module="verl.workers.engine")
 
 

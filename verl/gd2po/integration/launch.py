@@ -1,9 +1,19 @@
 """verl's own trainer, started only when it is proven that the plug-in is in it."""
 
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from gd2po.errors import GD2POError
 from gd2po.integration.doctor import quiet, require_plugin
+
+
+class _Refusal(BaseException):
+    """Carries an error of ours past Hydra, which shows every ``Exception`` as a traceback and ends with 1."""
+
+    def __init__(self, error: GD2POError) -> None:
+        self.error = error
 
 
 def launch(arguments: Sequence[str]) -> None:
@@ -14,10 +24,26 @@ def launch(arguments: Sequence[str]) -> None:
 
     Raises:
         HostError: the plug-in is not in place; ``gd2po doctor`` says more.
+        SettingsError: the configuration cannot be run as it stands.
     """
     quiet()
     require_plugin()
-    from verl.trainer.main_ppo import main
+    from verl.trainer import main_ppo
 
+    main_ppo.validate_config = _carrying_refusals(main_ppo.validate_config)
     sys.argv = ["gd2po train", *arguments]
-    main()
+    try:
+        main_ppo.main()
+    except _Refusal as refusal:
+        raise refusal.error from None
+
+
+def _carrying_refusals(check: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(check)
+    def validate_config(*args: Any, **kwargs: Any) -> None:
+        try:
+            check(*args, **kwargs)
+        except GD2POError as error:
+            raise _Refusal(error) from None
+
+    return validate_config

@@ -34,6 +34,17 @@ def install() -> None:
     wrapt.register_post_import_hook(_register_replica, "verl.workers.rollout.replica")
 
 
+def stand_alone() -> None:
+    """For a program without Ray: no accelerator here means CPU, whatever cluster this machine belongs to."""
+    import verl  # noqa: F401  it loads the plug-in, which must not happen in the middle of the next import
+
+    from gd2po.integration.cpu import platform
+
+    if not (os.environ.get(platform.VARIABLE) or platform.accelerator_present()):
+        os.environ[platform.VARIABLE] = platform.NAME
+        install()
+
+
 def check_run(config: "DictConfig") -> None:
     """In the driver, before Ray starts: complete the configuration for this hardware, and refuse what would hang.
 
@@ -50,9 +61,40 @@ def check_run(config: "DictConfig") -> None:
         check_cpu_run(config)
 
 
+def check_sft(config: "DictConfig", stock: "DictConfig", processes: int) -> None:
+    """The same for a supervised warm start; `stock` is its configuration without the user's overrides.
+
+    Raises:
+        gd2po.errors.SettingsError: the model does not fit into memory.
+    """
+    from gd2po.integration.cpu import platform
+    from gd2po.integration.cpu.preflight import check_memory
+    from gd2po.integration.cpu.resources import sft_memory_needed
+    from gd2po.integration.cpu.settings import SFT, complete
+
+    if platform.is_selected():
+        complete(config, stock, SFT)
+        check_memory(sft_memory_needed(config.model.path, processes), config.model.path)
+
+
+def process_environment(processes: int) -> dict[str, str]:
+    """Variables for each of so many training processes on this machine."""
+    from gd2po.integration.cpu import platform
+    from gd2po.integration.cpu.settings import thread_variables
+
+    return thread_variables(processes) if platform.is_selected() else {}
+
+
 def _use_plain_gloo(distributed: ModuleType) -> None:
     """verl asks for `cpu:gloo` plus the device's own backend; torch refuses `cpu` named twice."""
+
+    def initialize_global_process_group(timeout_second: int = 36000) -> tuple[int, int, int]:
+        distributed.initialize_global_process_group_ray(timeout_second)
+        local_rank, rank, world_size = (int(os.environ[name]) for name in ("LOCAL_RANK", "RANK", "WORLD_SIZE"))
+        return local_rank, rank, world_size
+
     distributed.initialize_global_process_group_ray.__defaults__ = (None, "gloo")
+    vars(distributed)["initialize_global_process_group"] = initialize_global_process_group
 
 
 def _offload_nothing(engine: ModuleType) -> None:

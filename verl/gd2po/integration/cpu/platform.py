@@ -26,7 +26,7 @@ def is_selected() -> bool:
     if asked:
         return asked == NAME
     in_ray_worker = "RAY_RAYLET_PID" in os.environ
-    return not (in_ray_worker or joins_cluster() or _accelerator_present())
+    return not (in_ray_worker or joins_cluster() or accelerator_present())
 
 
 def joins_cluster() -> bool:
@@ -34,7 +34,8 @@ def joins_cluster() -> bool:
     return bool(os.environ.get("RAY_ADDRESS")) or _CURRENT_CLUSTER.exists()
 
 
-def _accelerator_present() -> bool:
+def accelerator_present() -> bool:
+    """Whether this machine has an accelerator, usable by this process or not."""
     if torch.accelerator.is_available():
         return True
     known = (PlatformRegistry.get(name) for name in PlatformRegistry.registered_names() if name != NAME)

@@ -20,7 +20,7 @@ def check_cpu_run(config: DictConfig) -> None:
         _check_rollout(config)
     if ray_is_ours(config):
         _check_ray(config)
-    _check_memory(config)
+    check_memory(memory_needed(config), config.actor_rollout_ref.model.path)
     _check_port()
 
 
@@ -68,15 +68,20 @@ def _check_ray(config: DictConfig) -> None:
             )
 
 
-def _check_memory(config: DictConfig) -> None:
+def check_memory(needed: int, model: str) -> None:
+    """Refuse a run whose ``needed`` bytes are not there.
+
+    Raises:
+        SettingsError: with both numbers.
+    """
     import psutil
 
-    available, needed = psutil.virtual_memory().available, memory_needed(config)
+    available = psutil.virtual_memory().available
     if available < needed:
         raise SettingsError(
             f"this machine has {available / 2**30:.1f} GiB of memory available, and the run needs at least "
-            f"{needed / 2**30:.1f} GiB for its processes and the weights of {config.actor_rollout_ref.model.path}; "
-            "free memory, choose a smaller model, or lower trainer.n_gpus_per_node"
+            f"{needed / 2**30:.1f} GiB for its processes and the weights of {model}; "
+            "free memory, choose a smaller model, or use fewer devices (trainer.n_gpus_per_node)"
         )
 
 

@@ -59,6 +59,11 @@ def memory_needed(config: DictConfig) -> int:
     return processes * _PROCESS_BYTES + copies * count_weights(config.actor_rollout_ref.model.path)
 
 
+def sft_memory_needed(model: str, processes: int) -> int:
+    """Bytes of memory a supervised warm start takes at least; its processes share one copy of everything."""
+    return processes * _PROCESS_BYTES + _BYTES_PER_WEIGHT["trained"] * count_weights(model)
+
+
 def count_weights(path: str) -> int:
     """Weights of the model in folder `path`, counted without loading it; 0 when it is not a local folder."""
     if not (Path(path).expanduser() / "config.json").is_file():

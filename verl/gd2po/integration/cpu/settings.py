@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -18,20 +19,31 @@ _ACTOR, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.ref"
 _ENGINES = (f"{_ACTOR}.fsdp_config", f"{_REF}.fsdp_config")
 _MODEL, _ROLLOUT = "actor_rollout_ref.model", "actor_rollout_ref.rollout"
 
+ENGINE: dict[str, Any] = {
+    # FSDP2 treats the host as a device like any other.
+    "strategy": "fsdp2",
+    # Most processors have no fast bfloat16, and rollout and trainer agree to 1e-6 only in float32.
+    "mixed_precision": {f"{part}_dtype": "fp32" for part in ("param", "reduce", "buffer")},
+    # Compiling needs a C++ compiler and minutes.
+    "use_torch_compile": False,
+}
+"""What an FSDP engine needs here."""
+
+MODEL: dict[str, Any] = {
+    # Packed sequences are a feature of flash-attention.
+    "use_remove_padding": False,
+    "override_config.attn_implementation": "sdpa",
+    # Memory is what a host has plenty of.
+    "enable_gradient_checkpointing": False,
+}
+"""What a trained model needs here."""
+
 FIXED: dict[str, Any] = {
     "trainer.device": "cpu",
-    # FSDP2 treats the host as a device like any other.
-    **{f"{part}.strategy": "fsdp2" for part in (_ACTOR, _REF, *_ENGINES)},
-    # Most processors have no fast bfloat16, and rollout and trainer agree to 1e-6 only in float32.
-    **{f"{e}.mixed_precision": {f"{part}_dtype": "fp32" for part in ("param", "reduce", "buffer")} for e in _ENGINES},
+    **{f"{part}.{key}": value for part in _ENGINES for key, value in ENGINE.items()},
+    **{f"{part}.{key}": ENGINE[key] for part in (_ACTOR, _REF) for key in ("strategy", "use_torch_compile")},
+    **{f"{_MODEL}.{key}": value for key, value in MODEL.items()},
     f"{_ROLLOUT}.dtype": "float32",
-    # Compiling needs a C++ compiler and minutes.
-    **{f"{part}.use_torch_compile": False for part in (_ACTOR, _REF, *_ENGINES)},
-    # Packed sequences are a feature of flash-attention.
-    f"{_MODEL}.use_remove_padding": False,
-    f"{_MODEL}.override_config.attn_implementation": "sdpa",
-    # Memory is what a host has plenty of.
-    f"{_MODEL}.enable_gradient_checkpointing": False,
     # Few cores: one process of each kind.
     "trainer.n_gpus_per_node": 1,
     f"{_ROLLOUT}.agent.num_workers": 1,
@@ -43,6 +55,17 @@ FIXED: dict[str, Any] = {
     f"{_ROLLOUT}.checkpoint_engine.update_weights_bucket_megabytes": 256,
 }
 """Key to value. A reference policy that is not used is set all the same."""
+
+SFT: dict[str, Any] = {
+    "trainer.device": "cpu",
+    **{f"engine.{key}": value for key, value in ENGINE.items()},
+    **{f"model.{key}": value for key, value in MODEL.items()},
+    "data.num_workers": 0,
+    # Without packed sequences a micro-batch is padded to its longest row.
+    "data.use_dynamic_bsz": False,
+    "data.micro_batch_size_per_gpu": 1,
+}
+"""The same for a supervised warm start."""
 
 _PACKAGE_OF = {"vllm": "vllm", "sglang": "sglang", "trtllm": "tensorrt_llm"}
 
@@ -57,21 +80,21 @@ def prepare_config(config: DictConfig) -> dict[str, Any]:
     assert isinstance(stock, DictConfig)
     changed: dict[str, Any] = {}
     for settings in (FIXED, _rollout(config), _sampler(config)):
-        changed |= {key: value for key, value in settings.items() if _untouched(config, stock, key, value)}
-        _apply(config, changed)
-    resources = {key: value for key, value in _ray(config).items() if _untouched(config, stock, key, value)}
-    _apply(config, resources)
-    return changed | resources
+        changed |= complete(config, stock, settings)
+    return changed | complete(config, stock, _ray(config))
+
+
+def complete(config: DictConfig, stock: DictConfig, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Set what still has the value of ``stock``, in place, and return it."""
+    changed = {key: value for key, value in settings.items() if _untouched(config, stock, key, value)}
+    for key, value in changed.items():
+        OmegaConf.update(config, key, value, force_add=True)
+    return changed
 
 
 def _untouched(config: DictConfig, stock: DictConfig, key: str, value: Any) -> bool:
     found = OmegaConf.select(config, key)
     return found != value and found == OmegaConf.select(stock, key)
-
-
-def _apply(config: DictConfig, settings: dict[str, Any]) -> None:
-    for key, value in settings.items():
-        OmegaConf.update(config, key, value, force_add=True)
 
 
 def _rollout(config: DictConfig) -> dict[str, Any]:
@@ -102,12 +125,17 @@ def _ray(config: DictConfig) -> dict[str, Any]:
         return {}
     needs = Needs.of(config)
     init = "ray_kwargs.ray_init"
-    threads = {
-        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // needs.devices)),
-        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait are 16 times slower on a busy machine
-    }
     return {
         f"{init}.num_gpus": needs.devices,
         f"{init}.num_cpus": needs.cpus,
-        **{f"{init}.runtime_env.env_vars.{name}": os.environ.get(name, value) for name, value in threads.items()},
+        **{f"{init}.runtime_env.env_vars.{name}": value for name, value in thread_variables(needs.devices).items()},
     }
+
+
+def thread_variables(processes: int) -> dict[str, str]:
+    """Environment of a training process, so that threads do not outnumber the cores; what is set already is kept."""
+    threads = {
+        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes)),
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait are 16 times slower on a busy machine
+    }
+    return {name: os.environ.get(name, value) for name, value in threads.items()}

@@ -1,0 +1,125 @@
+"""Real Ray nodes as processes of this machine, in a folder of their own, so that no other program finds them."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'gd2po[cpu]'")
+
+TOOLS = Path(sys.executable).parent
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
+def _own_address() -> str:
+    """The address that Ray gives to its nodes here."""
+    import ray
+
+    return str(ray.util.get_node_ip_address())
+
+
+def _environment_of(process: Path) -> str:
+    try:
+        return process.read_text(errors="replace")
+    except OSError:  # it ended between listing and reading, or belongs to somebody else
+        return ""
+
+
+class Cluster:
+    """Ports, folder and environment of one cluster; every process started with it can be found again by a mark."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.mark = folder, f"GD2PO_TEST_CLUSTER={uuid.uuid4().hex}"
+        self.port, self.dashboard_port, self.address = _free_port(), _free_port(), _own_address()
+        self.dashboard = f"http://127.0.0.1:{self.dashboard_port}"
+        self.environment = os.environ | {
+            "PATH": f"{TOOLS}:{os.environ['PATH']}",
+            "RAY_TMPDIR": str(folder),
+            "RAY_AUTH_MODE": "token",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # a node notices soon that its head has gone
+            "VERL_PLATFORM": "cpu",
+            **dict([self.mark.split("=")]),
+        }
+        self.environment.pop("RAY_ADDRESS", None)
+
+    def run(self, *command: str, **options: object) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            command,
+            env=self.environment,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,  # type: ignore[call-overload]
+        )
+
+    def start_node(self, name: str, head: bool = False) -> None:
+        """`ray start` with one logical GPU."""
+        role = (
+            ["--head", f"--port={self.port}", f"--dashboard-port={self.dashboard_port}"]
+            if head
+            else [f"--address={self.address}:{self.port}"]
+        )
+        options = [f"--node-name={name}", f"--temp-dir={self.folder}/ray", "--num-gpus=1", "--num-cpus=4"]
+        with (self.folder / f"{name}.log").open("w") as log:
+            subprocess.Popen(
+                ["ray", "start", "--block", "--object-store-memory=100000000", *role, *options],
+                **{"env": self.environment, "cwd": self.folder, "stdout": log, "stderr": log},
+                start_new_session=True,
+            )
+
+    def processes(self) -> list[int]:
+        """What still runs of it."""
+        paths = Path("/proc").glob("[0-9]*/environ")
+        return [int(path.parent.name) for path in paths if self.mark in _environment_of(path)]
+
+    def await_end(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self.processes() and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert self.processes() == []
+
+    def kill(self, spare: Iterable[int] = ()) -> None:
+        """End all of it at once, as a power cut would."""
+        for process in set(self.processes()) - set(spare):
+            with contextlib.suppress(ProcessLookupError):  # it ended with another one
+                os.kill(process, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """An empty cluster; what is left of it is killed at the end. Its folder is short, for the sake of Ray's sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="gd2po-", dir="/tmp"))
+    made = Cluster(folder)
+    yield made
+    made.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], bool], float], None]:
+    """Waits until something is true, and fails when it is not in time."""
+
+    def eventually(true: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, f"not within {seconds} s"
+            time.sleep(0.2)
+
+    return eventually

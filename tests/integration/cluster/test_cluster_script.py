@@ -1,0 +1,119 @@
+"""scripts/cluster.sh as a user runs it: what it refuses, and a training over two nodes whose display is lost."""
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cpu]'")
+
+from gd2po.quickstart import Plan, prepare_task
+from gd2po.quickstart.policy import PolicySize, make_policy
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+SCRIPT = Path(__file__).parents[3] / "scripts" / "cluster.sh"
+NODES = ["alpha", "beta"]
+
+
+@pytest.fixture
+def script(cluster):
+    """Starts the script as the node of a rank; returns the process whose output is shown to the user."""
+
+    def start(rank: int | None, *arguments: str, **variables: str):
+        cluster.environment |= {
+            "NODES": ",".join(NODES),
+            "HEAD_ADDR": cluster.address,
+            "PORT": str(cluster.port),
+            "DASHBOARD_PORT": str(cluster.dashboard_port),
+            "GPUS_PER_NODE": "1",
+            "RAY_START_OPTIONS": "--num-cpus=8 --object-store-memory=100000000",
+            "NODE_RANK": "" if rank is None else str(rank),
+            "JOIN_TIMEOUT": "180",
+            **variables,
+        }
+        return cluster.run("bash", str(SCRIPT), *arguments, start_new_session=True)  # a terminal of its own
+
+    return start
+
+
+TRAINING = ("tool-calling", "gd2po_hard", "/models/none")
+
+
+@pytest.mark.parametrize(
+    ("rank", "variables", "message"),
+    [
+        (None, {}, "rank '' of 2 nodes"),
+        (2, {}, "rank '2' of 2 nodes"),
+        (0, {"NODES": "", "HEAD_ADDR": ""}, "rank '0' of 0 nodes, head ''; set NODES=node1,node2"),
+        (0, {"GPUS_PER_NODE": "0"}, "no GPU found; to try it without: VERL_PLATFORM=cpu GPUS_PER_NODE=1"),
+        (1, {"JOIN_TIMEOUT": "1"}, "s: is cluster.sh running there with NODE_RANK=0"),
+    ],
+)
+def test_what_cannot_work_is_refused(script, cluster, rank, variables, message):
+    found = script(rank, *TRAINING, **variables)
+    output, _ = found.communicate(timeout=60)
+    assert message in output
+    assert found.returncode == 2
+    assert cluster.processes() == []
+
+
+def test_a_port_in_use_is_named(script, cluster):
+    with socket.create_server(("", cluster.port)):
+        output, _ = script(0, *TRAINING).communicate(timeout=60)
+    assert f"{cluster.address}:{cluster.port} is in use, perhaps by another Ray" in output
+
+
+def test_slurm_says_which_node_this_is(script, cluster):
+    """SLURM itself is not here: its variables are set by hand, and its `scontrol` is two lines."""
+    scontrol = cluster.folder / "scontrol"
+    scontrol.write_text('#!/bin/bash\n[[ "$*" == "show hostnames node[7-8]" ]] && printf "node7\\nnode8\\n"\n')
+    scontrol.chmod(0o755)
+    variables = {"SLURM_JOB_NODELIST": "node[7-8]", "SLURM_NODEID": "1", "SLURM_GPUS_ON_NODE": "1"}
+    variables |= {"NODES": "", "HEAD_ADDR": "", "GPUS_PER_NODE": "", "JOIN_TIMEOUT": "1"}
+    path = cluster.environment["PATH"]
+    output, _ = script(None, *TRAINING, PATH=f"{cluster.folder}:{path}", **variables).communicate(timeout=60)
+    for variable in ("SLURM_JOB_NODELIST", "SLURM_NODEID", "SLURM_GPUS_ON_NODE"):
+        del cluster.environment[variable]
+    assert f"node8 waits for the head, node7:{cluster.port}" in output
+    assert "is 'node7' its name (unknown here)" in output
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
+def test_two_nodes_train_although_the_display_is_lost(script, cluster, eventually):
+    plan = Plan(("gd2po_hard",), 2, 1, cluster.folder)
+    prepare_task(plan)
+    texts = [{"instruction": "f", "input": "call f", "output": "<think> a </think>"}]
+    make_policy(texts, plan.policy, PolicySize(), 0)
+    overrides = ["data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=4", "trainer.save_freq=2"]
+    overrides += ["data.max_prompt_length=320", "data.max_response_length=16", "trainer.val_before_train=false"]
+    overrides += ["trainer.test_freq=-1", "trainer.default_local_dir=run"]
+    chosen = [item for item in plan.overrides("gd2po_hard") if not item.startswith(("method=", "run.model="))]
+    training = ("tool-calling", "gd2po_hard", str(plan.policy), *chosen, *overrides)
+
+    head = script(0, *training)
+    beta = script(1, *training)
+    shown = ""
+    for line in head.stdout:
+        shown += line
+        if "  stop    ray job stop " in line:
+            break
+    assert "all nodes are there: alpha (" in shown, shown
+    os.killpg(head.pid, signal.SIGHUP)  # what the kernel does when a terminal is lost
+    assert head.wait(30) == -signal.SIGHUP
+
+    [log] = (path for path in cluster.folder.glob("outputs/cluster/*_alpha.log"))
+    eventually(lambda: " has succeeded" in log.read_text() or " has failed" in log.read_text(), 600)
+    assert " has succeeded" in log.read_text(), log.read_text()[-4000:]
+    said, _ = beta.communicate(timeout=120)
+    assert beta.returncode == 0 and "the head has ended, and Ray on beta with it" in said
+    cluster.await_end(60)
+
+    saved = sorted(path.name for path in (cluster.folder / "run" / "global_step_2" / "actor").glob("model_*"))
+    assert saved == ["model_world_size_2_rank_0.pt", "model_world_size_2_rank_1.pt"]
+    identity = json.loads((cluster.folder / "run" / "global_step_2" / "gd2po_identity.json").read_text())
+    assert identity["workers"] == 2 and identity["actor_rollout_ref.model.path"] == str(plan.policy)
