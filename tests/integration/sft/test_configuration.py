@@ -103,9 +103,9 @@ def test_too_little_memory_is_said_before_the_kernel_says_it(config, monkeypatch
 @pytest.mark.parametrize(
     ("rows", "overrides", "schedule"),
     [
-        (400, [], Schedule(75, 3, 0)),
-        (383, [], Schedule(69, 3, 15)),
-        (400, ["trainer.total_training_steps=10"], Schedule(10, 3, 0)),
+        (400, [], Schedule(75, 25, 3, 0)),
+        (383, [], Schedule(69, 23, 3, 15)),
+        (400, ["trainer.total_training_steps=10"], Schedule(10, 25, 3, 0)),
     ],
 )
 def test_updates_are_counted_before_the_run(config, rows, overrides, schedule):

@@ -96,6 +96,12 @@ def test_a_model_without_a_template_is_refused(read, model_with_template):
         read(model=model_with_template(""))
 
 
+def test_a_model_that_cannot_be_loaded_is_named_with_the_reason(read, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(DemonstrationError, match=r"organisation/absent cannot be loaded: .*couldn't connect"):
+        read(model="organisation/absent")
+
+
 def test_real_demonstrations_fit_the_tokenizer_and_the_template(read, public_file, write_messages, tmp_path):
     from gd2po.data.tool_calling import read_dialogues
     from gd2po.quickstart.policy import PolicySize, make_policy

@@ -10,9 +10,7 @@ from gd2po.cli.app import app, refusals
 cluster = typer.Typer(no_args_is_help=True, help="Several nodes: what scripts/cluster.sh is made of.")
 app.add_typer(cluster, name="cluster")
 
-Dashboard = Annotated[
-    str, typer.Option(help="address of Ray's dashboard on the head", envvar="RAY_API_SERVER_ADDRESS")
-]
+Dashboard = Annotated[str, typer.Option(help="address of Ray's dashboard on the head", envvar="RAY_API_SERVER_ADDRESS")]
 _HERE = "http://127.0.0.1:8265"
 
 

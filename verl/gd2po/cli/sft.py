@@ -75,5 +75,5 @@ def _train(prepared: "Prepared", console: "Console") -> None:
     if trained.output is None:
         typer.echo("done; the model is on the node of rank 0")
         return
-    typer.echo(f"loss {trained.first_loss:.3f} in the first update, {trained.last_loss:.3f} in the last")
+    typer.echo(f"mean loss {trained.first_loss:.3f} in the first epoch, {trained.last_loss:.3f} in the last")
     typer.echo(f"{trained.output}: ready for\n  bash scripts/train.sh {prepared.task} gd2po_hard {trained.output}")

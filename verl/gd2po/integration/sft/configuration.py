@@ -22,11 +22,13 @@ class Schedule:
 
     Attributes:
         updates: of the weights, in all.
+        per_epoch: updates of a whole epoch.
         epochs: passes over the rows.
         left_over: rows that fill no batch; others in each epoch.
     """
 
     updates: int
+    per_epoch: int
     epochs: int
     left_over: int
 
@@ -104,14 +106,15 @@ def plan_schedule(config: DictConfig, rows: int) -> Schedule:
         raise SettingsError(
             f"{rows} demonstrations do not fill one batch of {batch}; lower data.train_batch_size or add demonstrations"
         )
-    possible = rows // batch * epochs
+    per_epoch = rows // batch
+    possible = per_epoch * epochs
     updates = config.trainer.total_training_steps or possible
     if updates > possible:
         raise SettingsError(
-            f"trainer.total_training_steps is {updates}, but {epochs} epochs of {rows // batch} updates end before and "
+            f"trainer.total_training_steps is {updates}, but {epochs} epochs of {per_epoch} updates end before and "
             "nothing would be saved; raise trainer.total_epochs"
         )
-    return Schedule(updates, epochs, rows % batch)
+    return Schedule(updates, per_epoch, epochs, rows % batch)
 
 
 def _number(variable: str) -> int | None:

@@ -78,12 +78,13 @@ def read_demonstrations(config: DictConfig, *, drop_long: bool = False) -> Demon
 
 def _model(config: DictConfig) -> Any:
     """verl's own view of the model: tokenizer and configuration, no weights."""
+    from hydra.errors import InstantiationException
     from verl.utils.config import omega_conf_to_dataclass
 
     try:
         model = omega_conf_to_dataclass(config.model)
-    except OSError as error:
-        raise DemonstrationError(f"{config.model.path}: {str(error).splitlines()[0]}") from error
+    except InstantiationException as error:  # Hydra's wrapping of whatever transformers raised
+        raise DemonstrationError(f"{config.model.path} cannot be loaded: {error.__cause__ or error}") from error
     if not model.tokenizer.chat_template:
         raise DemonstrationError(
             f"the tokenizer of {config.model.path} has no chat template; use the instruction-tuned model, or set "

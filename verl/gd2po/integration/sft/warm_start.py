@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -42,7 +43,7 @@ class Trained:
 
     Attributes:
         output: the model, or None on a node of several without rank 0, which holds it.
-        first_loss, last_loss: mean negative log-likelihood of an answer token in the first and the last batch.
+        first_loss, last_loss: mean negative log-likelihood of an answer token in the first and the last epoch.
     """
 
     output: Path | None
@@ -122,13 +123,13 @@ def _finish(prepared: Prepared, model: Path) -> Trained:
     if not model.is_dir():
         shutil.rmtree(prepared.scratch)
         return Trained(None, None, None)
-    losses = _losses(prepared.scratch / _METRICS)
+    losses, epoch = _losses(prepared.scratch / _METRICS), prepared.schedule.per_epoch
     _restore_config(model / "config.json", prepared.config)
     model.replace(prepared.output)
     shutil.rmtree(model.parent)
     (prepared.scratch / "latest_checkpointed_iteration.txt").unlink()
     prepared.scratch.rename(prepared.output / RECORD)
-    return Trained(prepared.output, losses[0], losses[-1])
+    return Trained(prepared.output, fmean(losses[:epoch]), fmean(losses[-epoch:]))
 
 
 def _restore_config(path: Path, config: DictConfig) -> None:
