@@ -58,30 +58,25 @@ class Cluster:
         }
         self.environment.pop("RAY_ADDRESS", None)
 
-    def run(self, *command: str, **options: object) -> "subprocess.Popen[str]":
+    def run(self, *command: str, **variables: str) -> "subprocess.Popen[str]":
+        """Start a command as if in a terminal of its own; its output is a pipe."""
         return subprocess.Popen(
             command,
-            env=self.environment,
+            env=self.environment | variables,
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            **options,  # type: ignore[call-overload]
+            start_new_session=True,
         )
 
-    def start_node(self, name: str, head: bool = False) -> None:
+    def start_node(self, name: str, *role: str) -> None:
         """`ray start` with one logical GPU."""
-        role = (
-            ["--head", f"--port={self.port}", f"--dashboard-port={self.dashboard_port}"]
-            if head
-            else [f"--address={self.address}:{self.port}"]
-        )
         options = [f"--node-name={name}", f"--temp-dir={self.folder}/ray", "--num-gpus=1", "--num-cpus=4"]
+        options += ["--object-store-memory=100000000", *role]
         with (self.folder / f"{name}.log").open("w") as log:
             subprocess.Popen(
-                ["ray", "start", "--block", "--object-store-memory=100000000", *role, *options],
-                **{"env": self.environment, "cwd": self.folder, "stdout": log, "stderr": log},
-                start_new_session=True,
+                ["ray", "start", "--block", *options], env=self.environment, cwd=self.folder, stdout=log, stderr=log
             )
 
     def processes(self) -> list[int]:

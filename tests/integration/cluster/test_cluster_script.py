@@ -17,26 +17,23 @@ from gd2po.quickstart.policy import PolicySize, make_policy
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "cluster.sh"
-NODES = ["alpha", "beta"]
 
 
 @pytest.fixture
 def script(cluster):
-    """Starts the script as the node of a rank; returns the process whose output is shown to the user."""
+    """Starts the script as the node of a rank; returns the process that shows what it does."""
+    usual = {
+        "NODES": "alpha,beta",
+        "HEAD_ADDR": cluster.address,
+        "PORT": str(cluster.port),
+        "DASHBOARD_PORT": str(cluster.dashboard_port),
+        "GPUS_PER_NODE": "1",
+        "RAY_START_OPTIONS": "--num-cpus=8 --object-store-memory=100000000",
+        "JOIN_TIMEOUT": "180",
+    }
 
-    def start(rank: int | None, *arguments: str, **variables: str):
-        cluster.environment |= {
-            "NODES": ",".join(NODES),
-            "HEAD_ADDR": cluster.address,
-            "PORT": str(cluster.port),
-            "DASHBOARD_PORT": str(cluster.dashboard_port),
-            "GPUS_PER_NODE": "1",
-            "RAY_START_OPTIONS": "--num-cpus=8 --object-store-memory=100000000",
-            "NODE_RANK": "" if rank is None else str(rank),
-            "JOIN_TIMEOUT": "180",
-            **variables,
-        }
-        return cluster.run("bash", str(SCRIPT), *arguments, start_new_session=True)  # a terminal of its own
+    def start(rank: str, *arguments: str, **variables: str):
+        return cluster.run("bash", str(SCRIPT), *arguments, **usual | {"NODE_RANK": rank} | variables)
 
     return start
 
@@ -47,11 +44,11 @@ TRAINING = ("tool-calling", "gd2po_hard", "/models/none")
 @pytest.mark.parametrize(
     ("rank", "variables", "message"),
     [
-        (None, {}, "rank '' of 2 nodes"),
-        (2, {}, "rank '2' of 2 nodes"),
-        (0, {"NODES": "", "HEAD_ADDR": ""}, "rank '0' of 0 nodes, head ''; set NODES=node1,node2"),
-        (0, {"GPUS_PER_NODE": "0"}, "no GPU found; to try it without: VERL_PLATFORM=cpu GPUS_PER_NODE=1"),
-        (1, {"JOIN_TIMEOUT": "1"}, "s: is cluster.sh running there with NODE_RANK=0"),
+        ("", {}, "rank '' of 2 nodes"),
+        ("2", {}, "rank '2' of 2 nodes"),
+        ("0", {"NODES": "", "HEAD_ADDR": ""}, "rank '0' of 0 nodes, head ''; set NODES=node1,node2"),
+        ("0", {"GPUS_PER_NODE": "0"}, "no GPU found; to try it without: VERL_PLATFORM=cpu GPUS_PER_NODE=1"),
+        ("1", {"JOIN_TIMEOUT": "1"}, "s: is cluster.sh running there with NODE_RANK=0"),
     ],
 )
 def test_what_cannot_work_is_refused(script, cluster, rank, variables, message):
@@ -64,7 +61,7 @@ def test_what_cannot_work_is_refused(script, cluster, rank, variables, message):
 
 def test_a_port_in_use_is_named(script, cluster):
     with socket.create_server(("", cluster.port)):
-        output, _ = script(0, *TRAINING).communicate(timeout=60)
+        output, _ = script("0", *TRAINING).communicate(timeout=60)
     assert f"{cluster.address}:{cluster.port} is in use, perhaps by another Ray" in output
 
 
@@ -75,28 +72,26 @@ def test_slurm_says_which_node_this_is(script, cluster):
     scontrol.chmod(0o755)
     variables = {"SLURM_JOB_NODELIST": "node[7-8]", "SLURM_NODEID": "1", "SLURM_GPUS_ON_NODE": "1"}
     variables |= {"NODES": "", "HEAD_ADDR": "", "GPUS_PER_NODE": "", "JOIN_TIMEOUT": "1"}
-    path = cluster.environment["PATH"]
-    output, _ = script(None, *TRAINING, PATH=f"{cluster.folder}:{path}", **variables).communicate(timeout=60)
-    for variable in ("SLURM_JOB_NODELIST", "SLURM_NODEID", "SLURM_GPUS_ON_NODE"):
-        del cluster.environment[variable]
+    path = f"{cluster.folder}:{cluster.environment['PATH']}"
+    output, _ = script("", *TRAINING, PATH=path, **variables).communicate(timeout=60)
     assert f"node8 waits for the head, node7:{cluster.port}" in output
     assert "is 'node7' its name (unknown here)" in output
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
 def test_two_nodes_train_although_the_display_is_lost(script, cluster, eventually):
-    plan = Plan(("gd2po_hard",), 2, 1, cluster.folder)
+    plan = Plan(("gd2po_hard",), 1, 1, cluster.folder)
     prepare_task(plan)
     texts = [{"instruction": "f", "input": "call f", "output": "<think> a </think>"}]
     make_policy(texts, plan.policy, PolicySize(), 0)
-    overrides = ["data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=4", "trainer.save_freq=2"]
+    overrides = ["data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=4", "trainer.save_freq=1"]
     overrides += ["data.max_prompt_length=320", "data.max_response_length=16", "trainer.val_before_train=false"]
     overrides += ["trainer.test_freq=-1", "trainer.default_local_dir=run"]
     chosen = [item for item in plan.overrides("gd2po_hard") if not item.startswith(("method=", "run.model="))]
     training = ("tool-calling", "gd2po_hard", str(plan.policy), *chosen, *overrides)
 
-    head = script(0, *training)
-    beta = script(1, *training)
+    head = script("0", *training)
+    beta = script("1", *training)
     shown = ""
     for line in head.stdout:
         shown += line
@@ -113,7 +108,7 @@ def test_two_nodes_train_although_the_display_is_lost(script, cluster, eventuall
     assert beta.returncode == 0 and "the head has ended, and Ray on beta with it" in said
     cluster.await_end(60)
 
-    saved = sorted(path.name for path in (cluster.folder / "run" / "global_step_2" / "actor").glob("model_*"))
+    saved = sorted(path.name for path in (cluster.folder / "run" / "global_step_1" / "actor").glob("model_*"))
     assert saved == ["model_world_size_2_rank_0.pt", "model_world_size_2_rank_1.pt"]
-    identity = json.loads((cluster.folder / "run" / "global_step_2" / "gd2po_identity.json").read_text())
+    identity = json.loads((cluster.folder / "run" / "global_step_1" / "gd2po_identity.json").read_text())
     assert identity["workers"] == 2 and identity["actor_rollout_ref.model.path"] == str(plan.policy)
