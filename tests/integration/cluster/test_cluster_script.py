@@ -101,7 +101,7 @@ def test_two_nodes_train_although_the_display_is_lost(script, cluster, eventuall
     os.killpg(head.pid, signal.SIGHUP)  # what the kernel does when a terminal is lost
     assert head.wait(30) == -signal.SIGHUP
 
-    [log] = (path for path in cluster.folder.glob("outputs/cluster/*_alpha.log"))
+    log = max(cluster.folder.glob("outputs/cluster/*_alpha.log"))  # named by time
     eventually(lambda: " has succeeded" in log.read_text() or " has failed" in log.read_text(), 600)
     assert " has succeeded" in log.read_text(), log.read_text()[-4000:]
     said, _ = beta.communicate(timeout=120)
