@@ -40,6 +40,13 @@ def test_importing_gd2po_alone_imports_neither_verl_nor_ray():
     assert found.stdout.strip() == "set()"
 
 
+def test_parameters_that_only_pass_through_may_be_there_or_not():
+    shorter = replace(HOST_SYMBOLS[0], parameters=(*HOST_SYMBOLS[0].parameters[:1], "*"))
+    assert seam.resolve(shorter) is seam.resolve(HOST_SYMBOLS[0])
+    with pytest.raises(HostError, match="its parameters are"):
+        seam.resolve(replace(shorter, parameters=("other", "*")))
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [({"name": "validate_configuration"}, "it is not there"), ({"parameters": ("config",)}, "its parameters are")],

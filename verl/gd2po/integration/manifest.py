@@ -17,7 +17,8 @@ class HostSymbol:
     Attributes:
         module: where it lives.
         name: attribute path in the module.
-        parameters: names of its parameters, in order; None where it is not callable by us.
+        parameters: names of its parameters, in order, a last "*" for any more that only pass through; None where it is
+            not callable by us.
         what: what we do with it.
         why: why there is no other way.
         until: what would have to exist in verl for this row to go.
@@ -105,7 +106,7 @@ HOST_SYMBOLS: tuple[HostSymbol, ...] = (
             "sample_uids",
             "reward_extra_infos_dict",
             "sample_turns",
-            "expected_acc_counts",
+            "*",  # expected_acc_counts from 0.9.1
         ),
         "raise the error that a reward function met during validation",
         "a reward function that raises would only lower the number of validated rows",

@@ -35,9 +35,15 @@ def _checked(module: ModuleType, symbol: HostSymbol) -> Any:
             raise HostError(_changed(symbol, "it is not there"))
     if symbol.parameters is not None:
         parameters = tuple(inspect.signature(found).parameters)
-        if parameters != symbol.parameters:
+        if not _agree(parameters, symbol.parameters):
             raise HostError(_changed(symbol, f"its parameters are {parameters}, expected {symbol.parameters}"))
     return found
+
+
+def _agree(found: tuple[str, ...], expected: tuple[str, ...]) -> bool:
+    if expected[-1:] == ("*",):
+        return found[: len(expected) - 1] == expected[:-1]
+    return found == expected
 
 
 def _changed(symbol: HostSymbol, found: str) -> str:
