@@ -57,6 +57,7 @@ run, leaves = _handed_over(_run), _handed_over(_leaves)
 
 @pytest.fixture(scope="session")
 def host_keys() -> set[str]:
-    """Every key of verl's own configuration."""
+    """Every key of verl's own configuration, with either training engine."""
     with initialize_config_dir(str(HOST), version_base=None):
-        return {key for key, _ in _leaves(compose("ppo_trainer"))}
+        composed = [compose("ppo_trainer", [f"model_engine={engine}"]) for engine in ("dp", "megatron")]
+    return {key for config in composed for key, _ in _leaves(config)}

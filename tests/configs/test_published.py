@@ -72,6 +72,7 @@ PUBLISHED = {
     },
 }
 MACHINE = {
+    "run.offload",
     "actor_rollout_ref.actor.fsdp_config.param_offload",
     "actor_rollout_ref.actor.fsdp_config.optimizer_offload",
     "actor_rollout_ref.rollout.n_gpus_per_node",

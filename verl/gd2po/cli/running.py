@@ -8,27 +8,6 @@ import typer
 from gd2po.cli.app import PASS_THROUGH, app, refusals
 
 
-@app.command()
-def doctor() -> None:
-    """Say what is installed, loaded and missing; exit code 1 when something is missing."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from gd2po.integration.doctor import examine, quiet
-
-    console = Console()
-    table = Table("", "", "", box=None, show_header=False)
-    marks = {True: "[green]ok[/]", False: "[red]no[/]", None: ""}
-    quiet()
-    with console.status("importing verl …"):
-        findings = list(examine())
-    for finding in findings:
-        table.add_row(marks[finding.ok], finding.name, finding.detail)
-    console.print(table)
-    if any(finding.ok is False for finding in findings):
-        raise typer.Exit(1)
-
-
 @app.command(context_settings=PASS_THROUGH)
 def train(context: typer.Context) -> None:
     """Run verl's trainer with the plug-in proven to be in it; takes the arguments of verl.trainer.main_ppo."""

@@ -6,11 +6,13 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po.integration.cpu.platform import joins_cluster
-from gd2po.integration.reward_models.names import models_of, own_devices
+from gd2po.integration.plan.shape import build_without_weights
+from gd2po.integration.reward_models.names import is_served_by_verl, models_of, own_devices, served
 from gd2po.integration.run_settings import settings_of
 from gd2po.rewards.models.settings import ModelSettings
 
 _COLOCATED = 3  # CPUs verl reserves per device of a pool (`ResourcePoolManager.max_colocate_count`)
+_OF_ITS_OWN = 2  # CPUs verl reserves per device of an engine that has its own (`RolloutReplica.init_standalone`)
 _QUEUE_CONTROLLER = 1  # CPU of TransferQueue's controller, next to one per storage unit
 _STARTING = 2  # CPUs an actor needs while it starts; these actors give them back
 
@@ -21,11 +23,19 @@ _BYTES_PER_WEIGHT = {"trained": 16, "frozen": 4}  # float32 weight, gradient and
 
 @dataclass(frozen=True)
 class Needs:
-    """Logical devices and CPUs that all of a run's actors ask Ray for; reward models on CPU ask for no CPUs."""
+    """Logical devices and CPUs that all of a run's actors ask Ray for.
+
+    Attributes:
+        devices: of the trainer.
+        storage_units: of TransferQueue.
+        reward_devices: of reward models that have their own.
+        engine_devices: those of them on which an engine of verl serves; our own server asks for no CPUs.
+    """
 
     devices: int
     storage_units: int
     reward_devices: int = 0
+    engine_devices: int = 0
 
     @classmethod
     def of(cls, config: DictConfig) -> "Needs":
@@ -35,7 +45,9 @@ class Needs:
         if reward.enable and reward.enable_resource_pool:
             devices += reward.n_gpus_per_node * reward.nnodes
         units = config.transfer_queue.backend.SimpleStorage.num_data_storage_units
-        return cls(devices, units, sum(own_devices(_models(config)).values()))
+        models = _models(config)
+        engines = [(name, model) for name, model in models if is_served_by_verl(served(config, model))]
+        return cls(devices, units, sum(own_devices(models).values()), sum(own_devices(engines).values()))
 
     @property
     def all_devices(self) -> int:
@@ -45,11 +57,13 @@ class Needs:
     @property
     def cpus(self) -> int:
         """Enough for everything; Ray starts about as many idle processes, so not more than that."""
-        return self.devices * _COLOCATED + self.storage_units + _QUEUE_CONTROLLER + _STARTING
+        engines = self.engine_devices * _OF_ITS_OWN
+        return self.devices * _COLOCATED + engines + self.storage_units + _QUEUE_CONTROLLER + _STARTING
 
     def __str__(self) -> str:
         return (
-            f"{self.devices} devices x {_COLOCATED}, {self.storage_units} TransferQueue storage units, "
+            f"{self.devices} devices x {_COLOCATED}, {self.engine_devices} of reward models x {_OF_ITS_OWN}, "
+            f"{self.storage_units} TransferQueue storage units, "
             f"{_QUEUE_CONTROLLER} TransferQueue controller, {_STARTING} for actors while they start"
         )
 
@@ -83,11 +97,7 @@ def sft_memory_needed(model: str, processes: int) -> int:
 
 def count_weights(path: str) -> int:
     """Weights of the model in folder `path`, counted without loading it; 0 when it is not a local folder."""
-    if not (Path(path).expanduser() / "config.json").is_file():
+    folder = Path(path).expanduser()
+    if not (folder / "config.json").is_file():
         return 0
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(Path(path).expanduser()))
-    return int(model.num_parameters())
+    return int(build_without_weights(folder).num_parameters())

@@ -1,21 +1,20 @@
-"""What is installed, loaded and missing on this machine: the checks behind ``gd2po doctor``."""
+"""The installation: Python, packages, verl with the plug-in in it."""
 
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import entry_points
 
 from gd2po.errors import HostError
 from gd2po.integration import seam
+from gd2po.integration.doctor.finding import Finding, attempt
+from gd2po.integration.doctor.supported import Part, of_packages
 from gd2po.integration.manifest import HOST_SYMBOLS, VERL_BELOW, VERL_MINIMUM, HostSymbol
 
 ENTRY_POINT_GROUP = "verl.plugins"
-PACKAGES = ("verl", "torch", "ray", "transformers", "TransferQueue", "tensordict")
-ROLLOUT_ENGINES = ("vllm", "sglang")
 
 
 def quiet() -> None:
@@ -24,43 +23,18 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message=".* engine is not available", module="verl.workers.engine")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report. ``ok`` is None for what is only told."""
+def examine(parts: frozenset[Part] = frozenset({"every run"})) -> Iterator[Finding]:
+    """Every finding about the installation, cheapest first. Imports verl.
 
-    name: str
-    ok: bool | None
-    detail: str
-
-
-def examine() -> Iterator[Finding]:
-    """Every finding, cheapest first. Imports verl."""
-    yield Finding("python", sys.version_info >= (3, 11), sys.version.split()[0])
-    for package in PACKAGES:
-        found = _version(package)
-        yield Finding(package, found is not None, found or "missing; run: pip install 'gd2po[cpu]' or 'gd2po[vllm]'")
-    for package in ROLLOUT_ENGINES:
-        yield Finding(package, None, _version(package) or "not installed (needed for rollouts on GPUs only)")
-    yield _attempt("verl version", _supported)
-    yield _attempt("plug-in loaded", _loaded)
-    seams = [_attempt(f"seam {symbol.name}", partial(_in_place, symbol)) for symbol in HOST_SYMBOLS]
+    Args:
+        parts: of a run that are wanted on this machine.
+    """
+    yield Finding("python", sys.version_info >= (3, 11), sys.version.split()[0], ">=3.11,<3.13", "use Python 3.12")
+    yield from of_packages(parts)
+    yield attempt("plug-in loaded", _loaded)
+    seams = [attempt(f"seam {symbol.name}", partial(_in_place, symbol)) for symbol in HOST_SYMBOLS]
     broken = [finding for finding in seams if not finding.ok]
     yield from broken or [Finding("seam", True, f"all {len(seams)} symbols of verl in use are as expected")]
-    yield _hardware()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _attempt(name: str, check: Callable[[], str]) -> Finding:
-    try:
-        return Finding(name, True, check())
-    except (HostError, ImportError) as error:
-        return Finding(name, False, str(error))
 
 
 def _supported() -> str:
@@ -94,19 +68,6 @@ def _in_place(symbol: HostSymbol) -> str:
     if not seam.is_wrapped(symbol):
         raise HostError(f"{symbol} is not wrapped; its module was imported before the plug-in was loaded")
     return symbol.what
-
-
-def _hardware() -> Finding:
-    import psutil
-    import torch
-
-    memory = psutil.virtual_memory().total / 2**30
-    if torch.cuda.is_available():
-        names = {torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())}
-        device = f"{torch.cuda.device_count()} × {', '.join(sorted(names))}"
-    else:
-        device = "no accelerator: verl runs on CPU (small models only)"
-    return Finding("hardware", None, f"{device}; {os.cpu_count()} CPU cores, {memory:.0f} GiB memory")
 
 
 def require_plugin() -> None:

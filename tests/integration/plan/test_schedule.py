@@ -1,0 +1,44 @@
+"""Steps, validations and checkpoints, counted as verl's trainer counts them."""
+
+import pytest
+
+
+def test_the_published_run(plan_of):
+    found = plan_of().schedule
+    assert (found.rows, found.left_out, found.steps_per_epoch, found.steps) == (3920, 336, 7, 210)
+    assert (found.prompts, found.rollouts, found.mini_batch, found.updates) == (512, 2048, 128, 4)
+    assert found.tokens == 2048 * 3072
+    assert (found.checkpoints, found.kept, found.validations) == (42, 42, 1 + 21)
+
+
+@pytest.mark.parametrize(
+    ("override", "steps", "checkpoints"),
+    [
+        ("trainer.total_training_steps=12", 12, 3),  # at 5 and 10, and at the end
+        ("trainer.total_epochs=1", 7, 2),
+        ("trainer.total_training_steps=500", 210, 42),  # epochs end it first
+        ("trainer.save_freq=-1", 210, 0),
+    ],
+)
+def test_the_first_limit_ends_a_run_and_the_last_step_is_saved(plan_of, override, steps, checkpoints):
+    found = plan_of(override).schedule
+    assert (found.steps, found.checkpoints) == (steps, checkpoints)
+
+
+@pytest.mark.parametrize(("keep", "together"), [(1, 2), (3, 4), (42, 42), (100, 42)])
+def test_a_new_checkpoint_lies_beside_the_old_ones_for_a_moment(plan_of, keep, together):
+    plan = plan_of(f"trainer.max_actor_ckpt_to_keep={keep}")
+    assert plan.schedule.kept == min(keep, 42)
+    assert plan.checkpoint_room == together * plan.checkpoint
+
+
+def test_too_few_prompts_for_a_batch_are_named(plan_of, prompts):
+    plan = plan_of(f"data.train_files={prompts(100)}")
+    assert plan.schedule.steps == 0
+    assert "100 prompts fill no batch of 512: the run would end without a step" in plan.remarks
+
+
+def test_data_that_are_not_here_are_named_and_nothing_is_guessed(plan_of):
+    plan = plan_of("data.train_files=absent.parquet")
+    assert (plan.schedule.rows, plan.schedule.steps, plan.schedule.checkpoints, plan.checkpoint_room) == (None,) * 4
+    assert "not on this machine: absent.parquet" in plan.remarks

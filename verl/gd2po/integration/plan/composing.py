@@ -1,0 +1,74 @@
+"""The configuration of a run as ``scripts/train.sh`` composes it, without starting anything."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from gd2po.errors import SettingsError
+from gd2po.paths import config_dir
+
+_USAGE = "TASK METHOD MODEL [overrides], as scripts/train.sh takes them, or FILE.yaml [overrides]"
+
+
+def compose_run(arguments: Sequence[str]) -> DictConfig:
+    """The configuration that these arguments stand for.
+
+    Args:
+        arguments: task, method and model with Hydra overrides, or a composed YAML file (``--cfg job`` prints one, and
+            every run keeps one in its folder) with overrides.
+
+    Raises:
+        SettingsError: they are too few, or Hydra refuses them.
+        FileNotFoundError: there is no such task or file.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        config = _read(*arguments) if arguments and arguments[0].endswith((".yaml", ".yml")) else _compose(arguments)
+        OmegaConf.resolve(config)
+    except (HydraException, OmegaConfBaseException) as error:
+        said, _, _ = str(error).partition("\nConfig search path:")
+        raise SettingsError(f"this configuration does not compose: {said}") from None
+    return config
+
+
+def _compose(arguments: Sequence[str]) -> DictConfig:
+    from hydra import compose, initialize_config_dir
+
+    if len(arguments) < 3:
+        raise SettingsError(f"found {' '.join(arguments) or 'no argument'}; expected {_USAGE}")
+    task, method, model, *overrides = arguments
+    places = f"hydra.searchpath=[pkg://gd2po.configs,file://{_host()}]"
+    chosen = [f"method={method}", f"run.model={Path(model).name}", f"actor_rollout_ref.model.path={model}"]
+    with initialize_config_dir(str(config_dir(task)), version_base=None):
+        return compose("base", [places, *chosen, *overrides])
+
+
+def _read(file: str, *overrides: str) -> DictConfig:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.utils import setup_globals
+
+    setup_globals()  # the resolvers that a composed file may still refer to
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"there is no file {file}; expected {_USAGE}")
+    config = OmegaConf.load(file)
+    if not isinstance(config, DictConfig) or "actor_rollout_ref" not in config:
+        raise SettingsError(f"{file} is no composed configuration of verl's trainer: it has no actor_rollout_ref")
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
+    return config
+
+
+def _host() -> Path:
+    """verl's own configuration tree.
+
+    Raises:
+        SettingsError: verl is not installed.
+    """
+    found = find_spec("verl")
+    if found is None or not found.submodule_search_locations:
+        raise SettingsError("verl is not installed, and a run is composed over its configuration; see gd2po doctor")
+    return Path(found.submodule_search_locations[0]) / "trainer" / "config"
