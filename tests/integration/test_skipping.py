@@ -11,10 +11,11 @@ import torch
 from verl.utils import tensordict_utils as tu
 
 from gd2po.errors import SettingsError
+from gd2po.integration.estimated import Estimated, keep
 from gd2po.integration.run_settings import settings_of
 from gd2po.integration.skipping import flagging, skips, without_masked_rows
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "actor_update.py"
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "actor_gradients.py"
 
 
 @pytest.fixture
@@ -93,13 +94,15 @@ def test_without_the_flag_all_rows_stay(kept_lengths, flags):
     assert kept_lengths(mini_batch([0.0, 1.0], [3, 4], **flags)) == [3, 4]
 
 
-def test_the_flag_travels_with_the_batch(verl_config, rewards):
-    update = flagging(lambda self, batch, metrics: batch.extra_info)
+def test_the_flag_travels_with_the_batch_and_the_share_is_a_metric(verl_config, rewards):
+    update = flagging(lambda self, batch, metrics: (batch.extra_info, metrics))
     config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a", "b"))
-    found = update(SimpleNamespace(config=config), SimpleNamespace(extra_info={}), {})
-    assert found == {"gd2po_skip_masked": True}
-    stock = verl_config("algorithm.adv_estimator=grpo")
-    assert update(SimpleNamespace(config=stock), SimpleNamespace(extra_info={}), {}) == {}
+    trainer, batch = SimpleNamespace(config=config), SimpleNamespace(extra_info={}, keys=["p_0_0", "p_1_0"])
+    keep(trainer, Estimated(["p_0_0", "p_1_0"], torch.tensor([0.0, 1.5])))
+    assert update(trainer, batch, {}) == ({"gd2po_skip_masked": True}, {"update/rows_left_out": 0.5})
+    trainer.config = verl_config("algorithm.adv_estimator=grpo")
+    batch.extra_info = {}
+    assert update(trainer, batch, {}) == ({}, {})
 
 
 MODES = ["token-mean", "token-sum", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm"]
@@ -109,7 +112,7 @@ MODES = ["token-mean", "token-sum", "seq-mean-token-sum", "seq-mean-token-mean",
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("batches", [["--fixed"], []], ids=["fixed", "by tokens"])
 def test_the_gradient_of_verls_engine_does_not_change(batches, workers):
-    command = [sys.executable, "-P", str(BENCHMARK), "--gradients", "--rows=16", "--tokens=48", "--hidden=32"]
+    command = [sys.executable, str(BENCHMARK), "--rows=16", "--tokens=48", "--hidden=32"]
     command += ["--layers=2", f"--workers={workers}", *batches, "--loss-agg-mode", *MODES]
     found = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert found.returncode == 0, found.stderr[-3000:]

@@ -116,3 +116,35 @@ def test_a_reward_function_that_raises_ends_the_run_and_says_where(plan, start):
     assert run.wait() != 0
     assert "the reward function raised KeyError: 'oops'" in run.log.read_text()
     assert f"(at {path}:2) on rollout (data_source=rlla" in run.log.read_text()
+
+
+SKIP = ("true", "false")
+LETTERS = """
+def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+    return {name: solution_str.count(letter) for name, letter in zip(("correctness", "format", "length"), "aeo")}
+"""
+
+
+def test_a_run_without_its_masked_rollouts_is_the_same_run(plan, start):
+    """Same seed, same prompts: answers are equal, and rewards and gradients agree step by step within float noise.
+
+    One mini-batch a step: verl cuts several at random, so that gradients of two equal runs differ.
+    """
+    path = plan.folder / "letters.py"
+    path.write_text(LETTERS)
+    common = [f"reward.custom_reward_function.path={path}", "~reward.custom_reward_function.reward_kwargs"]
+    common += ["trainer.total_training_steps=3", "+algorithm.gd2po.skip_masked="]
+    runs = [start(plan.folder / f"skip-{skip}", "gd2po_hard", *common[:-1], common[-1] + skip) for skip in SKIP]
+    for run in runs:
+        assert run.wait() == 0, run.log.read_text()[-4000:]
+    skipping, whole = runs
+    for step in (1, 2, 3):
+        ours, theirs = skipping.steps()[step], whole.steps()[step]
+        assert 0.1 < ours["update/rows_left_out"] < 1 and "update/rows_left_out" not in theirs
+        assert answers(skipping, step) == answers(whole, step)
+        for name in ("reward/correctness/mean", "reward/format/mean", "conflict/rate", "actor/grad_norm"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-4), (step, name)
+
+
+def answers(run: Any, step: int) -> Counter[tuple[str, str]]:
+    return Counter((row["input"], row["output"]) for row in run.rollouts(step))

@@ -40,11 +40,11 @@ class Sessions:
                 last[session] = (int(index), row)
         return cls([row for _, row in last.values()], torch.tensor(session_of_row, dtype=torch.long))
 
-    def token_counts(self, response_mask: Tensor) -> Tensor:
-        """[S] response tokens of each session, over all its outputs; ``response_mask`` is [N, T]."""
+    def token_counts(self, row_tokens: Tensor) -> Tensor:
+        """[S] response tokens of each session, over all its outputs; ``row_tokens`` is [N]."""
         real = self.session_of_row >= 0
         counts = torch.zeros(len(self.final_rows), dtype=torch.float64)
-        return counts.index_add_(0, self.session_of_row[real], response_mask[real].sum(1).to(torch.float64).cpu())
+        return counts.index_add_(0, self.session_of_row[real], row_tokens.cpu()[real].to(torch.float64))
 
     def to_rows(self, values: Tensor) -> Tensor:
         """[S] → [N]: every output of a session gets its value, padding gets 0."""

@@ -16,10 +16,11 @@ import torch
 from omegaconf import DictConfig
 
 from gd2po.errors import SettingsError
+from gd2po.integration.estimated import estimated_of
 from gd2po.integration.run_settings import settings_of
 from gd2po.settings import Settings
 
-_FLAG = "gd2po_skip_masked"
+FLAG = "gd2po_skip_masked"
 _LINEAR_LOSSES = ("vanilla", "gspo", "sapo", "gpg", "cispo", "dppo_tv", "dppo_kl")
 """Policy losses of verl in which a row of advantage 0 adds nothing and changes nothing for the others.
 
@@ -62,13 +63,15 @@ def skips(config: DictConfig, settings: Settings) -> bool:
 
 
 def flagging(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap ``PPOTrainer._update_actor``: tell the workers, with the batch."""
+    """Wrap ``PPOTrainer._update_actor``: tell the workers, with the batch, and the reader, in a metric."""
 
     @functools.wraps(original)
     def _update_actor(self: Any, batch: Any, metrics: dict[str, Any]) -> Any:
         settings = settings_of(self.config)
         if settings is not None:
-            batch.extra_info[_FLAG] = skips(self.config, settings)
+            batch.extra_info[FLAG] = skips(self.config, settings)
+            if batch.extra_info[FLAG] and (estimated := estimated_of(self, batch.keys)):
+                metrics["update/rows_left_out"] = float((estimated.advantages == 0).double().mean())
         return original(self, batch, metrics)
 
     return _update_actor
@@ -80,14 +83,14 @@ def without_masked_rows(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def prepare_micro_batches(data: Any, dp_group: Any = None, **options: Any) -> Any:
-        if tu.get_non_tensor_data(data, _FLAG, default=False) and "advantages" in data:
-            data = tu.index_select_tensor_dict(data, _rows(data, dp_group))
+        if tu.get_non_tensor_data(data, FLAG, default=False) and "advantages" in data:
+            data = tu.index_select_tensor_dict(data, rows_to_keep(data, dp_group))
         return original(data, dp_group=dp_group, **options)
 
     return prepare_micro_batches
 
 
-def _rows(data: Any, dp_group: Any) -> torch.Tensor:
+def rows_to_keep(data: Any, dp_group: Any) -> torch.Tensor:
     """Rows to keep, in their order: those with an advantage, and as many others as it takes."""
     from verl.utils import tensordict_utils as tu
 
