@@ -1,7 +1,7 @@
 """Time `gd2po check` on rollouts of several rewards, and its peak memory, per input format.
 
-    python -P benchmarks/check.py                    # 1 million rollouts of 5 rewards; about 2 GB in a temporary folder
-    python -P benchmarks/check.py --rollouts 100000
+    python benchmarks/check.py                    # 1 million rollouts of 5 rewards; about 2 GB in a temporary folder
+    python benchmarks/check.py --rollouts 100000
 
 JSON lines look like verl's dumps, with texts of about 200 words and a record per rollout; CSV and Parquet hold ids,
 lengths, data source and scores. Each format is checked by a process of its own, with terminal tables and the HTML page.
@@ -15,10 +15,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv, parquet
+from results import save, show, spread
 
 GROUP, GROUPS_PER_STEP = 8, 128
 FORMATS = ("parquet", "csv", "jsonl")
@@ -51,7 +53,7 @@ def write_dump(table: pa.Table, path: Path) -> None:
             file.write(json.dumps(record) + "\n")
 
 
-def measure(path: Path) -> tuple[float, float]:
+def check(path: Path) -> tuple[float, float]:
     """Seconds and GiB at the peak of one check, in a process of its own."""
     command = [sys.executable, "-P", "-m", "gd2po.cli", "check", str(path), "--html", str(path.with_suffix(".html"))]
     start = time.perf_counter()
@@ -62,24 +64,37 @@ def measure(path: Path) -> tuple[float, float]:
     return time.perf_counter() - start, usage.ru_maxrss / 2**20
 
 
+def measure(path: Path, repeats: int) -> dict[str, Any]:
+    """A row of the table."""
+    times, peaks = zip(*(check(path) for _ in range(repeats)), strict=True)
+    return {
+        "case": path.suffix[1:],
+        "file_mib": path.stat().st_size / 2**20,
+        "check_s": spread(times),
+        "peak_gib": max(peaks),
+    }
+
+
 def main() -> None:
-    """Print one line per format."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rollouts", type=int, default=1_000_000, help="N")
     parser.add_argument("--rewards", type=int, default=5, help="K")
     parser.add_argument("--formats", nargs="+", default=FORMATS, choices=FORMATS)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="add the rows to this file")
     given = parser.parse_args()
     print(f"{given.rollouts:,} rollouts × {given.rewards} rewards, {os.cpu_count()} cores")
-    print(f"{'format':<8} {'file':>9} {'seconds':>8} {'peak GiB':>9}")
     table = make_table(given.rollouts, given.rewards)
     writers = {"parquet": parquet.write_table, "csv": csv.write_csv, "jsonl": write_dump}
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name in given.formats:
             path = Path(folder, f"rollouts.{name}")
             writers[name](table, path)
-            seconds, peak = measure(path)
-            print(f"{name:<8} {path.stat().st_size / 2**20:>5.0f} MiB {seconds:>8.1f} {peak:>9.2f}", flush=True)
+            rows.append(measure(path, given.repeats))
             path.unlink()
+    show("check", rows)
+    save("check", rows, given.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Answers per second of the transformers backend: batched, against one prompt at a time.
 
-    python -P benchmarks/eval_throughput.py        # two minutes on one core
+    python benchmarks/eval_throughput.py        # two minutes on one core
 
 Both go through the same backend with the same prompts and weights; only the token budget of a batch differs. The models
 have random weights and their end token is switched off, so every answer has the same length and both do equal work.
@@ -8,14 +8,14 @@ have random weights and their end token is switched off, so every answer has the
 """
 
 import argparse
-import platform
 import random
-import statistics
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
+from results import save, show, spread
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from gd2po.evaluation.generation import Decoding, Request
@@ -62,34 +62,40 @@ def seconds(folder: Path, requests: list[Request], tokens: int, budget: int) -> 
     return taken
 
 
+def measure(folder: Path, case: str, requests: list[Request], given: argparse.Namespace) -> dict[str, Any]:
+    """A row of the table. Budgets alternate, so that a busy machine slows all of them."""
+    runs = [
+        [seconds(folder, requests, given.tokens, budget) for budget in (1, *given.budgets)]
+        for _ in range(given.repeats)
+    ]
+    alone, *batched = (spread([len(requests) / taken for taken in column]) for column in zip(*runs, strict=True))
+    row = {"case": case, "alone_answers_per_s": alone}
+    for budget, found in zip(given.budgets, batched, strict=True):
+        row |= {f"batch_{budget}_answers_per_s": found, f"batch_{budget}_ratio": found["median"] / alone["median"]}
+    return row
+
+
 def main() -> None:
-    """Alternate both, so that a busy machine slows both, and print medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--requests", type=int, default=24)
     parser.add_argument("--tokens", type=int, default=48, help="of each answer")
     parser.add_argument("--budgets", type=int, nargs="+", default=[4096, 65_536], help="tokens in a batch")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="one, so that ratios count work and not waiting cores")
+    parser.add_argument("--json", type=Path, help="add the rows to this file")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    print(
-        f"{platform.machine()}, {given.threads} threads, torch {torch.__version__}, float32; {given.requests} prompts, "
-        f"{given.tokens} tokens each, median of {given.repeats}; answers/s"
-    )
-    headings = "".join(f"{f'batch {budget}':>14} {'ratio':>6}" for budget in given.budgets)
-    print(f"{'model':>6} {'prompts':>8} {'one by one':>11}{headings}")
-    for name, shape in SIZES.items():
+    print(f"{given.threads} threads, float32; {given.requests} prompts, {given.tokens} tokens each")
+    rows = []
+    for name in given.sizes:
         with TemporaryDirectory() as scratch:
-            build_model(Path(scratch), *shape)
+            build_model(Path(scratch), *SIZES[name])
             for kind, words in WORDS.items():
                 requests = draw_requests(given.requests, *words)
-                runs = [
-                    [seconds(Path(scratch), requests, given.tokens, budget) for budget in (1, *given.budgets)]
-                    for _ in range(given.repeats)
-                ]
-                alone, *batched = (statistics.median(column) for column in zip(*runs, strict=True))
-                cells = "".join(f"{len(requests) / taken:14.1f} {alone / taken:6.1f}" for taken in batched)
-                print(f"{name:>6} {kind:>8} {len(requests) / alone:11.1f}{cells}")
+                rows.append(measure(Path(scratch), f"{name}, {kind} prompts", requests, given))
+    show("eval_throughput", rows)
+    save("eval_throughput", rows, given.json)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ class WorkedExample(NamedTuple):
 
 @pytest.fixture(scope="session")
 def loops() -> ModuleType:
-    """`benchmarks/advantages.py`, whose per-row loops were written independently of the package."""
-    path = Path(__file__).parents[2] / "benchmarks" / "advantages.py"
-    spec = importlib.util.spec_from_file_location("benchmark_advantages", path)
+    """`benchmarks/loops.py`, which was written independently of the package."""
+    path = Path(__file__).parents[2] / "benchmarks" / "loops.py"
+    spec = importlib.util.spec_from_file_location("benchmark_loops", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
