@@ -10,7 +10,6 @@ pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cp
 
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
-from verl.utils.import_utils import load_extern_object
 
 from gd2po.errors import SettingsError
 from gd2po.integration.cpu.preflight import check_cpu_run
@@ -94,25 +93,6 @@ def test_an_engine_is_used_when_it_is_installed(prepared, monkeypatch, installed
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: installed or None if name == "vllm" else find(name))
     assert prepared("actor_rollout_ref.rollout.name=vllm").actor_rollout_ref.rollout.name == expected
-
-
-@pytest.mark.parametrize("mode", ["sync", "colocate_async"])
-def test_the_replay_buffer_polls_often(prepared, mode):
-    sampler = prepared(f"trainer.v1.trainer_mode={mode}").trainer.v1.sampler
-    buffer = load_extern_object(sampler.custom_sampler.path, sampler.custom_sampler.name)(
-        trainer_mode=mode,
-        trainer_config={},
-        max_off_policy_threshold=sampler.max_off_policy_threshold,
-        max_off_policy_strategy=sampler.max_off_policy_strategy,
-        sampler_kwargs={},
-        refill_fn=None,
-    )
-    assert buffer.poll_interval == 0.05
-
-
-def test_group_filtering_keeps_verls_replay_buffer(prepared):
-    composed = prepared("algorithm.filter_groups.enable=True")
-    assert composed.trainer.v1.sampler.custom_sampler.path is None
 
 
 def test_ray_gets_what_the_actors_ask_for(prepared):

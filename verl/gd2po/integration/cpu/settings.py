@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from gd2po.integration.cpu import vllm
 from gd2po.integration.cpu.names import ROLLOUT
 from gd2po.integration.cpu.platform import NAME, VARIABLE
 from gd2po.integration.cpu.resources import Needs, ray_is_ours
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 _ACTOR, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.ref"
 _ENGINES = (f"{_ACTOR}.fsdp_config", f"{_REF}.fsdp_config")
 _MODEL, _ROLLOUT = "actor_rollout_ref.model", "actor_rollout_ref.rollout"
+_REWARD_MODELS = "reward.reward_model.rollout"
 
 ENGINE: dict[str, Any] = {
     # FSDP2 treats the host as a device like any other.
@@ -44,11 +46,13 @@ FIXED: dict[str, Any] = {
     **{f"{part}.{key}": ENGINE[key] for part in (_ACTOR, _REF) for key in ("strategy", "use_torch_compile")},
     **{f"{_MODEL}.{key}": value for key, value in MODEL.items()},
     f"{_ROLLOUT}.dtype": "float32",
+    f"{_REWARD_MODELS}.dtype": "float32",
     # Few cores: one process of each kind.
     "trainer.n_gpus_per_node": 1,
     f"{_ROLLOUT}.agent.num_workers": 1,
     "reward.num_workers": 1,
     "data.dataloader_num_workers": 0,
+    "data.filter_overlong_prompts_workers": None,  # in the trainer's own
     "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
     "ray_kwargs.ray_init.include_dashboard": False,
     f"ray_kwargs.ray_init.runtime_env.env_vars.{VARIABLE}": NAME,
@@ -79,7 +83,7 @@ def prepare_config(config: DictConfig) -> dict[str, Any]:
     stock = OmegaConf.load(str(files("verl.trainer.config") / "_generated_ppo_trainer.yaml"))
     assert isinstance(stock, DictConfig)
     changed: dict[str, Any] = {}
-    for settings in (FIXED, _rollout(config), _sampler(config)):
+    for settings in (FIXED, _rollout(config), _reward_models()):
         changed |= complete(config, stock, settings)
     return changed | complete(config, stock, _ray(config))
 
@@ -102,21 +106,17 @@ def _rollout(config: DictConfig) -> dict[str, Any]:
     name = f"{_ROLLOUT}.name"
     asked = OmegaConf.select(config, name)
     if asked in _PACKAGE_OF and importlib.util.find_spec(_PACKAGE_OF[asked]):
-        return {}
+        needed = vllm.ROLLOUT if asked == vllm.NAME and vllm.is_installed() else {}
+        return {f"{_ROLLOUT}.{key}": value for key, value in needed.items()}
     if asked not in (None, ROLLOUT):
         logger.warning("rollout.name=%s is not installed and there is no accelerator: using %s", asked, ROLLOUT)
         OmegaConf.update(config, name, ROLLOUT)
     return {name: ROLLOUT, f"{_ROLLOUT}.tensor_model_parallel_size": 1}
 
 
-def _sampler(config: DictConfig) -> dict[str, Any]:
-    """A replay buffer that looks every 50 ms instead of every 2 s; verl cannot filter groups with a custom one."""
-    filters = OmegaConf.select(config, "algorithm.filter_groups.enable")
-    if filters or OmegaConf.select(config, "trainer.v1.sampler.sync_refill_failed_groups"):
-        return {}
-    name = "PromptReplayBuffer" if config.trainer.v1.trainer_mode == "sync" else "PromptReplayBufferAsync"
-    sampler = "trainer.v1.sampler.custom_sampler"
-    return {f"{sampler}.path": "pkg://gd2po.integration.cpu.polling", f"{sampler}.name": name}
+def _reward_models() -> dict[str, Any]:
+    """What those need that vLLM serves; whatever else serves them does not read it."""
+    return {f"{_REWARD_MODELS}.{key}": value for key, value in vllm.ROLLOUT.items()} if vllm.is_installed() else {}
 
 
 def _ray(config: DictConfig) -> dict[str, Any]:
@@ -134,8 +134,10 @@ def _ray(config: DictConfig) -> dict[str, Any]:
 
 def thread_variables(processes: int) -> dict[str, str]:
     """Environment of a training process, so that threads do not outnumber the cores; what is set already is kept."""
+    count = str(max(1, (os.cpu_count() or 1) // processes))
     threads = {
-        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes)),
+        "OMP_NUM_THREADS": count,
+        "TQ_NUM_THREADS": count,  # of torch in TransferQueue, which warns at each access when there are fewer cores
         "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait are 16 times slower on a busy machine
     }
     return {name: os.environ.get(name, value) for name, value in threads.items()}
