@@ -1,5 +1,6 @@
 """The estimator call inside verl's trainer, on verl's own data structures."""
 
+import gc
 import math
 from types import SimpleNamespace
 
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 from tensordict import TensorDict
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from verl import DataProto
 from verl.trainer.ppo.padding_utils import upsample_batch_to_divisible_size
 from verl.trainer.ppo.v1 import get_trainer_cls, trainer_base
@@ -160,6 +163,71 @@ def test_a_gate_counts_only_where_its_condition_holds(rollouts, bare_trainer, ad
     gated = torch.where(a >= 3.0, b, 0.0)
     out = compute_advantages({"a": a, "b": gated}, [key[:2] for key in KEYS], MASK)
     assert found == [row[:n].tolist() for row, n in zip(out.advantages, LENGTHS, strict=True)]
+
+
+class LargeTensors(TorchDispatchMode):
+    """Counts new tensors of so many elements; views and results written in place are not new."""
+
+    def __init__(self, elements: int) -> None:
+        super().__init__()
+        self.elements, self.count = elements, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        given, made = ([leaf for leaf in tree_leaves(tree) if _is_large(leaf, self)] for tree in ((args, kwargs), out))
+        known = {leaf.untyped_storage().data_ptr() for leaf in given}
+        self.count += sum(leaf.untyped_storage().data_ptr() not in known for leaf in made)
+        return out
+
+
+def _is_large(leaf, mode):
+    return isinstance(leaf, torch.Tensor) and not leaf.is_nested and leaf.numel() >= mode.elements
+
+
+@pytest.fixture
+def padded_tensors_made(rollouts, bare_trainer, monkeypatch):
+    """Number of new [N, T] tensors of the estimator call in verl's advantage step, for 64 rollouts x 32 tokens."""
+    lengths = [1 + row % 32 for row in range(64)]
+    keys = [f"u{row // 8}_{row % 8}_0" for row in range(64)]
+    batch = rollouts.put({key: {"score": 1.0, "a": row % 3, "b": row % 5} for row, key in enumerate(keys)}, lengths)
+    estimate = trainer_base.compute_advantage_for_multi_trajectories
+
+    def count(*overrides):
+        large = LargeTensors(64 * 32)
+
+        def counted(*args, **kwargs):
+            with large:
+                return estimate(*args, **kwargs)
+
+        monkeypatch.setattr(trainer_base, "compute_advantage_for_multi_trajectories", counted)
+        bare_trainer(*overrides)._compute_advantage(batch, {})
+        return large.count
+
+    return count
+
+
+def test_no_padded_tensor_is_made_but_the_advantages(padded_tensors_made):
+    stock = padded_tensors_made("algorithm.adv_estimator=grpo")
+    assert padded_tensors_made("algorithm.adv_estimator=grpo", *DECLARED) == stock > 1
+    for estimator in ("gdpo", "gd2po"):
+        assert padded_tensors_made(f"algorithm.adv_estimator={estimator}", *DECLARED) == 1, estimator
+
+
+@pytest.fixture
+def unfrozen():
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
+
+
+def test_collections_leave_out_the_libraries_of_a_run_and_stock_verl_keeps_its_own_ways(
+    rollouts, bare_trainer, unfrozen
+):
+    batch = rollouts.put(INFOS, LENGTHS)
+    bare_trainer("algorithm.adv_estimator=grpo")._compute_advantage(batch, {})
+    assert gc.get_freeze_count() == 0
+    bare_trainer(*GD2PO)._compute_advantage(batch, {})
+    assert gc.get_freeze_count() > 0.5 * len(gc.get_objects())
 
 
 def test_every_trainer_mode_has_the_wrapped_step():

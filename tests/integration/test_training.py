@@ -85,9 +85,12 @@ def test_a_run_stopped_by_hand_and_resumed_is_the_uninterrupted_one(plan, start)
     """Same prompts in every step, same answers up to float noise.
 
     verl draws a random order of rows in a batch, so sums differ in the last bit, and now and then one sampled token.
+    The uninterrupted run looks for rollouts every 2 s, as verl does alone: when it looks does not change what it finds.
     """
     checkpoints = ["trainer.save_freq=1", "trainer.resume_mode=auto", "trainer.test_freq=-1"]
-    whole = start(plan.folder / "whole", "gd2po_hard", *checkpoints)
+    sampler = "trainer.v1.sampler.custom_sampler"
+    patient = [f"{sampler}.path={ROOT}/benchmarks/pollers.py", f"{sampler}.name=EveryTwoSeconds"]
+    whole = start(plan.folder / "whole", "gd2po_hard", *checkpoints, *patient)
     assert whole.wait() == 0, whole.log.read_text()[-4000:]
 
     stopped = start(plan.folder / "stopped", "gd2po_hard", *checkpoints)
@@ -98,6 +101,7 @@ def test_a_run_stopped_by_hand_and_resumed_is_the_uninterrupted_one(plan, start)
     resumed = start(stopped.folder, "gd2po_hard", *checkpoints)
     assert resumed.wait() == 0, resumed.log.read_text()[-4000:]
     assert min(resumed.steps()) >= 3 and max(resumed.steps()) == 4
+    assert max(step["timing_s/gen"] for step in whole.steps().values()) > 2
     for step in range(1, 5):
         rows = [run.rollouts(step) for run in (whole, resumed)]
         prompts = [Counter(row["input"] for row in run) for run in rows]

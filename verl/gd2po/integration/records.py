@@ -9,6 +9,9 @@ from torch import Tensor
 
 _ATTRIBUTE = "_gd2po_records"
 
+Records = dict[str, dict[str, Any]]
+"""Name of a column → session → value. A dictionary for each of thousands of rollouts would be slow."""
+
 
 def keep_records(trainer: Any, keys: Sequence[str], scores: Mapping[str, Tensor], result: Any) -> None:
     """Keep the records of a batch of S rollouts on the trainer until it dumps them; only if it will.
@@ -21,18 +24,24 @@ def keep_records(trainer: Any, keys: Sequence[str], scores: Mapping[str, Tensor]
     """
     if not trainer.config.trainer.get("rollout_data_dir"):
         return
-    columns: dict[str, list[Any]] = {f"reward/{name}": values.tolist() for name, values in scores.items()}
-    columns |= {f"adv/{name}": values.tolist() for name, values in result.per_reward.items()}
-    columns |= {name: getattr(result, name).tolist() for name in ("conflict", "kept", "query_weight")}
-    columns["advantage"] = result.rollout_advantages.tolist()
-    records = trainer.__dict__.setdefault(_ATTRIBUTE, {})
-    for key, *values in zip(keys, *columns.values(), strict=True):
-        record = {name: _json(value) for name, value in zip(columns, values, strict=True)}
-        records[key.rpartition("_")[0]] = record
+    columns = {f"reward/{name}": values for name, values in scores.items()}
+    columns |= {f"adv/{name}": values for name, values in result.per_reward.items()}
+    columns |= {name: getattr(result, name) for name in ("conflict", "kept", "query_weight")}
+    columns["advantage"] = result.rollout_advantages
+    sessions = _sessions(keys)
+    records: Records = trainer.__dict__.setdefault(_ATTRIBUTE, {})
+    for name, values in columns.items():
+        records.setdefault(name, {}).update(zip(sessions, _json(values), strict=True))
 
 
-def _json(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _sessions(keys: Sequence[str]) -> list[str]:
+    return [key.rpartition("_")[0] for key in keys]
+
+
+def _json(values: Tensor) -> list[Any]:
+    """Values [S] with None for NaN, which JSON does not have."""
+    plain = values.tolist()
+    return [None if math.isnan(value) else value for value in plain] if values.isnan().any() else plain
 
 
 def with_records(original: Callable[..., None]) -> Callable[..., None]:
@@ -56,7 +65,7 @@ def with_records(original: Callable[..., None]) -> Callable[..., None]:
     return _dump_generations
 
 
-def _columns(records: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> dict[str, list[Any]]:
+def _columns(records: Records, keys: Sequence[str]) -> dict[str, list[Any]]:
     """Records as columns in the order of ``keys``; a padding row has None in each."""
-    rows = [records.get(key.rpartition("_")[0], {}) for key in keys]
-    return {name: [row.get(name) for row in rows] for name in next(iter(records.values()), {})}
+    sessions = _sessions(keys)
+    return {name: [values.get(session) for session in sessions] for name, values in records.items()}

@@ -23,6 +23,8 @@ def as_score(name: str, value: Any, sample: str) -> float:
     """
     if value is None:
         return math.nan
+    if type(value) is float and not math.isinf(value):
+        return value
     with contextlib.suppress(AttributeError, ValueError, RuntimeError):  # numpy and torch scalars
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real) or math.isinf(value):
