@@ -168,7 +168,7 @@ def test_a_run_that_is_not_ours_is_left_alone(verl_config, tmp_path):
 
 
 def test_it_is_refused_before_ray_starts(run_of):
-    save(run_of(), 5)
+    (save(run_of(), 5) / "actor" / "huggingface").mkdir(parents=True)
     overrides = ["actor_rollout_ref.actor.use_dynamic_bsz=true", "data.train_batch_size=512"]
     with pytest.raises(SettingsError, match="is of another experiment"):
         validate_config(run_of(*overrides), use_reference_policy=False, use_critic=False)

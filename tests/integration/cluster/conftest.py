@@ -17,7 +17,25 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'gd2po[cpu]'")
 
+from gd2po.quickstart import Plan, prepare_task
+from gd2po.quickstart.policy import PolicySize, make_policy
+
 TOOLS = Path(sys.executable).parent
+SCRIPT = Path(__file__).parents[3] / "scripts" / "cluster.sh"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "faults: ends two-node trainings in many ways (about 20 minutes); only with -m faults"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long runs out unless they are asked for."""
+    if "faults" not in config.option.markexpr:
+        chosen = [item for item in items if not item.get_closest_marker("faults")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
 
 
 def _free_port() -> int:
@@ -105,6 +123,47 @@ def cluster() -> Iterator[Cluster]:
     yield made
     made.kill()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def script(cluster: Cluster) -> Callable[..., "subprocess.Popen[str]"]:
+    """Starts scripts/cluster.sh as the node of a rank; returns the process that shows what it does."""
+    usual = {
+        "NODES": "alpha,beta",
+        "HEAD_ADDR": cluster.address,
+        "PORT": str(cluster.port),
+        "DASHBOARD_PORT": str(cluster.dashboard_port),
+        "GPUS_PER_NODE": "1",
+        "RAY_START_OPTIONS": "--num-cpus=8 --object-store-memory=100000000",
+        "JOIN_TIMEOUT": "180",
+    }
+
+    def start(rank: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+        return cluster.run("bash", str(SCRIPT), *arguments, **usual | {"NODE_RANK": rank} | variables)
+
+    return start
+
+
+@pytest.fixture
+def small_training(cluster: Cluster) -> Callable[..., tuple[str, ...]]:
+    """Arguments of the script for a policy that knows nothing, in folder `run` of the cluster; overrides at the end."""
+    plan = Plan(("gd2po_hard",), 1, 1, cluster.folder)
+    prepare_task(plan)
+    texts = [{"instruction": "f", "input": "call f", "output": "<think> a </think>"}]
+    make_policy(texts, plan.policy, PolicySize(), 0)
+    chosen = [item for item in plan.overrides("gd2po_hard") if not item.startswith(("method=", "run.model="))]
+    small = [
+        "data.train_batch_size=4",
+        "actor_rollout_ref.actor.ppo_mini_batch_size=4",
+        "trainer.val_before_train=false",
+    ]
+    small += ["data.max_prompt_length=320", "data.max_response_length=16", "trainer.test_freq=-1"]
+    small += ["trainer.default_local_dir=run"]
+
+    def arguments(*overrides: str) -> tuple[str, ...]:
+        return ("tool-calling", "gd2po_hard", str(plan.policy), *chosen, *small, *overrides)
+
+    return arguments
 
 
 @pytest.fixture(scope="session")

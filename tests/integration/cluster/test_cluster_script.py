@@ -4,39 +4,13 @@ import json
 import os
 import signal
 import socket
-from pathlib import Path
 
 import pytest
 import torch
 
 pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cpu]'")
 
-from gd2po.quickstart import Plan, prepare_task
-from gd2po.quickstart.policy import PolicySize, make_policy
-
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
-
-SCRIPT = Path(__file__).parents[3] / "scripts" / "cluster.sh"
-
-
-@pytest.fixture
-def script(cluster):
-    """Starts the script as the node of a rank; returns the process that shows what it does."""
-    usual = {
-        "NODES": "alpha,beta",
-        "HEAD_ADDR": cluster.address,
-        "PORT": str(cluster.port),
-        "DASHBOARD_PORT": str(cluster.dashboard_port),
-        "GPUS_PER_NODE": "1",
-        "RAY_START_OPTIONS": "--num-cpus=8 --object-store-memory=100000000",
-        "JOIN_TIMEOUT": "180",
-    }
-
-    def start(rank: str, *arguments: str, **variables: str):
-        return cluster.run("bash", str(SCRIPT), *arguments, **usual | {"NODE_RANK": rank} | variables)
-
-    return start
-
 
 TRAINING = ("tool-calling", "gd2po_hard", "/models/none")
 
@@ -79,17 +53,8 @@ def test_slurm_says_which_node_this_is(script, cluster):
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
-def test_two_nodes_train_although_the_display_is_lost(script, cluster, eventually):
-    plan = Plan(("gd2po_hard",), 1, 1, cluster.folder)
-    prepare_task(plan)
-    texts = [{"instruction": "f", "input": "call f", "output": "<think> a </think>"}]
-    make_policy(texts, plan.policy, PolicySize(), 0)
-    overrides = ["data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=4", "trainer.save_freq=1"]
-    overrides += ["data.max_prompt_length=320", "data.max_response_length=16", "trainer.val_before_train=false"]
-    overrides += ["trainer.test_freq=-1", "trainer.default_local_dir=run"]
-    chosen = [item for item in plan.overrides("gd2po_hard") if not item.startswith(("method=", "run.model="))]
-    training = ("tool-calling", "gd2po_hard", str(plan.policy), *chosen, *overrides)
-
+def test_two_nodes_train_although_the_display_is_lost(script, small_training, cluster, eventually):
+    training = small_training("trainer.save_freq=1", "trainer.total_training_steps=1", "trainer.resume_mode=disable")
     head = script("0", *training)
     beta = script("1", *training)
     shown = ""
@@ -111,4 +76,4 @@ def test_two_nodes_train_although_the_display_is_lost(script, cluster, eventuall
     saved = sorted(path.name for path in (cluster.folder / "run" / "global_step_1" / "actor").glob("model_*"))
     assert saved == ["model_world_size_2_rank_0.pt", "model_world_size_2_rank_1.pt"]
     identity = json.loads((cluster.folder / "run" / "global_step_1" / "gd2po_identity.json").read_text())
-    assert identity["workers"] == 2 and identity["actor_rollout_ref.model.path"] == str(plan.policy)
+    assert identity["workers"] == 2 and identity["actor_rollout_ref.model.path"] == training[2]

@@ -54,7 +54,7 @@ def follow(job: Annotated[str, typer.Argument(help="id of the job")], dashboard:
 
     with refusals():
         try:
-            code = follow_job(dashboard, job, lambda text: print(text, end="", flush=True))  # noqa: T201
+            code = follow_job(dashboard, job, lambda text: typer.echo(text, nl=False))
         except KeyboardInterrupt:
             typer.echo(f"\njob {job} runs on; gd2po cluster follow {job} shows it again", err=True)
             code = 130

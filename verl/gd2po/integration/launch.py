@@ -1,12 +1,16 @@
 """verl's own trainer, started only when it is proven that the plug-in is in it."""
 
 import functools
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from gd2po.errors import GD2POError
+from gd2po.integration.checkpoints.resuming import where_to_go_on
 from gd2po.integration.doctor import quiet, require_plugin
+
+logger = logging.getLogger(__name__)
 
 
 class _Refusal(BaseException):
@@ -30,20 +34,26 @@ def launch(arguments: Sequence[str]) -> None:
     require_plugin()
     from verl.trainer import main_ppo
 
-    main_ppo.validate_config = _carrying_refusals(main_ppo.validate_config)
+    accepted: list[Any] = []
+    main_ppo.validate_config = _carrying_refusals(main_ppo.validate_config, accepted.append)
     sys.argv = ["gd2po train", *arguments]
     try:
         main_ppo.main()
     except _Refusal as refusal:
         raise refusal.error from None
+    except (Exception, SystemExit, KeyboardInterrupt):  # Hydra has shown an error as a traceback
+        for config in accepted:
+            logger.error("the run has ended early. %s", where_to_go_on(config))
+        raise
 
 
-def _carrying_refusals(check: Callable[..., None]) -> Callable[..., None]:
+def _carrying_refusals(check: Callable[..., None], accept: Callable[[Any], None]) -> Callable[..., None]:
     @functools.wraps(check)
-    def validate_config(*args: Any, **kwargs: Any) -> None:
+    def validate_config(config: Any, *args: Any, **kwargs: Any) -> None:
         try:
-            check(*args, **kwargs)
+            check(config, *args, **kwargs)
         except GD2POError as error:
             raise _Refusal(error) from None
+        accept(config)
 
     return validate_config

@@ -8,7 +8,6 @@ the machine and of the schedule may differ: nodes, memory, steps, logging, valid
 import contextlib
 import functools
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po.errors import SettingsError
+from gd2po.integration.checkpoints.folders import write_whole
 from gd2po.integration.run_settings import describe, settings_of
 from gd2po.settings import Settings
 
@@ -101,18 +101,11 @@ def identified(original: Callable[..., None]) -> Callable[..., None]:
         settings = settings_of(self.config)
         if settings is not None:
             folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
-            _write(folder, identity_of(self.config, settings))
+            identity = json.dumps(identity_of(self.config, settings), indent=1, sort_keys=True)
+            write_whole(folder / IDENTITY_FILE, identity + "\n")
         original(self)
 
     return _save_checkpoint
-
-
-def _write(folder: Path, identity: Mapping[str, Any]) -> None:
-    """Whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{IDENTITY_FILE}.unfinished"
-    unfinished.write_text(json.dumps(identity, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(unfinished, folder / IDENTITY_FILE)
 
 
 def _resumed(config: DictConfig) -> Path | None:

@@ -11,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from gd2po.integration import cpu, run_identity, run_paths, run_settings
 from gd2po.integration.benchmark_rows import caution_about_long_rows
-from gd2po.integration.reward_models.configuration import check_reward_models
+from gd2po.integration.checkpoints.resuming import settle
+from gd2po.integration.reward_models.configuration import check_engines, check_reward_models
 from gd2po.integration.skipping import skips
 from gd2po.integration.starts import SETTINGS_FILE
 from gd2po.settings import Settings
@@ -31,7 +32,9 @@ def checked(original: Callable[..., None]) -> Callable[..., None]:
         cpu.check_run(config)
         original(config, *args, **kwargs)
         if settings is not None:
+            check_engines(config, settings)
             run_paths.make_absolute(config)
+            settle(config)
             run_identity.check(config, settings)
             _announce(config, settings)
         OmegaConf.resolve(config.ray_kwargs)  # verl hands it to Ray with interpolations unresolved
