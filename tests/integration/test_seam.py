@@ -20,16 +20,14 @@ def test_every_touched_symbol_is_as_written_and_wrapped(symbol):
     assert seam.is_wrapped(symbol)
 
 
-def test_verl_itself_loads_the_plug_in_in_a_fresh_process():
+def test_verl_itself_loads_the_plug_in_in_a_fresh_process(in_a_fresh_process):
     program = (
         "import sys, verl; assert 'gd2po.integration.plugin' in sys.modules\n"
         "assert not any(m.startswith('verl.trainer') for m in sys.modules), 'importing verl became more expensive'\n"
         "import verl.trainer.ppo.v1.trainer_base as t\n"
         "print(t.PPOTrainer._compute_advantage.__gd2po_wraps__)"
     )
-    found = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stderr
-    assert found.stdout.strip() == "verl.trainer.ppo.v1.trainer_base.PPOTrainer._compute_advantage"
+    assert in_a_fresh_process(program) == ["verl.trainer.ppo.v1.trainer_base.PPOTrainer._compute_advantage"]
 
 
 def test_importing_gd2po_alone_imports_neither_verl_nor_ray():
@@ -72,12 +70,14 @@ def test_an_unsupported_verl_is_named_with_the_remedy(monkeypatch, version):
         versions.require_supported_verl()
 
 
-def test_the_launcher_refuses_to_start_when_verl_was_told_not_to_load_it():
-    environment = {"VERL_USE_EXTERNAL_PLUGINS": "none", "PATH": "/usr/bin:/bin"}
-    command = [sys.executable, "-P", "-m", "gd2po.cli", "train"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert found.returncode == 2
-    assert "VERL_USE_EXTERNAL_PLUGINS='none' keeps verl from loading it" in found.stderr
+def test_the_launcher_refuses_to_start_when_verl_was_told_not_to_load_it(in_a_fresh_process):
+    program = (
+        "from gd2po.cli import app; from typer.testing import CliRunner\n"
+        "found = CliRunner().invoke(app, ['train']); print(found.exit_code, found.stderr)"
+    )
+    code, *said = in_a_fresh_process(program, VERL_USE_EXTERNAL_PLUGINS="none")
+    assert code == "2"
+    assert "VERL_USE_EXTERNAL_PLUGINS='none' keeps verl from loading it" in " ".join(said)
 
 
 def test_the_doctor_finds_nothing_wrong_here():

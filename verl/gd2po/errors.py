@@ -20,6 +20,10 @@ class HostError(GD2POError, RuntimeError):
     """The installed verl is not one that this plug-in knows."""
 
 
+class EngineError(GD2POError, RuntimeError):
+    """A rollout engine has failed, or does not answer."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``" Did you mean 'x'?"`` for the closest of ``known``, or their list when none is close."""
     known = sorted(known)

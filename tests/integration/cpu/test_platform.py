@@ -1,9 +1,5 @@
 """verl picks the CPU platform when nothing better is there, and finds what it needs on it."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cpu]'")
@@ -18,15 +14,8 @@ from gd2po.integration.cpu.platform import CPUPlatform
 no_accelerator = pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
 
 
-def in_a_fresh_process(code, **environment):
-    """What a new process prints: a platform is chosen once per process."""
-    return subprocess.run(
-        [sys.executable, "-P", "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
-    ).stdout.split()
-
-
 @no_accelerator
-def test_verl_chooses_it_and_uses_it():
+def test_verl_chooses_it_and_uses_it(in_a_fresh_process):
     code = """
 import verl
 from verl.utils import device
@@ -49,7 +38,7 @@ print(get_rollout_class("transformers").__name__, get_rollout_replica_class("tra
 
 
 @no_accelerator
-def test_processes_of_torchrun_join_over_gloo():
+def test_processes_of_torchrun_join_over_gloo(in_a_fresh_process):
     code = """
 import os, verl
 from verl.utils.distributed import destroy_global_process_group, initialize_global_process_group
@@ -65,7 +54,7 @@ destroy_global_process_group()
 @pytest.mark.parametrize(
     "environment", [{"RAY_ADDRESS": "127.0.0.1:6379", "VERL_PLATFORM": ""}, {"VERL_PLATFORM": "cpu"}]
 )
-def test_a_program_without_ray_uses_it_whatever_cluster_there_is(environment):
+def test_a_program_without_ray_uses_it_whatever_cluster_there_is(in_a_fresh_process, environment):
     code = """
 from gd2po.integration import cpu
 cpu.stand_alone()

@@ -7,10 +7,11 @@ verl logs a plug-in that raises at DEBUG level only, so the reason is logged her
 import logging
 
 from gd2po.errors import HostError
-from gd2po.integration import cpu, seam, versions
+from gd2po.integration import cpu, logs, seam, versions
 
 logger = logging.getLogger(__name__)
 
+logs.keep_warnings()
 try:
     versions.require_supported_verl()
     seam.install()

@@ -13,7 +13,7 @@ from typing import Any
 import wrapt
 
 from gd2po.errors import HostError
-from gd2po.integration.manifest import HOST_SYMBOLS, VERL_BELOW, VERL_MINIMUM, HostSymbol
+from gd2po.integration.manifest import HOST_SYMBOLS, VERL_BELOW, VERL_MINIMUM, VLLM_SYMBOLS, HostSymbol
 
 _MARK = "__gd2po_wraps__"
 
@@ -55,15 +55,19 @@ def _changed(symbol: HostSymbol, found: str) -> str:
 
 def install() -> None:
     """Arrange that each wrapped symbol is wrapped as soon as verl imports its module. Idempotent, imports nothing."""
-    modules = {symbol.module for symbol in HOST_SYMBOLS if symbol.wrapper}
+    modules = {symbol.module for symbol in _symbols() if symbol.wrapper}
     for module in sorted(modules):
         wrapt.register_post_import_hook(_wrap_all_in, module)
 
 
 def _wrap_all_in(module: ModuleType) -> None:
-    for symbol in HOST_SYMBOLS:
+    for symbol in _symbols():
         if symbol.module == module.__name__ and symbol.wrapper:
             _wrap(module, symbol)
+
+
+def _symbols() -> tuple[HostSymbol, ...]:
+    return HOST_SYMBOLS + VLLM_SYMBOLS
 
 
 def _wrap(module: ModuleType, symbol: HostSymbol) -> None:

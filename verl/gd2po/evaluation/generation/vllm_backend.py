@@ -10,6 +10,7 @@ from gd2po.evaluation.generation.contract import Decoding, Finish, Generation, G
 from gd2po.evaluation.generation.local_model import LocalModel
 from gd2po.evaluation.generation.prompts import Prompt, read_prompts
 from gd2po.evaluation.provenance import installed
+from gd2po.integration.cpu import vllm as cpu_build
 
 CHUNK = 256
 """Prompts given to the engine at once: it schedules them itself, and answers are kept after each chunk."""
@@ -45,6 +46,7 @@ class VllmBackend:
         trust_remote_code: bool = False,
         hash_cache: Path | None = None,
     ) -> None:
+        cpu_build.prepare_process()
         try:
             from vllm import LLM
         except ImportError as error:

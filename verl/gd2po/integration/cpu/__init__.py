@@ -20,7 +20,7 @@ def install() -> None:
     """
     from verl.plugin.platform import PlatformRegistry
 
-    from gd2po.integration.cpu import platform
+    from gd2po.integration.cpu import platform, vllm
 
     if PlatformRegistry.get(platform.NAME) is platform.CPUPlatform or not platform.is_selected():
         return
@@ -28,6 +28,7 @@ def install() -> None:
     os.environ[platform.VARIABLE] = platform.NAME  # Ray's workers must not decide for themselves
     # verl registers its FSDP engine, which is device-agnostic, for cuda and npu only.
     os.environ.setdefault("VERL_ENGINE_DEVICE", "cuda")
+    vllm.install()
     wrapt.register_post_import_hook(_use_plain_gloo, "verl.utils.distributed")
     wrapt.register_post_import_hook(_offload_nothing, "verl.workers.engine.fsdp.transformer_impl")
     wrapt.register_post_import_hook(_register_adapter, "verl.workers.rollout.base")

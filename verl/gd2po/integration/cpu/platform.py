@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from verl.plugin.platform import PlatformBase, PlatformRegistry
 
+from gd2po.integration.cpu import vllm
 from gd2po.integration.cpu.device import build_device_module
 
 NAME = "cpu"
@@ -117,12 +118,7 @@ class CPUPlatform(PlatformBase):
 
     def rollout_env_vars(self) -> dict[str, str]:
         """What verl's own vLLM rollout needs here; a value already in the environment wins."""
-        needed = {
-            "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB per replica
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            "TORCHDYNAMO_DISABLE": "1",
-        }
-        return {name: os.environ.get(name, value) for name, value in needed.items()}
+        return {name: os.environ.get(name, value) for name, value in vllm.ENVIRONMENT.items()}
 
     def cudart(self) -> None:
         return None

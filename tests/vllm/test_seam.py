@@ -1,0 +1,12 @@
+"""The symbols of verl that exist where vLLM is installed are as written, and wrapped."""
+
+import pytest
+
+from gd2po.integration import seam
+from gd2po.integration.manifest import VLLM_SYMBOLS
+
+
+@pytest.mark.parametrize("symbol", VLLM_SYMBOLS, ids=str)
+def test_every_touched_symbol_is_as_written_and_wrapped(symbol):
+    seam.resolve(symbol)
+    assert seam.is_wrapped(symbol)
