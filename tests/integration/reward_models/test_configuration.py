@@ -3,7 +3,7 @@
 import pytest
 
 from gd2po.errors import SettingsError
-from gd2po.integration.reward_models.configuration import check_reward_models
+from gd2po.integration.reward_models.configuration import check_engines, check_reward_models
 from gd2po.integration.reward_models.names import MANAGER
 from gd2po.integration.run_settings import check_run
 
@@ -71,3 +71,43 @@ def test_a_name_that_model_and_function_both_give_is_refused(checked, model_over
 def test_a_model_block_that_says_nothing_sound_is_refused(checked, model_overrides, model, message):
     with pytest.raises(SettingsError, match=message):
         checked(*model_overrides("useful", **model))
+
+
+@pytest.fixture
+def engines(verl_config):
+    """Checks which engines serve the models, on verl's configuration as the hardware has left it."""
+
+    def check(*overrides, device="cuda"):
+        config = verl_config("algorithm.adv_estimator=gd2po", f"trainer.device={device}", *overrides)
+        check_engines(config, check_run(config))
+
+    return check
+
+
+def test_engines_that_serve_are_accepted(engines, model_overrides):
+    vllm = "actor_rollout_ref.rollout.name=vllm"
+    colocated = [*model_overrides("useful", path="/m"), *model_overrides("harmless", path="/m", engine="sglang")]
+    engines(vllm, *colocated, *model_overrides("kind", path="/m", placement="own_gpus"))
+    engines(vllm, *model_overrides("useful", **SERVED), device="cpu")
+    ours = [option for name in "abc" for option in model_overrides(name, path="/m", engine="transformers")]
+    engines(vllm, *ours, device="cpu")
+
+
+def test_a_third_colocated_model_is_refused(engines, model_overrides):
+    three = [option for name in "abc" for option in model_overrides(name, path="/m", engine="vllm")]
+    with pytest.raises(
+        SettingsError, match=r"3 reward models are colocated \(a, b, c\), and verl has room for 2 .*own"
+    ):
+        engines(*three)
+
+
+@pytest.mark.parametrize(
+    ("engine", "device", "message"),
+    [
+        ("transformers", "cuda", r"rewards\.a\.model is to be served by 'transformers', which is for machines without"),
+        ("no_such_engine", "cpu", r"served by 'no_such_engine', which is not installed; set its engine: transformers"),
+    ],
+)
+def test_an_engine_that_cannot_serve_here_is_refused(engines, model_overrides, engine, device, message):
+    with pytest.raises(SettingsError, match=message):
+        engines(*model_overrides("a", path="/m", engine=engine), device=device)

@@ -4,6 +4,7 @@ import pytest
 from verl.experimental.reward_loop import reward_model as host
 from verl.utils.config import omega_conf_to_dataclass
 
+from gd2po.integration.cpu.resources import Needs
 from gd2po.integration.reward_models.names import ENGINE, own_devices
 from gd2po.integration.reward_models.placement import NamedRewardModelManager, verl_config
 
@@ -49,6 +50,16 @@ def test_on_cpu_our_server_serves_it(verl_config, model_settings):
     block, _ = placed(run, model_settings(useful={"path": "/m", "kind": "guard"}), "useful")
     assert block.rollout.name == ENGINE
     assert block.rollout.engine_kwargs[ENGINE].kind == "guard"
+
+
+def test_on_cpu_an_engine_of_verl_asks_ray_for_more_than_our_server(verl_config, model_overrides):
+    def needs(**model):
+        own = model_overrides("useful", path="/m", placement="own_gpus", replicas=2, **model)
+        return Needs.of(verl_config("algorithm.adv_estimator=gd2po", "actor_rollout_ref.rollout.name=vllm", *own))
+
+    ours, verls = needs(engine="transformers"), needs()
+    assert ours.all_devices == verls.all_devices
+    assert verls.cpus - ours.cpus == 4  # two for each of two replicas
 
 
 def test_servers_of_two_models_have_names_of_their_own(run, model_settings, monkeypatch):

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 import ray
@@ -15,8 +14,9 @@ from gd2po.integration.reward_models.names import is_colocated, models_of, own_d
 from gd2po.integration.reward_models.placement import NamedRewardModelManager, verl_config
 from gd2po.rewards.models.checks import check_scores
 from gd2po.rewards.models.client import RewardModelClient
+from gd2po.rewards.models.contract import RewardModelError
 from gd2po.rewards.models.settings import ModelSettings
-from gd2po.settings import RewardSettings, Settings
+from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ class Fleet:
     """
 
     def __init__(self, config: DictConfig, settings: Settings, pool: Any) -> None:
-        self._managers: list[NamedRewardModelManager] = []
+        self._managers: dict[str, NamedRewardModelManager] = {}
+        self._rewards = settings.rewards
         self.addresses: dict[str, list[str]] = {}
         self.colocated = is_colocated(settings)
         _check_devices(settings)
@@ -46,30 +47,42 @@ class Fleet:
             manager = NamedRewardModelManager(
                 name, verl_config(config, model), pool if model.placement == "colocated" else None
             )
-            self._managers.append(manager)
+            self._managers[name] = manager
             self.addresses[name] = [f"http://{address}" for address in manager.server_addresses]
-        self._check(config, settings.rewards)
+        self._check(config)
 
     def wake_up(self) -> None:
-        """Load the colocated models."""
-        for manager in self._sleepers():
-            manager.wake_up()
+        """Load the colocated models.
+
+        Raises:
+            RewardModelError: one has no server left, and its ``on_failure`` is ``error``.
+        """
+        for name, manager in self._sleepers():
+            try:
+                manager.wake_up()
+            except RewardModelError:
+                if self._model(name).on_failure == "error":
+                    raise  # otherwise who asks it finds no server, and each rollout without a score is counted
 
     def sleep(self) -> None:
         """Give the trainer its memory back."""
-        for manager in self._sleepers():
+        for _, manager in self._sleepers():
             manager.sleep()
 
-    def _sleepers(self) -> list[NamedRewardModelManager]:
-        return [manager for manager in self._managers if manager.config.rollout.free_cache_engine]
+    def _sleepers(self) -> list[tuple[str, NamedRewardModelManager]]:
+        return [(name, manager) for name, manager in self._managers.items() if manager.config.rollout.free_cache_engine]
 
-    def _check(self, config: DictConfig, rewards: Mapping[str, RewardSettings]) -> None:
+    def _model(self, name: str) -> ModelSettings:
+        model = self._rewards[name].model
+        assert model is not None
+        return model
+
+    def _check(self, config: DictConfig) -> None:
         self.wake_up()
         try:
             for name, addresses in self.addresses.items():
-                reward = rewards[name]
-                assert reward.model is not None
-                asyncio.run(_check_model(name, served(config, reward.model), reward.direction, addresses))
+                model = served(config, self._model(name))
+                asyncio.run(_check_model(name, model, self._rewards[name].direction, addresses))
         finally:
             self.sleep()
 

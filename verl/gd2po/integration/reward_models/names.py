@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from omegaconf import DictConfig
 
+from gd2po.integration.cpu.names import ROLLOUT
 from gd2po.rewards.models.settings import ModelSettings
 from gd2po.settings import Settings
 
@@ -31,6 +32,11 @@ def served(config: DictConfig, model: ModelSettings) -> ModelSettings:
     if model.engine or model.placement == "server":
         return model
     return model.model_copy(update={"engine": config.actor_rollout_ref.rollout.name})
+
+
+def is_served_by_verl(model: ModelSettings) -> bool:
+    """Whether an engine of verl serves it, rather than our own server; its engine must be named."""
+    return model.engine != ROLLOUT
 
 
 def is_colocated(settings: Settings) -> bool:
