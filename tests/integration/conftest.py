@@ -3,11 +3,12 @@
 import copy
 import functools
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,6 +59,28 @@ def queue() -> Iterator[None]:
     yield
     tq.close()
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def in_a_fresh_process(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[str]]:
+    """Runs code where verl is not imported yet, and returns the words it prints.
+
+    The process is forked from one that has imported, once, what costs most of ``import verl``.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "tensordict", "transformers", "ray"])
+    output, errors = (tmp_path_factory.mktemp("printed") / name for name in ("output.txt", "errors.txt"))
+    start = "import os, sys; os.environ.update({!r}); sys.stdout, sys.stderr = open({!r}, 'w'), open({!r}, 'w')\n"
+
+    def run(code: str, **environment: str) -> list[str]:
+        program = start.format(environment, str(output), str(errors)) + f"{code}\nsys.stdout.flush()"
+        process = context.Process(target=exec, args=(program, {"__name__": "__main__"}))
+        process.start()
+        process.join()
+        assert process.exitcode == 0, errors.read_text()
+        return output.read_text().split()
+
+    return run
 
 
 class Rollouts:

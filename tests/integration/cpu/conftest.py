@@ -73,7 +73,7 @@ def ask() -> Callable[..., Request]:
         stop: Sequence[int] = (),
         seed: int = 0,
     ) -> Request:
-        uniform = torch.rand(tokens, generator=torch.Generator().manual_seed(seed))
+        uniform = torch.rand(tokens, generator=torch.Generator().manual_seed(seed)).tolist()
         return Request(tuple(prompt), sampling, frozenset(stop), uniform)
 
     return build

@@ -4,6 +4,7 @@ from threading import Event
 
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from gd2po.integration.cpu.engine import DecodeEngine
 from gd2po.integration.cpu.request import Stop
@@ -22,12 +23,13 @@ def full_forward(model, request):
     return scaled.log_softmax(-1)[len(request.prompt) - 1 : -1].gather(-1, drawn)[:, 0]
 
 
-def test_greedy_equals_transformers_generate(model, engine, ask, run):
+def test_greedy_equals_transformers_generate(build_model, engine, ask, run):
     requests = [ask(prompt, tokens) for prompt, tokens in zip(PROMPTS, [5, 9, 12, 1, 20], strict=True)]
     run(engine, requests)
+    untouched = build_model(0)
     for request in requests:
         length = len(request.uniform)
-        expected = model.generate(
+        expected = untouched.generate(
             input_ids=torch.tensor([request.prompt]), max_new_tokens=length, do_sample=False, eos_token_id=None
         )
         assert request.tokens == expected[0, len(request.prompt) :].tolist()
@@ -35,11 +37,30 @@ def test_greedy_equals_transformers_generate(model, engine, ask, run):
 
 
 @pytest.mark.parametrize("sampling", [Sampling(0.0), Sampling(1.0), WARM, Sampling(1.3, top_p=0.9, top_k=20)], ids=str)
-def test_log_probs_equal_a_full_forward_pass(model, engine, ask, run, sampling):
+def test_log_probs_equal_a_full_forward_pass(build_model, engine, ask, run, sampling):
     requests = [ask(prompt, 12, sampling, seed=row) for row, prompt in enumerate(PROMPTS)]
     run(engine, requests)
+    untouched = build_model(0)
     for request in requests:
-        torch.testing.assert_close(torch.tensor(request.log_probs), full_forward(model, request), atol=1e-5, rtol=0)
+        expected = full_forward(untouched, request)
+        torch.testing.assert_close(torch.tensor(request.log_probs), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("config", "build"),
+    [(LlamaConfig, LlamaForCausalLM), (MistralConfig, MistralForCausalLM), (Qwen3Config, Qwen3ForCausalLM)],
+)
+def test_other_models_too_with_a_sliding_window_where_they_have_one(config, build, ask, run):
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 100, "head_dim": 8}
+    shape = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.2, "sliding_window": 6}
+    model = build(config(**size, **shape)).eval()
+    requests = [ask(prompt, 12, WARM, seed=row) for row, prompt in enumerate(PROMPTS)]
+    run(DecodeEngine(model, max_rows=3, max_prefill_tokens=4096), requests)
+    model.set_attn_implementation("sdpa")
+    for request in requests:
+        expected = full_forward(model, request)
+        torch.testing.assert_close(torch.tensor(request.log_probs), expected, atol=1e-5, rtol=0)
 
 
 def test_a_request_ends_at_its_stop_token_and_keeps_it(engine, ask, run):

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
+from transformers import Cache, DynamicCache, PreTrainedModel
 
+from gd2po.integration.cpu.attention import use_shared_heads
 from gd2po.integration.cpu.cache import Rows
 from gd2po.integration.cpu.request import Request, Stop
 from gd2po.integration.cpu.sampling import Sampling, choose
@@ -23,11 +24,12 @@ class DecodeEngine:
 
     def __init__(self, model: PreTrainedModel, max_rows: int, max_prefill_tokens: int) -> None:
         self.model = model.eval()
+        use_shared_heads(model)
         self._max_rows = max_rows
         self._max_prefill_tokens = max_prefill_tokens
         self._waiting: deque[Request] = deque()
         self._running: list[Request] = []
-        self._rows: Rows | None = None
+        self._rows = Rows()
 
     @property
     def busy(self) -> bool:
@@ -44,7 +46,7 @@ class DecodeEngine:
         for request in aborted:
             request.stop = Stop.ABORTED
         self._waiting.clear()
-        self._running, self._rows = [], None
+        self._running, self._rows = [], Rows()
         return aborted
 
     @torch.inference_mode()
@@ -58,12 +60,9 @@ class DecodeEngine:
 
     def _admit(self) -> None:
         admitted = self._next_admissible()
-        if not admitted:
-            return
-        rows, logits = self._prefill(admitted)
-        _draw(admitted, logits)
-        self._rows = rows if self._rows is None else self._rows.join(rows)
-        self._running += admitted
+        if admitted:
+            self._prefill(admitted)
+            self._running += admitted
 
     def _next_admissible(self) -> list[Request]:
         """Requests from the front of the queue whose distinct prompts, padded, fit one prefill; at least one."""
@@ -76,33 +75,35 @@ class DecodeEngine:
             prompts, count = wider, count + 1
         return [self._waiting.popleft() for _ in range(count)]
 
-    def _prefill(self, requests: Sequence[Request]) -> tuple[Rows, Tensor]:
+    def _prefill(self, requests: Sequence[Request]) -> None:
         prompts = list(dict.fromkeys(request.prompt for request in requests))
-        width = max(map(len, prompts))
+        lengths = [len(prompt) for prompt in prompts]
+        width = max(lengths)
         tokens = torch.tensor([(0,) * (width - len(prompt)) + prompt for prompt in prompts])
-        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-        rows = Rows(DynamicCache(), mask)
-        logits = self._forward(rows, tokens, (mask.cumsum(-1) - 1).clamp(min=0))
+        mask = torch.arange(width) >= width - torch.tensor(lengths).unsqueeze(-1)
+        cache = DynamicCache()
+        logits = self._forward(cache, tokens, mask, (mask.cumsum(-1) - 1).clamp(min=0))
         place = {prompt: row for row, prompt in enumerate(prompts)}
-        index = torch.tensor([place[request.prompt] for request in requests])
-        return rows.select(index), logits[index]
+        index = [place[request.prompt] for request in requests]
+        self._rows.join(cache, lengths, index)
+        _draw(requests, logits[index])
 
     def _decode(self) -> list[Request]:
-        if self._rows is None:
+        if not self._running:
             return []
         tokens = torch.tensor([request.tokens[-1:] for request in self._running])
-        positions = self._rows.lengths.unsqueeze(-1)
-        self._rows.mask = torch.cat([self._rows.mask, torch.ones_like(tokens)], dim=-1)
-        _draw(self._running, self._forward(self._rows, tokens, positions))
+        self._rows.begin_token()
+        positions = self._rows.lengths.unsqueeze(-1) - 1
+        _draw(self._running, self._forward(self._rows, tokens, self._rows.mask, positions))
         return self._retire()
 
-    def _forward(self, rows: Rows, tokens: Tensor, positions: Tensor) -> Tensor:
+    def _forward(self, cache: Cache, tokens: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
         model: Any = self.model
         output = model(
             input_ids=tokens,
-            attention_mask=rows.mask,
+            attention_mask=mask,
             position_ids=positions,
-            past_key_values=rows.cache,
+            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
         )
@@ -110,10 +111,11 @@ class DecodeEngine:
 
     def _retire(self) -> list[Request]:
         completed = [request for request in self._running if request.stop]
-        if completed:
-            keep = [row for row, request in enumerate(self._running) if not request.stop]
-            self._running = [self._running[row] for row in keep]
-            self._rows = self._rows.select(torch.tensor(keep)) if self._rows is not None and keep else None
+        if len(completed) == len(self._running):
+            self._running, self._rows = [], Rows()
+        elif completed:
+            left = self._rows.drop([row for row, request in enumerate(self._running) if request.stop])
+            self._running = [self._running[row] for row in left]
         return completed
 
 
@@ -123,7 +125,7 @@ def _draw(requests: Sequence[Request], logits: Tensor) -> None:
     for row, request in enumerate(requests):
         groups.setdefault(request.sampling, []).append(row)
     for sampling, members in groups.items():
-        uniform = torch.stack([requests[row].uniform[len(requests[row].tokens)] for row in members])
+        uniform = torch.tensor([requests[row].next_uniform for row in members], dtype=torch.double)
         part = logits if len(members) == len(requests) else logits[members]
         tokens, log_probs = choose(part, uniform, sampling)
         for row, token, log_prob in zip(members, tokens.tolist(), log_probs.tolist(), strict=True):

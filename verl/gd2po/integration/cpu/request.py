@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from torch import Tensor
-
 from gd2po.integration.cpu.sampling import Sampling
 
 _KNOWN = {
@@ -31,15 +29,20 @@ class Stop(Enum):
 
 @dataclass(eq=False)
 class Request:
-    """A prompt, how to continue it, and what has been drawn so far. `uniform` [max_tokens] decides every draw."""
+    """A prompt, how to continue it, and what has been drawn so far. `uniform`, a number per token, decides draws."""
 
     prompt: tuple[int, ...]
     sampling: Sampling
     stop_ids: frozenset[int]
-    uniform: Tensor
+    uniform: list[float]
     tokens: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
     stop: Stop | None = None
+
+    @property
+    def next_uniform(self) -> float:
+        """The number in [0, 1) that decides the next token."""
+        return self.uniform[len(self.tokens)]
 
     def append(self, token: int, log_prob: float) -> None:
         """Take one drawn token; the request is complete at a stop token (which is kept) or at its length."""

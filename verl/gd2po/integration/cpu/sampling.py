@@ -20,6 +20,10 @@ class Sampling:
     def greedy(self) -> bool:
         return self.temperature == 0
 
+    @property
+    def truncates(self) -> bool:
+        return self.top_k > 0 or self.top_p < 1
+
 
 @lru_cache
 def _truncation(sampling: Sampling) -> Any:
@@ -39,13 +43,13 @@ def choose(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor,
     The draw of a row depends on that row alone. Log-probabilities are those of softmax(logits / temperature) before
     truncation, which is what verl's actor computes; of softmax(logits) when greedy.
     """
-    logits = logits.float()
+    logits = logits.float() / (sampling.temperature or 1.0)
+    probabilities = logits.double().softmax(-1)
     if sampling.greedy:
         tokens = logits.argmax(-1)
     else:
-        logits = logits / sampling.temperature
-        weights = _truncation(sampling)(None, logits).double().softmax(-1).cumsum(-1)
+        truncated = _truncation(sampling)(None, logits).double().softmax(-1) if sampling.truncates else probabilities
+        weights = truncated.cumsum(-1)
         target = uniform.double() * weights[:, -1]
         tokens = torch.searchsorted(weights, target.unsqueeze(-1), right=True).squeeze(-1)
-    log_probs = logits.gather(-1, tokens.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
-    return tokens, log_probs
+    return tokens, probabilities.gather(-1, tokens.unsqueeze(-1)).squeeze(-1).log().float()

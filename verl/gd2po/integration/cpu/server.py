@@ -72,7 +72,7 @@ class TransformersServer:
             occurrence = await ray.get_actor(server_name(0)).count.remote(self._global_steps, key)
         max_tokens = self._limits.max_tokens(len(prompt), params)
         uniform = uniform_numbers(self._seed, key, occurrence, max_tokens)
-        return Request(prompt, sampling, self._limits.stop_ids(params), uniform)
+        return Request(prompt, sampling, self._limits.stop_ids(params), uniform.tolist())
 
     async def count(self, version: int | None, key: str) -> int:
         """Number this request among its equals; the server of replica 0 counts for all."""
