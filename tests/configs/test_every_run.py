@@ -29,11 +29,6 @@ OURS = ("run", "algorithm.gd2po", "reward.custom_reward_function.reward_kwargs",
 Run = tuple[str, str, str, str]
 
 
-@pytest.fixture(scope="module")
-def runs(run) -> dict[Run, object]:
-    return {chosen: run(*chosen) for chosen in RUNS}
-
-
 def test_the_shipped_variants() -> None:
     assert list(TASKS) == ["safe-alignment", "tool-calling"]
     assert METHODS == ["gd2po_hard", "gd2po_snr", "gdpo", "grpo"]
@@ -49,8 +44,8 @@ def test_a_file_is_short_and_sets_only_what_verl_has(path: Path, host_keys: set[
 
 @pytest.mark.parametrize("chosen", RUNS, ids="-".join)
 class TestEveryRun:
-    def test_verl_accepts_it(self, chosen: Run, runs) -> None:
-        config = runs[chosen].copy()
+    def test_verl_accepts_it(self, chosen: Run, run) -> None:
+        config = run(*chosen).copy()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # verl warns that there is no critic
             critic = need_critic(config)
@@ -60,9 +55,9 @@ class TestEveryRun:
         omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
         omega_conf_to_dataclass(config.actor_rollout_ref.rollout.checkpoint_engine)
 
-    def test_we_accept_it(self, chosen: Run, runs) -> None:
+    def test_we_accept_it(self, chosen: Run, run) -> None:
         method = chosen[1]
-        settings = check_run(runs[chosen])
+        settings = check_run(run(*chosen))
         assert settings is not None
         assert settings.estimator == method.split("_")[0]
         assert all(reward.weight == 1 for reward in settings.rewards.values())
@@ -70,16 +65,16 @@ class TestEveryRun:
             assert settings.filter.kind == method.removeprefix("gd2po_")
             assert settings.filter.threshold == 0.8
 
-    def test_batches_divide_among_the_workers(self, chosen: Run, runs) -> None:
-        config = runs[chosen]
+    def test_batches_divide_among_the_workers(self, chosen: Run, run) -> None:
+        config = run(*chosen)
         prompts, rollouts = config.data.train_batch_size, config.actor_rollout_ref.rollout.n
         mini_batch = config.actor_rollout_ref.actor.ppo_mini_batch_size
         workers = config.trainer.nnodes * config.trainer.n_gpus_per_node
         assert prompts % mini_batch == 0
         assert mini_batch * rollouts % workers == 0
 
-    def test_what_a_run_writes_lies_in_its_own_folder(self, chosen: Run, runs) -> None:
-        trainer, environment = runs[chosen].trainer, OmegaConf.select(runs[chosen], ENVIRONMENT)
+    def test_what_a_run_writes_lies_in_its_own_folder(self, chosen: Run, run) -> None:
+        trainer, environment = run(*chosen).trainer, OmegaConf.select(run(*chosen), ENVIRONMENT)
         assert trainer.default_local_dir == f"checkpoints/gd2po/{trainer.experiment_name}"
         written = [trainer.rollout_data_dir, trainer.validation_data_dir, environment.TENSORBOARD_DIR]
         written += [environment.VERL_FILE_LOGGER_PATH, f"{environment.WANDB_DIR}/wandb"]
@@ -99,14 +94,14 @@ def test_the_environment_decides_where_trackers_write(monkeypatch: pytest.Monkey
     assert environment.WANDB_DIR.startswith("checkpoints/")
 
 
-def test_no_two_runs_share_a_name(runs, run) -> None:
+def test_no_two_runs_share_a_name(run) -> None:
     chosen = ("tool-calling", "gd2po_snr", "correctness_length", "8gpu")
     others = [
         run(*chosen, change) for change in ("run.seed=2", "run.model=big", "algorithm.gd2po.filter.threshold=0.5")
     ]
-    names = [config.trainer.experiment_name for config in [*runs.values(), *others]]
+    names = [config.trainer.experiment_name for config in [*(run(*each) for each in RUNS), *others]]
     assert len(set(names)) == len(names) == len(RUNS) + 3
-    assert runs[chosen].trainer.experiment_name == "tool-calling_correctness_length_gd2po_snr0.8_tiny_8gpu_seed1"
+    assert run(*chosen).trainer.experiment_name == "tool-calling_correctness_length_gd2po_snr0.8_tiny_8gpu_seed1"
 
 
 def test_the_seed_of_a_run_reaches_every_generator_of_verl(run) -> None:
