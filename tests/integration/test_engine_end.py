@@ -6,6 +6,7 @@ import pytest
 import ray
 
 from gd2po.integration import engine_end
+from gd2po.integration.reward_models.seams import _FLEET
 
 
 @pytest.fixture
@@ -29,10 +30,16 @@ def start_server(queue):
     return ray.remote(num_cpus=0)(Server).remote
 
 
-def _trainer(name, servers):
+def _trainer(name, servers, rewards=None):
+    """``rewards``: engine → servers of reward models."""
     config = SimpleNamespace(actor_rollout_ref=SimpleNamespace(rollout=SimpleNamespace(name=name)))
     replicas = [SimpleNamespace(servers=servers)]
-    return SimpleNamespace(config=config, llm_server_manager=SimpleNamespace(get_replicas=lambda: replicas))
+    loop, fleet = SimpleNamespace(), SimpleNamespace()
+    if rewards is not None:
+        fleet.replicas_of = lambda engine: [SimpleNamespace(servers=rewards[engine])] if engine in rewards else []
+        vars(loop)[_FLEET] = fleet
+    manager = SimpleNamespace(get_replicas=lambda: replicas)
+    return SimpleNamespace(config=config, llm_server_manager=manager, reward_loop_manager=loop)
 
 
 @pytest.mark.parametrize("name", ["vllm", "transformers"])
@@ -45,6 +52,14 @@ def test_engines_end_with_a_run_that_fails(start_server, name):
     with pytest.raises(ValueError, match="in step 3"):
         engine_end.ending_engines(fit)(_trainer(name, servers), None)
     assert ray.get([server.ended.remote() for server in servers]) == [name == "vllm", None]
+
+
+def test_engines_of_reward_models_end_too_and_a_dead_server_holds_up_none(start_server):
+    dead, alive, other = (start_server(True) for _ in range(3))
+    ray.kill(dead)
+    trainer = _trainer("transformers", [other], {"vllm": [dead, alive]})
+    engine_end.ending_engines(lambda self, agent_loop_manager: None)(trainer, None)
+    assert ray.get([alive.ended.remote(), other.ended.remote()]) == [True, False]
 
 
 def test_an_engine_that_does_not_end_is_told_and_not_waited_for(start_server, caplog, monkeypatch):

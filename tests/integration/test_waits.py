@@ -175,3 +175,22 @@ def test_the_socket_of_a_sender_knows_the_answer_to_the_call_before(short, pair)
 
     with pytest.raises(EngineError, match="out of memory"):
         asyncio.run(send())
+
+
+def test_a_worker_reports_the_first_error_and_not_that_of_tidying_up():
+    def receive_weights(receiver, on_bucket_received):
+        try:
+            on_bucket_received()
+        finally:
+            if receiver:
+                raise BufferError("cannot close exported pointers exist")
+
+    def fails():
+        raise ValueError("no weight of that name")
+
+    receive = vllm_weights.keeping_the_cause(receive_weights)
+    for receiver in (True, False):
+        with pytest.raises(ValueError, match="no weight of that name"):
+            receive(receiver, fails)
+    with pytest.raises(BufferError, match="cannot close"):
+        receive(True, lambda: None)

@@ -41,7 +41,7 @@ def test_anything_else_is_left_alone(installed, names, monkeypatch):
     monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
     assert not vllm.is_installed()
     vllm.install()
-    vllm.prepare_process()
+    assert vllm.prepare_process() == {}
     assert metadata.version is original
     assert "VLLM_CPU_KVCACHE_SPACE" not in vllm.os.environ
 
@@ -53,7 +53,7 @@ def test_the_environment_of_an_engine_in_this_process_is_the_users_first(install
         monkeypatch.delenv(name, raising=False)
         monkeypatch.setitem(vllm.os.environ, name, "")  # so that it is taken back
         del vllm.os.environ[name]
-    vllm.prepare_process()
+    assert vllm.prepare_process() == {"enforce_eager": True}
     assert {name: vllm.os.environ[name] for name in vllm.ENVIRONMENT} == vllm.ENVIRONMENT | {
         "VLLM_CPU_KVCACHE_SPACE": "7"
     }

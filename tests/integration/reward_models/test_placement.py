@@ -4,7 +4,7 @@ import pytest
 from verl.experimental.reward_loop import reward_model as host
 from verl.utils.config import omega_conf_to_dataclass
 
-from gd2po.integration.cpu.resources import Needs
+from gd2po.integration.cpu.resources import Needs, memory_needed
 from gd2po.integration.reward_models.names import ENGINE, own_devices
 from gd2po.integration.reward_models.placement import NamedRewardModelManager, verl_config
 
@@ -53,13 +53,15 @@ def test_on_cpu_our_server_serves_it(verl_config, model_settings):
 
 
 def test_on_cpu_an_engine_of_verl_asks_ray_for_more_than_our_server(verl_config, model_overrides):
-    def needs(**model):
+    def config(**model):
         own = model_overrides("useful", path="/m", placement="own_gpus", replicas=2, **model)
-        return Needs.of(verl_config("algorithm.adv_estimator=gd2po", "actor_rollout_ref.rollout.name=vllm", *own))
+        policy = ["actor_rollout_ref.rollout.name=vllm", "actor_rollout_ref.model.path=/p"]
+        return verl_config("algorithm.adv_estimator=gd2po", *policy, *own)
 
-    ours, verls = needs(engine="transformers"), needs()
-    assert ours.all_devices == verls.all_devices
-    assert verls.cpus - ours.cpus == 4  # two for each of two replicas
+    ours, verls = config(engine="transformers"), config()
+    assert Needs.of(ours).all_devices == Needs.of(verls).all_devices
+    assert Needs.of(verls).cpus - Needs.of(ours).cpus == 4  # two for each of two replicas
+    assert 2 << 30 < memory_needed(verls) - memory_needed(ours) < 4 << 30
 
 
 def test_servers_of_two_models_have_names_of_their_own(run, model_settings, monkeypatch):

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from gd2po.integration.reward_models.seams import fleet_of
+
 logger = logging.getLogger(__name__)
 
 GRACE = 60.0
@@ -22,10 +24,20 @@ def ending_engines(original: Callable[..., None]) -> Callable[..., None]:
         try:
             original(self, *args, **kwargs)
         finally:
-            if self.config.actor_rollout_ref.rollout.name == "vllm":
-                end(self.llm_server_manager.get_replicas())
+            if replicas := _replicas_of_vllm(self):
+                end(replicas)
 
     return fit
+
+
+def _replicas_of_vllm(trainer: Any) -> list[Any]:
+    """Those of the rollouts, and of reward models."""
+    rollouts = trainer.config.actor_rollout_ref.rollout.name == "vllm"
+    fleet = fleet_of(trainer.reward_loop_manager)
+    return [
+        *(trainer.llm_server_manager.get_replicas() if rollouts else ()),
+        *(fleet.replicas_of("vllm") if fleet is not None else ()),
+    ]
 
 
 def end(replicas: list[Any]) -> None:

@@ -574,5 +574,14 @@ VLLM_SYMBOLS: tuple[HostSymbol, ...] = (
         "verl's sender ends when the receiver has failed",
         "gd2po.integration.vllm_weights:watching_the_engine",
     ),
+    HostSymbol(
+        "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer",
+        "BucketedWeightReceiver.receive_weights",
+        ("self", "on_bucket_received"),
+        "report why weights could not be loaded",
+        "verl reports the error of its own tidying up instead",
+        "verl's receiver raises the first error",
+        "gd2po.integration.vllm_weights:keeping_the_cause",
+    ),
 )
 """Those that exist where vLLM is installed; importing their modules imports vLLM."""

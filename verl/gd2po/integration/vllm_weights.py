@@ -42,6 +42,23 @@ def watching_the_engine(original: Callable[..., None]) -> Callable[..., None]:
     return init_socket
 
 
+def keeping_the_cause(original: Callable[..., None]) -> Callable[..., None]:
+    """Wrap ``BucketedWeightReceiver.receive_weights``, in the engine's worker.
+
+    verl closes the memory it shares with the trainer, whatever happens. While the weights of a failed bucket are still
+    in use that fails too, and hides why.
+    """
+
+    @functools.wraps(original)
+    def receive_weights(self: Any, on_bucket_received: Callable[..., None]) -> None:
+        try:
+            original(self, on_bucket_received)
+        except BufferError as error:
+            raise error.__context__ or error from None
+
+    return receive_weights
+
+
 class WatchedSocket:
     """The sender's socket, whose waits end when the engine has failed or :func:`gd2po.integration.waits.limit` is over.
 
@@ -76,7 +93,8 @@ class WatchedSocket:
         seconds, start = limit(), time.monotonic()
         while not self._socket.poll(_LOOK_MS, event):
             if error := self._failure():
-                raise EngineError(f"vLLM could not take the new weights: {error}") from error
+                cause = getattr(error, "cause", error)  # Ray's error has its own, and prints a traceback
+                raise EngineError(f"vLLM could not take the new weights: {cause}") from error
             if time.monotonic() - start > seconds:
                 raise WEIGHTS.over(seconds)
 

@@ -46,7 +46,7 @@ class VllmBackend:
         trust_remote_code: bool = False,
         hash_cache: Path | None = None,
     ) -> None:
-        cpu_build.prepare_process()
+        options = cpu_build.prepare_process()
         try:
             from vllm import LLM
         except ImportError as error:
@@ -63,6 +63,7 @@ class VllmBackend:
             tensor_parallel_size=tensor_parallel,
             gpu_memory_utilization=gpu_memory,
             trust_remote_code=trust_remote_code,
+            **options,
         )
         self._tensor_parallel = tensor_parallel
 

@@ -17,6 +17,7 @@ _QUEUE_CONTROLLER = 1  # CPU of TransferQueue's controller, next to one per stor
 _STARTING = 2  # CPUs an actor needs while it starts; these actors give them back
 
 _PROCESS_BYTES = 500 << 20  # a Python process with torch, verl and transformers loaded; measured 400–640 MiB
+_ENGINE_BYTES = 3 << 29  # what a replica by vLLM takes beyond our server: two processes and its cache; measured 2 GiB
 _SHARED_PROCESSES = 6  # driver, task runner, agent loop, reward, queue controller, storage; verl starts one each
 _BYTES_PER_WEIGHT = {"trained": 16, "frozen": 4}  # float32 weight, gradient and two Adam moments; weight alone
 
@@ -82,7 +83,18 @@ def memory_needed(config: DictConfig) -> int:
     if config.actor_rollout_ref.actor.use_kl_loss or config.algorithm.use_kl_in_reward:
         copies += _BYTES_PER_WEIGHT["frozen"]
     rewards = _BYTES_PER_WEIGHT["frozen"] * sum(count_weights(path) for path in models)
+    rewards += _ENGINE_BYTES * _engine_replicas(config, workers)
     return processes * _PROCESS_BYTES + copies * count_weights(config.actor_rollout_ref.model.path) + rewards
+
+
+def _engine_replicas(config: DictConfig, workers: int) -> int:
+    """Servers of reward models by engines of verl; colocated, there are as many as the trainer's devices hold."""
+    models = [served(config, model) for _, model in _models(config) if not model.url]
+    return sum(
+        model.replicas if model.placement == "own_gpus" else workers // model.tensor_parallel
+        for model in models
+        if is_served_by_verl(model)
+    )
 
 
 def _models(config: DictConfig) -> list[tuple[str, ModelSettings]]:

@@ -39,11 +39,17 @@ def install() -> None:
     wrapt.register_post_import_hook(_leave_weights_in_place, "vllm._custom_ops")
 
 
-def prepare_process() -> None:
-    """For a program that runs the engine itself, before it imports it; a value already in the environment wins."""
-    if is_installed():
-        for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
+def prepare_process() -> dict[str, Any]:
+    """For a program that runs the engine itself, before it imports it; a value already in the environment wins.
+
+    Returns:
+        Further options of ``vllm.LLM``.
+    """
+    if not is_installed():
+        return {}
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    return {"enforce_eager": True}
 
 
 def _answering_for_vllm(original: Callable[[str], str]) -> Callable[[str], str]:

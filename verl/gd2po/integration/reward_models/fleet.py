@@ -69,6 +69,11 @@ class Fleet:
         for _, manager in self._sleepers():
             manager.sleep()
 
+    def replicas_of(self, engine: str) -> list[Any]:
+        """verl's replicas of the models that an engine serves."""
+        served_by = (manager for manager in self._managers.values() if manager.config.rollout.name == engine)
+        return [replica for manager in served_by for replica in manager.rollout_replicas]
+
     def _sleepers(self) -> list[tuple[str, NamedRewardModelManager]]:
         return [(name, manager) for name, manager in self._managers.items() if manager.config.rollout.free_cache_engine]
 

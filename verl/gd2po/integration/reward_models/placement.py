@@ -106,7 +106,8 @@ class NamedRewardModelManager(RewardModelManager):
         results = zip(self.server_addresses, asyncio.run(_settled(calls, patience)), strict=True)
         lost = {address: error for address, error in results if isinstance(error, BaseException)}
         for address, error in lost.items():
-            logger.error("reward %s: the server at %s is lost (%s): %s", self._name, address, what, error)
+            cause = f"{type(error).__name__}: {error}".splitlines()[0]
+            logger.error("reward %s: the server at %s is lost (%s): %s", self._name, address, what, cause)
         return lost
 
 

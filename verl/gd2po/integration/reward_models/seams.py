@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
 from gd2po.integration.reward_models.names import ADDRESSES, models_of
 from gd2po.integration.run_settings import settings_of
 from gd2po.integration.scores import plain_column
+
+if TYPE_CHECKING:
+    from gd2po.integration.reward_models.fleet import Fleet
 
 _FLEET = "_gd2po_fleet"
 _ROW_FIELDS = ("data_source", "reward_model", "extra_info", "uid", "index")
@@ -82,9 +85,14 @@ def without_workers_while_colocated(original: property) -> property:
     return WrappedProperty(reward_loop_worker_handles)
 
 
-def _sleeping_fleet(reward_loop: Any) -> Any:
+def fleet_of(reward_loop: Any) -> "Fleet | None":
+    """The named reward models that verl's ``RewardLoopManager`` has started; None where there are none."""
+    return vars(reward_loop).get(_FLEET)
+
+
+def _sleeping_fleet(reward_loop: Any) -> "Fleet | None":
     """The fleet, where some of its models share the trainer's devices."""
-    fleet = reward_loop.__dict__.get(_FLEET)
+    fleet = fleet_of(reward_loop)
     return fleet if fleet is not None and fleet.colocated else None
 
 
