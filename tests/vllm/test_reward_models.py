@@ -152,7 +152,7 @@ def test_servers_of_their_own_are_killed_one_after_the_other(train, world, tmp_p
     repeated = await_step(run, lambda metrics: metrics["reward_model/useful/attempts"] > 1)
     kill(only)
     assert run.await_end(300, killed=2) != 0
-    message = re.search(r"RewardModelError: (reward 'harmless': .*)", run.log)
+    message = re.search(r"RewardError: (reward 'harmless': .*)", run.log)
     assert message, run.log[-6000:]
     assert f"the model {world}/harmless at {only} gave no score in" in message[1]
     assert "the last ended in: ConnectError" in message[1] or "not asked, since it does not answer" in message[1]
