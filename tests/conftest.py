@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,3 +29,23 @@ def public_file() -> Callable[[str], Path]:
         pytest.skip(f"{name} is not on this machine; `gd2po data get` brings it")
 
     return find
+
+
+@pytest.fixture(scope="session")
+def scores_alone() -> Callable[[Path, list[dict[str, Any]]], list[float]]:
+    """The scores that transformers gives, with a reward model alone, to the texts of a rollout dump."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    def score(model: Path, rollouts: list[dict[str, Any]]) -> list[float]:
+        tokenizer = AutoTokenizer.from_pretrained(model)
+        scorer = AutoModelForSequenceClassification.from_pretrained(model, dtype=torch.float32)
+        scores = []
+        for row in rollouts:
+            question = row["input"].removeprefix("user\n").removesuffix("\nassistant\n")
+            messages = [{"role": "user", "content": question}, {"role": "assistant", "content": row["output"]}]
+            text = tokenizer.apply_chat_template(messages, tokenize=False)
+            scores.append(scorer(**tokenizer(text, add_special_tokens=False, return_tensors="pt")).logits.item())
+        return scores
+
+    return score

@@ -87,29 +87,19 @@ def rows(folder: Path, step: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "rollouts" / f"{step}.jsonl").read_text().splitlines()]
 
 
-def directly(model: Path, rollouts: list[dict[str, Any]]) -> list[float]:
-    """The scores that transformers gives to the texts of a rollout dump."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    scorer = AutoModelForSequenceClassification.from_pretrained(model, dtype=torch.float32)
-    scores = []
-    for row in rollouts:
-        question = row["input"].removeprefix("user\n").removesuffix("\nassistant\n")
-        messages = [{"role": "user", "content": question}, {"role": "assistant", "content": row["output"]}]
-        text = tokenizer.apply_chat_template(messages, tokenize=False)
-        scores.append(scorer(**tokenizer(text, add_special_tokens=False, return_tensors="pt")).logits.item())
-    return scores
-
-
-def assert_scored(folder: Path, step: int, world: Path, models: tuple[str, ...] = MODELS) -> None:
+@pytest.fixture(scope="module")
+def assert_scored(scores_alone, world: Path) -> Any:
     """Each rollout of a step has the score that transformers gives it."""
-    dumped = rows(folder, step)
-    assert len(dumped) == ROLLOUTS
-    for name in models:
-        found = [row[f"reward/{name}"] for row in dumped]
-        assert found == pytest.approx(directly(world / name, dumped), abs=1e-3), (name, step)
-        assert max(found) - min(found) > 0.1
+
+    def check(folder: Path, step: int, models: tuple[str, ...] = MODELS) -> None:
+        dumped = rows(folder, step)
+        assert len(dumped) == ROLLOUTS
+        for name in models:
+            found = [row[f"reward/{name}"] for row in dumped]
+            assert found == pytest.approx(scores_alone(world / name, dumped), abs=1e-3), (name, step)
+            assert max(found) - min(found) > 0.1
+
+    return check
 
 
 def addresses(run: Any, reward: str) -> list[str]:
@@ -137,7 +127,7 @@ def await_step(run: Any, wanted: Callable[[dict[str, Any]], bool], seconds: floa
     raise AssertionError(f"no such step: {run.log[-6000:]}")
 
 
-def test_servers_of_their_own_are_killed_one_after_the_other(train, world, tmp_path):
+def test_servers_of_their_own_are_killed_one_after_the_other(train, world, tmp_path, assert_scored):
     """One of two replicas: the other answers. The only one: the run ends, and goes on by the same command."""
     overrides = [
         *("actor_rollout_ref.rollout.name=transformers", "++algorithm.gd2po.rewards.useful.model.replicas=2"),
@@ -159,17 +149,17 @@ def test_servers_of_their_own_are_killed_one_after_the_other(train, world, tmp_p
     last = int(run.steps()[-1]["training/global_step"])
     assert last >= repeated
     for step in (1, repeated, last):
-        assert_scored(tmp_path, step, world)
+        assert_scored(tmp_path, step)
     assert all(metrics["reward/useful/missing"] == 0 for metrics in run.steps())
     assert (tmp_path / f"global_step_{last}" / "actor").is_dir(), sorted(path.name for path in tmp_path.iterdir())
 
     resumed = train("own-resumed", *overrides, model=model, folder=tmp_path)
     assert resumed.await_end(420) == 0, resumed.log[-6000:]
     assert [metrics["training/global_step"] for metrics in resumed.steps()] == list(range(last + 1, 41))
-    assert_scored(tmp_path, last + 1, world)
+    assert_scored(tmp_path, last + 1)
 
 
-def test_colocated_models_sleep_beside_rollouts_by_vllm_and_one_is_missed(train, world, tmp_path):
+def test_colocated_models_sleep_beside_rollouts_by_vllm_and_one_is_missed(train, world, tmp_path, assert_scored):
     """Policy and reward models share a device, and vLLM serves all; a dead model is left out where the user says so."""
     overrides = [
         *("trainer.total_training_steps=4", "trainer.save_freq=-1"),
@@ -184,6 +174,6 @@ def test_colocated_models_sleep_beside_rollouts_by_vllm_and_one_is_missed(train,
     assert all(metrics["timing_s/reward"] > 0 and metrics["reward/useful/missing"] == 0 for metrics in steps)
     assert steps[0]["reward/harmless/missing"] == 0 and steps[-1]["reward/harmless/missing"] == ROLLOUTS
     assert re.search(r"reward harmless: the server at \S+ is lost \(wake_up\)", run.log)
-    assert_scored(tmp_path, 1, world)
-    assert_scored(tmp_path, 4, world, models=("useful",))
+    assert_scored(tmp_path, 1)
+    assert_scored(tmp_path, 4, models=("useful",))
     assert all(row["reward/harmless"] is None for row in rows(tmp_path, 4))

@@ -29,8 +29,9 @@ def follow(cluster, job: str) -> "subprocess.Popen[str]":
 def two_nodes(cluster):
     """Head first; the other node only after the wait for it has failed, which is part of what is tested."""
     cluster.start_node("alpha", "--head", f"--port={cluster.port}", f"--dashboard-port={cluster.dashboard_port}")
-    impatient = cluster.run(*wait_command(cluster, 30))
-    output, _ = impatient.communicate(timeout=120)
+    assert cluster.run(*wait_command(cluster, 150, nodes="alpha")).wait(180) == 0
+    impatient = cluster.run(*wait_command(cluster, 1))
+    output, _ = impatient.communicate(timeout=60)
     cluster.start_node("beta", f"--address={cluster.address}:{cluster.port}")
     patient = cluster.run(*wait_command(cluster, 120))
     return (impatient.returncode, output), (patient.wait(150), patient.communicate()[0])

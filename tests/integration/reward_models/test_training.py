@@ -64,22 +64,7 @@ def more(name: str, direction: str, **model: Any) -> list[str]:
     return [f"{prefix}.direction={direction}", *(f"{prefix}.model.{key}={value}" for key, value in model.items())]
 
 
-def directly(model: Path, rollouts: list[dict[str, Any]]) -> list[float]:
-    """The scores that the model alone gives to the texts of a rollout dump."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    scorer = AutoModelForSequenceClassification.from_pretrained(model, dtype=torch.float32)
-    scores = []
-    for row in rollouts:
-        question = row["input"].removeprefix("user\n").removesuffix("\nassistant\n")
-        messages = [{"role": "user", "content": question}, {"role": "assistant", "content": row["output"]}]
-        text = tokenizer.apply_chat_template(messages, tokenize=False)
-        scores.append(scorer(**tokenizer(text, add_special_tokens=False, return_tensors="pt")).logits.item())
-    return scores
-
-
-def test_colocated_models_score_each_rollout_by_its_own_text(start, toy):
+def test_colocated_models_score_each_rollout_by_its_own_text(start, toy, scores_alone):
     paths = models(useful=toy / "helpful", harmless=toy / "harmless")
     steps = ["trainer.total_training_steps=2", "trainer.test_freq=2"]
     run = start("gd2po_hard", "rewards=useful_harmless", *paths, *steps)
@@ -96,7 +81,7 @@ def test_colocated_models_score_each_rollout_by_its_own_text(start, toy):
         assert len(rows) == ROLLOUTS
         for name, folder in (("useful", "helpful"), ("harmless", "harmless")):
             found = [row[f"reward/{name}"] for row in rows]
-            assert found == pytest.approx(directly(toy / folder, rows), abs=1e-4)
+            assert found == pytest.approx(scores_alone(toy / folder, rows), abs=1e-4)
             assert len(set(found)) > 1
 
 
@@ -123,7 +108,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_three_models_and_a_rule_at_once_and_a_server_that_is_killed_comes_back(start, toy, tmp_path):
+def test_three_models_and_a_rule_at_once_and_a_server_that_is_killed_comes_back(start, toy, tmp_path, scores_alone):
     """Reward models of every kind and placement beside the rollouts; one of them dies in the middle of the run."""
     function = tmp_path / "rule.py"
     function.write_text("def compute_score(data_source, solution_str, ground_truth, extra_info=None):\n"
@@ -150,8 +135,8 @@ def test_three_models_and_a_rule_at_once_and_a_server_that_is_killed_comes_back(
     for step in range(1, 5):
         rows = run.rollouts(step)
         assert len(rows) == ROLLOUTS
-        assert [row["reward/helpful"] for row in rows] == pytest.approx(directly(toy / "helpful", rows), abs=1e-4)
-        assert [row["reward/harm"] for row in rows] == pytest.approx(directly(toy / "cost", rows), abs=1e-4)
+        assert [row["reward/helpful"] for row in rows] == pytest.approx(scores_alone(toy / "helpful", rows), abs=1e-4)
+        assert [row["reward/harm"] for row in rows] == pytest.approx(scores_alone(toy / "cost", rows), abs=1e-4)
         assert [row["reward/brevity"] for row in rows] == [-len(row["output"].split()) for row in rows]
         assert all(row["reward/unsafe"] is not None for row in rows)
         assert run.steps()[step]["conflict/pair/harm|helpful"] >= 0

@@ -1,5 +1,6 @@
 """The command's root, its groups, and how it shows an error."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,3 +33,13 @@ def refusals() -> Iterator[None]:
     except (GD2POError, FileNotFoundError) as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(2) from None
+
+
+def until_interrupted(said: str) -> None:
+    """Say what is served, wait for Ctrl-C, and end quietly."""
+    try:
+        typer.echo(said)
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        typer.echo("closed")

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gd2po import defaults
+from gd2po.cli.app import until_interrupted
 
 if TYPE_CHECKING:
     from gd2po.evaluation.generation import Backend
@@ -121,9 +121,4 @@ def serve_until_interrupted(backend: "Backend", port: int) -> None:
     from gd2po.evaluation.generation.serving import serve
 
     with backend, serve(backend, Decoding(), port=port) as url:
-        typer.echo(f"model {backend.describe()['model']} at {url}, until Ctrl-C")
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            typer.echo("closed")
+        until_interrupted(f"model {backend.describe()['model']} at {url}, until Ctrl-C")

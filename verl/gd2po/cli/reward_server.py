@@ -1,11 +1,10 @@
 """``gd2po reward-server``: one reward model over HTTP, without verl."""
 
-import time
 from typing import Annotated
 
 import typer
 
-from gd2po.cli.app import app, refusals
+from gd2po.cli.app import app, refusals, until_interrupted
 
 
 @app.command("reward-server")
@@ -23,9 +22,4 @@ def reward_server(
         if kind not in ("scalar", "guard"):
             raise SettingsError(f"kind is {kind!r}, expected scalar or guard")
         with serve(path, kind, host, port) as served:  # type: ignore[arg-type]
-            typer.echo(f"model {path} at {served.url}, until Ctrl-C")
-            try:
-                while True:
-                    time.sleep(3600)
-            except KeyboardInterrupt:
-                typer.echo("closed")
+            until_interrupted(f"model {path} at {served.url}, until Ctrl-C")

@@ -30,7 +30,7 @@ class Health:
 
         Args:
             step: of the training.
-            metrics: of :mod:`gd2po.advantages.metrics`.
+            metrics: of :mod:`gd2po.advantages.metrics`, and `rollouts/lost`.
         """
         found = [*self._rewards(metrics), *_population(metrics), *(_filtering(metrics) if self.filters else ())]
         new = [(rule, text) for rule, text in found if rule not in self._said]
@@ -65,6 +65,11 @@ class Health:
 
 
 def _population(metrics: Metrics) -> Iterator[tuple[str, str]]:
+    if lost := metrics["rollouts/lost"]:
+        yield (
+            "lost",
+            f"{lost:g} rollouts ended in an error and are not trained on; the log has it after 'Error in _run_prompt'",
+        )
     left = metrics["groups/count"] - metrics["conflict/emptied_groups"]
     if metrics["whiten/population"] and left < GROUPS_AT_LEAST:
         yield (

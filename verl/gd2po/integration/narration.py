@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from omegaconf import DictConfig
+
 from gd2po.insight.health import Health
 from gd2po.insight.step_line import step_line
 from gd2po.integration.run_settings import settings_of
@@ -26,6 +28,7 @@ def narrated(original: Callable[..., None]) -> Callable[..., None]:
         settings = settings_of(self.config)
         if settings is None or "conflict/rate" not in metrics:
             return
+        metrics["rollouts/lost"] = _lost(self.config, metrics)
         line = step_line(global_steps, self.total_training_steps, list(settings.rewards), metrics)
         sys.stdout.write(f"{line}\n")
         voting = tuple(name for name, reward in settings.rewards.items() if reward.weight != 0)
@@ -34,3 +37,9 @@ def narrated(original: Callable[..., None]) -> Callable[..., None]:
             logger.warning(warning)
 
     return _compute_metrics
+
+
+def _lost(config: DictConfig, metrics: dict[str, Any]) -> float:
+    """Rollouts that ended in an error: verl goes on with the others and fills the batch up with empty rows."""
+    asked = config.data.train_batch_size * config.actor_rollout_ref.rollout.n
+    return max(0.0, asked - metrics["rollouts/count"] - metrics["rollouts/unscored"])

@@ -93,7 +93,7 @@ REST = Wait(
 )
 ROLLOUTS = Wait(
     "the next rollout",
-    "the rollout engine, an agent loop, a tool or the reward function does not answer",
+    "the rollout engine, an agent loop, a tool, the reward function or a storage of TransferQueue does not answer",
     "`ray list actors` and `py-spy dump` show which of them waits",
 )
 
