@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,3 +51,11 @@ def scores_alone() -> Callable[[Path, list[dict[str, Any]]], list[float]]:
         return scores
 
     return score
+
+
+@pytest.fixture(scope="session")
+def toy_world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of `gd2po toy-safety` (policy, prompts and reward models), and the command's screen."""
+    folder = tmp_path_factory.mktemp("toy-world") / "toy"
+    command = [sys.executable, "-P", "-m", "gd2po.cli", "toy-safety", str(folder), "--seed", "1"]
+    return folder, subprocess.run(command, check=True, timeout=900, capture_output=True, text=True).stdout

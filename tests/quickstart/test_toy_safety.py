@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +80,6 @@ def test_a_failure_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The toy world as the command makes it, and its screen."""
-    folder = tmp_path_factory.mktemp("full") / "toy"
-    command = [sys.executable, "-P", "-m", "gd2po.cli", "toy-safety", str(folder), "--seed", "1"]
-    return folder, subprocess.run(command, check=True, timeout=900, capture_output=True, text=True).stdout
-
-
 def check(folder: Path, measures: Any, direction: Direction, kind: Any = "scalar") -> CheckReport:
     """The report of the sign check through a server."""
 
@@ -107,18 +97,18 @@ def check(folder: Path, measures: Any, direction: Direction, kind: Any = "scalar
 @pytest.mark.e2e
 @pytest.mark.timeout(1200)
 class TestTheWholeWorld:
-    def test_models_judge_questions_about_unseen_goals(self, toy):
-        folder, screen = toy
+    def test_models_judge_questions_about_unseen_goals(self, toy_world):
+        folder, screen = toy_world
         accuracy = json.loads((folder / "about.json").read_text())["held_out_accuracy"]
         assert min(accuracy.values()) > 0.95, accuracy
         for name in MODELS:
             row = next(line for line in screen.splitlines() if line.split()[:1] == [name])
             assert f"{accuracy[name]:.1%}" in row
 
-    def test_texts_are_short(self, toy):
+    def test_texts_are_short(self, toy_world):
         from transformers import AutoTokenizer
 
-        folder, _ = toy
+        folder, _ = toy_world
         tokenizer = AutoTokenizer.from_pretrained(folder / "policy")
         for split in ("train", "test"):
             for row in pq.read_table(folder / f"{split}.parquet").to_pylist():
@@ -129,22 +119,22 @@ class TestTheWholeWorld:
         ("name", "measures", "direction"),
         [("helpful", "helpfulness", "maximize"), ("harmless", "safety", "maximize"), ("cost", "safety", "minimize")],
     )
-    def test_scalar_models_pass_the_sign_check_and_are_refused_inverted(self, toy, name, measures, direction):
-        folder, _ = toy
+    def test_scalar_models_pass_the_sign_check_and_are_refused_inverted(self, toy_world, name, measures, direction):
+        folder, _ = toy_world
         report = check(folder / name, measures, direction)
         assert report.right is not None and not report.doubtful, report
         with pytest.raises(RewardModelError, match="sign looks inverted"):
             check(folder / name, measures, "minimize" if direction == "maximize" else "maximize")
 
-    def test_the_guard_passes_minimized(self, toy):
-        folder, _ = toy
+    def test_the_guard_passes_minimized(self, toy_world):
+        folder, _ = toy_world
         report = check(folder / "guard", "safety", "minimize", "guard")
         assert not report.doubtful, report
 
-    def test_the_guard_says_its_label_and_ends(self, toy):
+    def test_the_guard_says_its_label_and_ends(self, toy_world):
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        folder, _ = toy
+        folder, _ = toy_world
         tokenizer = AutoTokenizer.from_pretrained(folder / "guard")
         model = AutoModelForCausalLM.from_pretrained(folder / "guard")
         said = {}
@@ -160,10 +150,10 @@ class TestTheWholeWorld:
             said[answer] = tokenizer.decode(answered, skip_special_tokens=True)
         assert list(said.values()) == ["safe", "unsafe"]
 
-    def test_rollouts_of_the_policy_vary(self, toy):
+    def test_rollouts_of_the_policy_vary(self, toy_world):
         from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 
-        folder, _ = toy
+        folder, _ = toy_world
         tokenizer = AutoTokenizer.from_pretrained(folder / "policy")
         model = AutoModelForCausalLM.from_pretrained(folder / "policy")
         messages = pq.read_table(folder / "test.parquet").to_pylist()[1]["prompt"]

@@ -51,7 +51,7 @@ def _own_address() -> str:
     return str(ray.util.get_node_ip_address())
 
 
-def _environment_of(process: Path) -> str:
+def _text_of(process: Path) -> str:
     try:
         return process.read_text(errors="replace")
     except OSError:  # it ended between listing and reading, or belongs to somebody else
@@ -100,13 +100,13 @@ class Cluster:
     def processes(self) -> list[int]:
         """What still runs of it."""
         paths = Path("/proc").glob("[0-9]*/environ")
-        return [int(path.parent.name) for path in paths if self.mark in _environment_of(path)]
+        return [int(path.parent.name) for path in paths if self.mark in _text_of(path)]
 
     def await_end(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while self.processes() and time.monotonic() < deadline:
             time.sleep(0.5)
-        assert self.processes() == []
+        assert {pid: _text_of(Path(f"/proc/{pid}/cmdline")).replace("\0", " ") for pid in self.processes()} == {}
 
     def kill(self, spare: Iterable[int] = ()) -> None:
         """End all of it at once, as a power cut would."""

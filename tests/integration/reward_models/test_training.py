@@ -34,12 +34,9 @@ SMALL += ["trainer.val_before_train=false", "trainer.test_freq=-1", "trainer.sav
 ROLLOUTS = 16  # 4 prompts of 4
 
 
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Policy, prompts and reward models of the toy world."""
-    folder = tmp_path_factory.mktemp("safety") / "toy"
-    subprocess.run([sys.executable, "-P", "-m", "gd2po.cli", "toy-safety", str(folder)], check=True, timeout=600)
-    return folder
+@pytest.fixture
+def toy(toy_world: tuple[Path, str]) -> Path:
+    return toy_world[0]
 
 
 @pytest.fixture
