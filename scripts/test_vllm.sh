@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # verl's own vLLM path, run on a machine without GPU: training and evaluation with the CPU build of vLLM. Makes .venv-vllm
-# (3 GB, a few minutes; kept while its pins stay the same) and runs tests/vllm there: about 10 minutes on 2 cores, up to
+# (3 GB, a few minutes; kept while its pins stay the same) and runs tests/vllm there: about 18 minutes on 2 cores, up to
 # 11 GB of memory. Arguments go to pytest: bash scripts/test_vllm.sh -k tensor_parallel
 set -euo pipefail
 cd "$(dirname "$0")/.."
