@@ -84,7 +84,9 @@ def without_masked_rows(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def prepare_micro_batches(data: Any, dp_group: Any = None, **options: Any) -> Any:
         if tu.get_non_tensor_data(data, FLAG, default=False) and "advantages" in data:
-            data = tu.index_select_tensor_dict(data, rows_to_keep(data, dp_group))
+            rows = rows_to_keep(data, dp_group)
+            if len(rows) < len(data):
+                data = tu.index_select_tensor_dict(data, rows)
         return original(data, dp_group=dp_group, **options)
 
     return prepare_micro_batches
