@@ -14,21 +14,19 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from quickstart_run import train
 from results import save, show, spread, timed_in_turn
 from torch import Tensor
 
 import gd2po
-from gd2po import runs
 from gd2po.advantages import compute_advantages, compute_rollout_advantages
 from gd2po.integration.cpu.settings import thread_variables
-from gd2po.paths import config_dir
 from gd2po.quickstart import Plan, prepare_policy, prepare_task
 from gd2po.quickstart.plan import TARGET_WORDS
 
@@ -110,7 +108,7 @@ def trainers(chosen: argparse.Namespace) -> list[dict[str, Any]]:
     prepare_task(plan)
     prepare_policy(plan, lambda share: None)
     trl = train_trl(chosen.trl_python, plan)
-    ours_s = train_ours(plan)[1:]
+    ours_s = [step["data"]["timing_s/step"] for step in train(plan, METHOD)[1:]]
     later = train_trl(chosen.trl_python, plan)  # other work on the machine may have begun or ended
     peer_s = trl["seconds"][1:] + later["seconds"][1:]
     scores = {name: torch.tensor(values) for name, values in trl["scores"].items()}
@@ -120,22 +118,6 @@ def trainers(chosen: argparse.Namespace) -> list[dict[str, Any]]:
     ours = compute_rollout_advantages(scores, ids, lengths, estimator=METHOD, whiten="rollouts").rollout_advantages
     row = compared(f"{METHOD} step: TRL {trl['trl']}", spread(ours_s), spread(peer_s))
     return [row | {"difference": float((ours - theirs).abs().max())}]
-
-
-def train_ours(plan: Plan) -> list[float]:
-    """Seconds of each step of the quickstart's run, without validation."""
-    folder = plan.run_folder(METHOD)
-    folder.mkdir(parents=True, exist_ok=True)
-    metrics, log = folder / "metrics.jsonl", folder / "log.txt"
-    metrics.unlink(missing_ok=True)
-    command = [sys.executable, "-P", "-m", "gd2po.cli", "train", "--config-dir", str(config_dir("tool-calling"))]
-    command += ["--config-name", "base", *plan.overrides(METHOD)]
-    command += ["trainer.test_freq=-1", "trainer.val_before_train=false"]
-    code = runs.run(command, log, {"VERL_PLATFORM": "cpu", runs.METRICS_VARIABLE: str(metrics)}, lambda: None)
-    seconds = [step["data"]["timing_s/step"] for step in runs.read_steps(metrics) if step["step"] > 0]
-    if code != 0 or len(seconds) < plan.steps:
-        raise SystemExit(str(runs.failure(METHOD, code, log)))
-    return seconds
 
 
 def train_trl(python: Path, plan: Plan) -> dict[str, Any]:

@@ -10,19 +10,17 @@ the first step; the other figures leave that step out. `same_prompts`: every ste
 
 import argparse
 import json
-import shutil
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quickstart_run import train
 from results import save, show, spread
 
-from gd2po import runs
-from gd2po.paths import config_dir
 from gd2po.quickstart import Plan, prepare_policy, prepare_task
+from gd2po.runs import read_steps
 
 METHOD = "gd2po_hard"
 SAMPLER = "trainer.v1.sampler.custom_sampler"
@@ -47,7 +45,7 @@ def main() -> None:
     found: dict[str, list[Run]] = {name: [] for name in chosen.waits}
     for _ in range(chosen.repeats):
         for name in chosen.waits:
-            found[name].append(train(plan, name, chosen.prompts))
+            found[name].append(measure(plan, name, chosen.prompts))
     reference = found[chosen.waits[0]][0].prompts
     rows = [row(name, taken, reference) for name, taken in found.items()]
     show("steps_per_minute", rows)
@@ -65,36 +63,22 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def train(plan: Plan, name: str, prompts: int) -> Run:
-    """One run, in a process of its own."""
-    folder = plan.run_folder(METHOD)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    metrics, log = folder / "metrics.jsonl", folder / "log.txt"
+def measure(plan: Plan, name: str, prompts: int) -> Run:
+    """One run."""
     started, first_step = time.monotonic(), []
 
-    def watch() -> None:
-        if not first_step and any(runs.read_steps(metrics)):
+    def watch(metrics: Path) -> None:
+        if not first_step and any(read_steps(metrics)):
             first_step.append(time.monotonic() - started)
 
-    environment = {"VERL_PLATFORM": "cpu", runs.METRICS_VARIABLE: str(metrics)}
-    code = runs.run(command(plan, name, prompts), log, environment, watch)
-    steps = list(runs.read_steps(metrics))
-    if code != 0 or len(steps) < plan.steps:
-        raise SystemExit(str(runs.failure(name, code, log)))
-    times = [[step["data"][f"timing_s/{part}"] for step in steps[1:]] for part in ("step", "gen")]
-    dumps = [folder / "rollouts" / f"{step['step']}.jsonl" for step in steps]
-    return Run(first_step[0], *times, prompts=[inputs(dump) for dump in dumps])
-
-
-def command(plan: Plan, name: str, prompts: int) -> list[str]:
-    """The quickstart's, less its validation, and with a way to wait."""
-    line = [sys.executable, "-P", "-m", "gd2po.cli", "train", "--config-dir", str(config_dir("tool-calling"))]
-    line += ["--config-name", "base", *plan.overrides(METHOD), "trainer.test_freq=-1", "trainer.val_before_train=false"]
-    line += [f"data.train_batch_size={prompts}", f"actor_rollout_ref.actor.ppo_mini_batch_size={prompts // 2}"]
+    overrides = [f"data.train_batch_size={prompts}", f"actor_rollout_ref.actor.ppo_mini_batch_size={prompts // 2}"]
     if sampler := WAITS[name]:
-        line += [f"{SAMPLER}.path={Path(__file__).with_name('pollers.py').resolve()}", f"{SAMPLER}.name={sampler}"]
-    return line
+        pollers = Path(__file__).with_name("pollers.py").resolve()
+        overrides += [f"{SAMPLER}.path={pollers}", f"{SAMPLER}.name={sampler}"]
+    steps = train(plan, METHOD, overrides, watch)
+    times = [[step["data"][f"timing_s/{part}"] for step in steps[1:]] for part in ("step", "gen")]
+    dumps = [plan.run_folder(METHOD) / "rollouts" / f"{step['step']}.jsonl" for step in steps]
+    return Run(first_step[0], *times, prompts=[inputs(dump) for dump in dumps])
 
 
 def inputs(dump: Path) -> Counter[str]:

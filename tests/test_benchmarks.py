@@ -1,6 +1,7 @@
 """Each benchmark explains itself, is in the README and in run_all.sh; results are kept, compared and shown."""
 
 import argparse
+import functools
 import importlib
 import importlib.metadata
 import json
@@ -9,14 +10,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SHARED = {"cpu_rollout_vllm", "gpu_policy", "loops", "peers_trl", "pollers", "results", "verl_engine"}
+SHARED = {"cpu_rollout_vllm", "gpu_policy", "loops", "peers_trl", "plugin_time", "pollers", "quickstart_run", "results"}
+SHARED |= {"verl_engine"}
 TOOLS = {"compare", "actor_gradients"}  # the latter has its test in tests/integration/test_skipping.py
 BENCHMARKS = sorted({path.stem for path in FOLDER.glob("*.py")} - SHARED - TOOLS)
 
@@ -168,3 +170,36 @@ def test_gpu_benchmarks_run_without_one(one_thread: None, script: Callable[..., 
     found = json.loads(path.read_text())
     assert found["gpu_update"]["rows"][0]["gradient_difference"] < 1e-5
     assert found["gpu_advantages"]["rows"][0]["difference"] < 1e-4
+
+
+def test_the_plug_ins_own_time_is_without_what_it_calls_back(load, monkeypatch):
+    """A clock that each function moves by hand."""
+    plugin_time, clock = load("plugin_time"), SimpleNamespace(now=0.0)
+    monkeypatch.setattr(plugin_time, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+
+    def work(seconds: float) -> None:
+        clock.now += seconds
+
+    def wrap(original: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(original)
+        def wrapper(seconds: float) -> None:
+            clock.now += 2
+            original(seconds)
+            clock.now += 3
+
+        return wrapper
+
+    host, plugin = ModuleType("host"), ModuleType("plugin")
+    host.work, plugin.wrap = wrap(work), wrap
+    monkeypatch.setitem(sys.modules, "host", host)
+    monkeypatch.setitem(sys.modules, "plugin", plugin)
+    row = SimpleNamespace(module="host", name="work", wrapper="plugin:wrap")
+    monkeypatch.setattr(plugin_time, "HOST_SYMBOLS", [row])
+    measured, before = plugin_time.PluginTime(), host.work
+    with measured.running(("work",)):
+        host.work(100)
+        host.work(50)
+        clock.now += 1000
+    assert measured.seconds == 10 and host.work is before
+    with pytest.raises(SystemExit, match="expected \\['gone'\\]"), measured.running(("gone",)):
+        pass
