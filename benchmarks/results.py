@@ -48,12 +48,12 @@ def show(benchmark: str, rows: Sequence[Mapping[str, Any]]) -> None:
     table = Table(title=benchmark, title_justify="left", box=None)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     for column in columns:
-        table.add_column(column.replace("_", " "), justify="left" if column == "case" else "right")
+        table.add_column(column.replace("_", " "), justify="left" if column == "case" else "right", overflow="fold")
     for row in rows:
         table.add_row(*(text(row.get(column, "")) for column in columns))
     console = Console()
     if not console.is_terminal:
-        console.width = 120
+        console.width = 160
     console.print(table)
 
 
