@@ -15,6 +15,7 @@ import torch
 pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cpu]'")
 
 from gd2po.advantages import compute_rollout_advantages
+from gd2po.data.synthetic_tools import demonstrations, generate
 from gd2po.paths import config_dir
 from gd2po.quickstart import Plan, prepare_task
 from gd2po.quickstart.policy import PolicySize, make_policy
@@ -35,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a short run that validates before, during and after training, started in another one."""
     plan = Plan(("gd2po_hard",), STEPS, 1, tmp_path_factory.mktemp("trackers"))
     prepare_task(plan)
-    make_policy([{"instruction": "f", "input": "call f", "output": "<think> a </think>"}], plan.policy, PolicySize(), 0)
+    make_policy(demonstrations(generate(400, 0), 0, think_words=(2, 8)), plan.policy, PolicySize(), 0)
     command = [sys.executable, "-P", "-m", "gd2po.cli", "train", "--config-dir", str(config_dir("tool-calling"))]
     command += ["--config-name", "base", *plan.overrides("gd2po_hard")]
     command += ["data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=4", "data.val_max_samples=4"]

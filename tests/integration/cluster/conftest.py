@@ -21,6 +21,7 @@ from gd2po.quickstart import Plan, prepare_task
 from gd2po.quickstart.policy import PolicySize, make_policy
 
 TOOLS = Path(sys.executable).parent
+AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 SCRIPT = Path(__file__).parents[3] / "scripts" / "cluster.sh"
 
 
@@ -103,10 +104,15 @@ class Cluster:
         return [int(path.parent.name) for path in paths if self.mark in _text_of(path)]
 
     def await_end(self, seconds: float) -> None:
+        """Until all has ended but Ray's agents, which wait a minute for a head that has gone before they end."""
         deadline = time.monotonic() + seconds
-        while self.processes() and time.monotonic() < deadline:
+        while (left := self._working()) and time.monotonic() < deadline:
             time.sleep(0.5)
-        assert {pid: _text_of(Path(f"/proc/{pid}/cmdline")).replace("\0", " ") for pid in self.processes()} == {}
+        assert left == {}
+
+    def _working(self) -> dict[int, str]:
+        commands = {pid: _text_of(Path(f"/proc/{pid}/cmdline")).replace("\0", " ") for pid in self.processes()}
+        return {pid: command for pid, command in commands.items() if not command.startswith(AGENTS)}
 
     def kill(self, spare: Iterable[int] = ()) -> None:
         """End all of it at once, as a power cut would."""

@@ -82,6 +82,7 @@ FAULTS: dict[str, tuple[Find, signal.Signals, str]] = {
     "a training worker is killed": (worker("WorkerDict"), signal.SIGKILL, "ActorDiedError|Connection closed by peer"),
     "a rollout server is killed": (worker("TransformersServer"), signal.SIGKILL, "ActorDiedError"),
     "the queue's storage is killed": (worker("SimpleStorageUnit"), signal.SIGKILL, "Error"),
+    "the queue's controller is killed": (worker("TransferQueueController"), signal.SIGKILL, "waited [0-9]+ s for"),
     "a reward worker is killed": (worker("RewardLoopWorker"), signal.SIGKILL, "ActorDiedError"),
     "the trainer is killed": (worker("TaskRunner"), signal.SIGKILL, "ActorDiedError"),
     "a node is lost": (lambda training: training.raylet("beta"), signal.SIGKILL, "ActorDiedError|Connection closed"),
@@ -98,7 +99,7 @@ def test_it_ends_with_a_message_and_goes_on_after_the_last_checkpoint(script, sm
     training = Training(script, cluster, small_training(*OVERRIDES))
     training.await_saved(before + 2)
     find(training).send_signal(how)
-    assert training.nodes["alpha"].wait(300) != 0
+    assert training.nodes["alpha"].wait(400) != 0
     log = training.log()
     assert re.search(message, log), log[-4000:]
     folder = folders.folder_of(training.run, folders.tracked(training.run))
