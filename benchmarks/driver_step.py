@@ -112,6 +112,7 @@ def bare_trainer(case: str, chosen: argparse.Namespace, folder: Path) -> Any:
 
     estimator, block = CASES[case]
     overrides = [f"algorithm.adv_estimator={estimator}", f"trainer.default_local_dir={folder / estimator}"]
+    overrides += [f"data.train_batch_size={chosen.rollouts // PER_PROMPT}"]
     if block is not None:
         overrides += [f"+algorithm.gd2po.rewards.reward_{k}.weight=1.0" for k in range(chosen.rewards)]
         overrides += [f"+algorithm.gd2po.{key}={value}" for key, value in block.items()]

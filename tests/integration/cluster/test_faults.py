@@ -85,7 +85,11 @@ FAULTS: dict[str, tuple[Find, signal.Signals, str]] = {
     "the queue's controller is killed": (worker("TransferQueueController"), signal.SIGKILL, "waited [0-9]+ s for"),
     "a reward worker is killed": (worker("RewardLoopWorker"), signal.SIGKILL, "ActorDiedError"),
     "the trainer is killed": (worker("TaskRunner"), signal.SIGKILL, "ActorDiedError"),
-    "a node is lost": (lambda training: training.raylet("beta"), signal.SIGKILL, "ActorDiedError|Connection closed"),
+    "a node is lost": (
+        lambda training: training.raylet("beta"),
+        signal.SIGKILL,
+        "Actor(Died|Unavailable)Error|Connection closed",
+    ),
     "the driver is killed": (Training.driver, signal.SIGKILL, "has failed"),
     "the driver is asked to end": (Training.driver, signal.SIGTERM, "has failed"),
 }

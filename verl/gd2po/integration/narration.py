@@ -28,7 +28,7 @@ def narrated(original: Callable[..., None]) -> Callable[..., None]:
         settings = settings_of(self.config)
         if settings is None or "conflict/rate" not in metrics:
             return
-        metrics["rollouts/lost"] = _lost(self.config, metrics)
+        metrics["rollouts/lost"] = _lost(self.config, batch)
         line = step_line(global_steps, self.total_training_steps, list(settings.rewards), metrics)
         sys.stdout.write(f"{line}\n")
         voting = tuple(name for name, reward in settings.rewards.items() if reward.weight != 0)
@@ -39,7 +39,7 @@ def narrated(original: Callable[..., None]) -> Callable[..., None]:
     return _compute_metrics
 
 
-def _lost(config: DictConfig, metrics: dict[str, Any]) -> float:
-    """Rollouts that ended in an error: verl goes on with the others and fills the batch up with empty rows."""
+def _lost(config: DictConfig, batch: Any) -> float:
+    """Rollouts that ended in an error: verl goes on with the others and fills the batch up with padding."""
     asked = config.data.train_batch_size * config.actor_rollout_ref.rollout.n
-    return max(0.0, asked - metrics["rollouts/count"] - metrics["rollouts/unscored"])
+    return float(max(0, asked - sum(not tag.get("is_padding", False) for tag in batch.tags)))
