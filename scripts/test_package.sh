@@ -14,6 +14,7 @@ wheel=$(echo "$folder"/gd2po-*.whl)
 cd "$folder"
 echo "installing $(basename "$wheel")[cpu] into a fresh environment"
 "${PYTHON:-python3}" -m venv fresh
+fresh/bin/pip install --quiet --upgrade pip  # 23.2, of Python 3.11.7, does not find the cuda-toolkit that torch asks for
 fresh/bin/pip install --quiet "$wheel[cpu]"
 [[ -z ${VERL:-} ]] || fresh/bin/pip install --quiet --no-deps "verl==$VERL"
 fresh/bin/gd2po doctor
