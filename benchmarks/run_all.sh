@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All benchmarks at small sizes, one after another: about ten minutes on 2 cores. One JSON and its tables, to compare with
+# All benchmarks at small sizes, one after another: about 12 minutes on 2 cores. One JSON and its tables, to compare with
 # another commit by compare.py.
 #   bash benchmarks/run_all.sh [FILE.json]
 # A benchmark that fails is named at the end, and the exit code is 1; the others run all the same. TRL_PYTHON, the Python
