@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Lint, types and the whole test suite: unit tests on all cores, then the end-to-end runs one by one. Arguments go to
-# pytest instead: `bash scripts/test.sh -n auto -m "not e2e"` takes a minute on 2 cores.
+# pytest instead: `bash scripts/test.sh -n auto -m "not e2e"` takes one to three minutes on 2 cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
