@@ -32,7 +32,8 @@ class Health:
             step: of the training.
             metrics: of :mod:`gd2po.advantages.metrics`, and `rollouts/lost`.
         """
-        found = [*self._rewards(metrics), *_population(metrics), *(_filtering(metrics) if self.filters else ())]
+        found = [*_lost(metrics), *self._rewards(metrics), *_population(metrics)]
+        found += _filtering(metrics) if self.filters else ()
         new = [(rule, text) for rule, text in found if rule not in self._said]
         self._said.update(rule for rule, _ in new)
         return [f"step {step}: {text}" for _, text in new]
@@ -64,12 +65,15 @@ class Health:
                 )
 
 
-def _population(metrics: Metrics) -> Iterator[tuple[str, str]]:
+def _lost(metrics: Metrics) -> Iterator[tuple[str, str]]:
     if lost := metrics["rollouts/lost"]:
         yield (
             "lost",
             f"{lost:g} rollouts ended in an error and are not trained on; the log has it after 'Error in _run_prompt'",
         )
+
+
+def _population(metrics: Metrics) -> Iterator[tuple[str, str]]:
     left = metrics["groups/count"] - metrics["conflict/emptied_groups"]
     if metrics["whiten/population"] and left < GROUPS_AT_LEAST:
         yield (
