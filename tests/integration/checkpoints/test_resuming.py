@@ -60,6 +60,17 @@ def test_a_tracker_file_that_was_set_back_by_hand_is_obeyed(run):
     assert run.tracker.read_text() == "2"
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_step_that_was_saved_but_not_recorded_is_named(run, caplog, recorded):
+    run.save(1, 2)
+    records = run.folder / "rollouts"
+    records.mkdir()
+    (records / f"{2 if recorded else 1}.jsonl").touch()
+    settle(run.config(f"trainer.rollout_data_dir={records}"))
+    assert (f"the run ended before {records}/2.jsonl was written" in caplog.text) is not recorded
+    assert recorded or "step 2 was trained and saved" in caplog.text
+
+
 def test_when_none_is_complete_nothing_starts_over_by_itself(run):
     run.save(1, 2)
     for step in (1, 2):

@@ -23,6 +23,7 @@ def settle(config: DictConfig) -> None:
         _check_named(Path(trainer.resume_from_path))
     if trainer.resume_mode == "auto":
         _choose(Path(trainer.default_local_dir))
+        _say_what_was_not_recorded(config)
 
 
 def where_to_go_on(config: DictConfig) -> str:
@@ -71,6 +72,21 @@ def _take(run: Path, step: int, passed_over: dict[int, str]) -> None:
     if step != folders.tracked(run):
         logger.warning("resuming %s, the latest complete checkpoint", folders.folder_of(run, step))
         folders.track(run, step)
+
+
+def _say_what_was_not_recorded(config: DictConfig) -> None:
+    """verl saves a step before it logs it, so a run that ends in between leaves a step without records."""
+    step, records = folders.tracked(Path(config.trainer.default_local_dir)), config.trainer.get("rollout_data_dir")
+    if step is None or not records or not Path(records).is_dir():
+        return
+    file = Path(records) / f"{step}.jsonl"
+    if not file.exists():
+        logger.warning(
+            "step %d was trained and saved, but the run ended before %s was written: the rollouts and metrics of this "
+            "step are in no log. Training goes on after it, as if it had not been interrupted",
+            step,
+            file,
+        )
 
 
 def _listed(run: Path, faults: dict[int, str]) -> str:
