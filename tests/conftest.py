@@ -1,13 +1,15 @@
 """Shared by all tests."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import omegaconf
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +20,15 @@ def pytest_configure() -> None:
     """Take Ctrl-C and hang-ups seriously: under nohup or in the background all children would ignore them."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def each_interpolation_is_parsed_once() -> Iterator[None]:
+    """Resolving verl's configuration is mostly parsing the same hundred texts."""
+    parse = functools.cache(omegaconf.base.parse)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(omegaconf.base, "parse", parse)
+        yield
 
 
 @pytest.fixture(scope="session")

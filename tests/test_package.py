@@ -79,6 +79,7 @@ def test_an_sdist_is_the_same_again(sdist, tmp_path):
     assert (tmp_path / "again" / sdist.name).read_bytes() == sdist.read_bytes()
 
 
+@pytest.mark.e2e
 def test_an_unmodified_verl_finds_the_plugin_of_an_installed_wheel(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")  # what installing it does, less the command
     program = (

@@ -15,6 +15,7 @@ def train(*arguments: str, folder: Path = ROOT) -> "subprocess.CompletedProcess[
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(find_spec("ray") is None, reason="verl's trainer is not installed")
 def test_it_composes_what_it_is_told(tmp_path):
     chosen = ["rewards=correctness_length_format", "scale=1gpu", "run.seed=3", "data.train_batch_size=256"]

@@ -17,8 +17,6 @@ from verl.trainer.ppo.v1 import get_trainer_cls, trainer_base
 from gd2po.advantages import compute_advantages
 from gd2po.errors import RewardError
 
-pytestmark = pytest.mark.e2e  # a real TransferQueue on a real Ray
-
 DECLARED = ["+algorithm.gd2po.rewards.a.weight=1.0", "+algorithm.gd2po.rewards.b.weight=1.0"]
 GD2PO = ["algorithm.adv_estimator=gd2po", *DECLARED]
 

@@ -1,17 +1,20 @@
-"""A controller of TransferQueue that has died is noticed by who asks it."""
+"""Processes of TransferQueue that have died are noticed by who asks them."""
 
 import asyncio
 import os
+import socket
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 import ray
 import transfer_queue as tq
-from transfer_queue.client import AsyncTransferQueueClient
 
 from gd2po.integration import queue_answers
-from gd2po.integration.queue_answers import answering
+from gd2po.integration.queue_answers import QueueError, answering, storage_answering
 
 
 def test_the_wait_for_a_real_controller_ends(rollouts, monkeypatch):
@@ -31,13 +34,44 @@ def test_the_wait_for_a_real_controller_ends(rollouts, monkeypatch):
     assert "uid_0_0" in tq.kv_list("train")["train"]
 
 
+def server(port: int) -> Any:
+    return SimpleNamespace(id="TQ_1", ip="127.0.0.1", ports={"socket": port})
+
+
+@pytest.fixture
+def waiting(monkeypatch):
+    """A request that is never answered, by somebody at a port; looks every 0.05 s."""
+    monkeypatch.setattr(queue_answers, "QUEUE_LOOK", 0.05)
+
+    async def never(_self, **_):
+        await asyncio.Event().wait()
+
+    def wait(wrap: Callable[..., Any], port: int) -> Any:
+        client = SimpleNamespace(_controller=server(port), storage_unit_infos={"one": server(port)})
+        target = {"target_storage_unit": "one"} if wrap is storage_answering else {}
+        return asyncio.run(asyncio.wait_for(wrap(never)(client, **target), 1))
+
+    return wait
+
+
+@pytest.mark.parametrize(("wrap", "what"), [(answering, "controller"), (storage_answering, "storage")])
+def test_who_asks_a_process_that_is_gone_is_told(waiting, wrap, what):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(QueueError, match=rf"TransferQueue's {what} has ended \(TQ_1, which was on 127.0.0.1\)"):
+        waiting(wrap, port)
+
+
+@pytest.mark.parametrize("wrap", [answering, storage_answering])
+def test_who_asks_a_busy_process_goes_on_waiting(waiting, wrap):
+    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(TimeoutError):
+        waiting(wrap, listening.getsockname()[1])
+
+
 def test_errors_and_time_limits_of_others_pass():
     async def late(_self):
         raise TimeoutError("of the socket")
 
     with pytest.raises(TimeoutError, match="of the socket"):
-        asyncio.run(answering(late)(None))
-
-
-def test_every_request_goes_through_the_wrapper():
-    assert AsyncTransferQueueClient._request_controller.__gd2po_wraps__
+        asyncio.run(answering(late)(SimpleNamespace(_controller=server(1))))

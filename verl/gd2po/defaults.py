@@ -207,3 +207,6 @@ CHECKPOINT_SHARDS_TIMEOUT = 120.0
 
 QUEUE_TIMEOUT = 200.0
 """Seconds that TransferQueue's controller may take for an answer: as many as its storage has. It needs milliseconds."""
+
+QUEUE_LOOK = 5.0
+"""Seconds that one waits for TransferQueue's controller or storage before looking whether its process is there."""

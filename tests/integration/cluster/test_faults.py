@@ -81,8 +81,16 @@ def worker(title: str) -> Find:
 FAULTS: dict[str, tuple[Find, signal.Signals, str]] = {
     "a training worker is killed": (worker("WorkerDict"), signal.SIGKILL, "ActorDiedError|Connection closed by peer"),
     "a rollout server is killed": (worker("TransformersServer"), signal.SIGKILL, "ActorDiedError"),
-    "the queue's storage is killed": (worker("SimpleStorageUnit"), signal.SIGKILL, "Error"),
-    "the queue's controller is killed": (worker("TransferQueueController"), signal.SIGKILL, "waited [0-9]+ s for"),
+    "the queue's storage is killed": (
+        worker("SimpleStorageUnit"),
+        signal.SIGKILL,
+        "TransferQueue's storage has ended",
+    ),
+    "the queue's controller is killed": (
+        worker("TransferQueueController"),
+        signal.SIGKILL,
+        "TransferQueue's controller has ended",
+    ),
     "a reward worker is killed": (worker("RewardLoopWorker"), signal.SIGKILL, "ActorDiedError"),
     "the trainer is killed": (worker("TaskRunner"), signal.SIGKILL, "ActorDiedError"),
     "a node is lost": (

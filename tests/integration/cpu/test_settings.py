@@ -1,7 +1,7 @@
 """A configuration meant for GPUs, completed for this machine; choices of the user survive."""
 
-import copy
 import importlib.util
+import pickle
 
 import pytest
 import yaml
@@ -24,7 +24,8 @@ def stock(model_path):
     """verl's own configuration for one device."""
     overrides = ["algorithm.adv_estimator=grpo", "trainer.n_gpus_per_node=1"]
     with initialize_config_module("verl.trainer.config", version_base=None):
-        return compose("ppo_trainer", overrides=[*overrides, f"actor_rollout_ref.model.path={model_path}"])
+        composed = compose("ppo_trainer", overrides=[*overrides, f"actor_rollout_ref.model.path={model_path}"])
+    return pickle.dumps(composed)
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def config(stock, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
     def build(*overrides):
-        composed = copy.deepcopy(stock)
+        composed = pickle.loads(stock)
         for override in overrides:
             key, _, value = override.partition("=")
             OmegaConf.update(composed, key, yaml.safe_load(value), force_add=True)
