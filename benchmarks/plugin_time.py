@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gd2po.integration.manifest import HOST_SYMBOLS
+from gd2po.integration.seam import holder
 
 
 class PluginTime:
@@ -31,10 +32,7 @@ class PluginTime:
             raise SystemExit(f"the plug-in wraps {[symbol.name for symbol in symbols]}, expected {list(names)}")
         undo = []
         for symbol in symbols:
-            owner: Any = importlib.import_module(symbol.module)
-            *path, last = symbol.name.split(".")
-            for part in path:
-                owner = getattr(owner, part)
+            owner, last = holder(importlib.import_module(symbol.module), symbol)
             module, _, maker = str(symbol.wrapper).partition(":")
             wrapped = getattr(owner, last)
             inner = self._timed(wrapped.__wrapped__, in_plugin=False)

@@ -4,6 +4,7 @@ A wrapper is applied when verl imports the module, in each process that does: ``
 a signature is not the one in the manifest, that import fails with the row's text: no training on a guess.
 """
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable
@@ -78,11 +79,14 @@ def _wrap(module: ModuleType, symbol: HostSymbol) -> None:
     make: Callable[[Any], Any] = getattr(importlib.import_module(wrapper_module), wrapper_name)
     replacement = make(original)
     setattr(replacement, _MARK, str(symbol))
-    *path, last = symbol.name.split(".")
-    owner: Any = module
-    for part in path:
-        owner = getattr(owner, part)
-    setattr(owner, last, replacement)
+    owner, name = holder(module, symbol)
+    setattr(owner, name, replacement)
+
+
+def holder(module: ModuleType, symbol: HostSymbol) -> tuple[Any, str]:
+    """The module or class that holds a symbol, and its name there."""
+    *path, name = symbol.name.split(".")
+    return functools.reduce(getattr, path, module), name
 
 
 def is_wrapped(symbol: HostSymbol) -> bool:
