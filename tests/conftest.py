@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import omegaconf
 import pytest
+from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[1]
 _PLACES = [Path(os.environ.get("GD2PO_DATA", ROOT / "dataset")), ROOT / "dataset", ROOT.parent / "shared" / "data"]
@@ -23,11 +25,21 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def each_interpolation_is_parsed_once() -> Iterator[None]:
-    """Resolving verl's configuration is mostly parsing the same hundred texts."""
-    parse = functools.cache(omegaconf.base.parse)
+def configurations_are_parsed_once() -> Iterator[None]:
+    """Each file, and each interpolation: most of the time that composing and resolving verl's configuration takes."""
+    original, parse_interpolation = OmegaConf.load, functools.cache(omegaconf.base.parse)
+
+    @functools.cache
+    def parse(path: str, _changed: int) -> bytes:
+        return pickle.dumps(original(path))  # copied by unpickling, 13 times as fast as a deep copy
+
+    def load(file: Any) -> Any:
+        path = Path(file if isinstance(file, str | Path) else file.name)
+        return pickle.loads(parse(str(path), path.stat().st_mtime_ns))
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(omegaconf.base, "parse", parse)
+        patch.setattr(OmegaConf, "load", load)
+        patch.setattr(omegaconf.base, "parse", parse_interpolation)
         yield
 
 

@@ -1,7 +1,6 @@
 """Composes shipped configurations over the configuration tree of the installed verl."""
 
 import functools
-import pickle
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,20 +25,6 @@ TRACKERS = ("TENSORBOARD_DIR", "WANDB_DIR", "VERL_FILE_LOGGER_PATH")
 def no_tracker_folders_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in TRACKERS:
         monkeypatch.delenv(variable, raising=False)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def each_file_is_parsed_once() -> Iterator[None]:
-    """Hydra parses all of verl's files anew for every run it composes: two fifths of its time."""
-    original = OmegaConf.load
-    parse = functools.cache(lambda file: pickle.dumps(original(file)))  # unpickling is 13 times as fast as a deep copy
-
-    def load(file: Any) -> Any:
-        return pickle.loads(parse(file if isinstance(file, str | Path) else file.name))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OmegaConf, "load", load)
-        yield
 
 
 @functools.cache

@@ -49,7 +49,7 @@ def waiting(monkeypatch):
     def wait(wrap: Callable[..., Any], port: int) -> Any:
         client = SimpleNamespace(_controller=server(port), storage_unit_infos={"one": server(port)})
         target = {"target_storage_unit": "one"} if wrap is storage_answering else {}
-        return asyncio.run(asyncio.wait_for(wrap(never)(client, **target), 1))
+        return asyncio.run(asyncio.wait_for(wrap(never)(client, **target), 0.3))
 
     return wait
 

@@ -61,6 +61,7 @@ def test_cost_is_harmless_with_the_opposite_sign(miniature):
     assert about["held_out_accuracy"]["cost"] == about["held_out_accuracy"]["harmless"]
 
 
+@pytest.mark.e2e
 def test_equal_seeds_make_equal_folders_and_a_folder_is_never_overwritten(miniature, tmp_path):
     folder, about = miniature
     assert small(tmp_path / "again") == about

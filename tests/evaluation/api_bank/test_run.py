@@ -112,6 +112,7 @@ def test_nothing_to_ask_is_refused(given, tmp_path):
         read_task(tmp_path, **given)
 
 
+@pytest.mark.e2e
 def test_the_gold_server_comes_out_perfect_on_all_597(benchmark_folder, tmp_path):
     with gold_backend(benchmark_folder) as backend, serve(backend, Decoding()) as url:
         shown = run("--model", "gold", "--base-url", url, "--data", benchmark_folder, "--output", tmp_path)
@@ -142,6 +143,7 @@ def test_a_look_at_a_few_is_marked_incomplete_and_can_be_completed(benchmark_fol
     assert len(lines) == 67 + 131
 
 
+@pytest.mark.e2e
 def test_an_interrupted_command_says_so_and_goes_on(benchmark_folder, tmp_path):
     gold = gold_backend(benchmark_folder)
     generate = gold.generate

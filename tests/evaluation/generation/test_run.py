@@ -49,6 +49,7 @@ def texts(generations):
     return {id: generation.text for id, generation in generations.items()}
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda kind: kind.name)
 def test_a_killed_process_loses_and_repeats_nothing(kind, tmp_path, file):
     script, asked = tmp_path / "slow.py", tmp_path / "asked"

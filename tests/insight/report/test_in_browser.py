@@ -13,6 +13,8 @@ import pytest
 
 from gd2po.insight.report import report
 
+pytestmark = pytest.mark.e2e
+
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _QUIET = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 
