@@ -1,9 +1,10 @@
 """What ends a training over two nodes: each fault ends in a message and a checkpoint to go on from, within minutes.
 
-Not part of CI: `.venv/bin/python -P -m pytest -m faults` takes about 20 minutes on two cores. What was seen stands in
-docs/reliability.md.
+Not part of CI: `.venv/bin/python -P -m pytest -m faults -rP` takes about 13 minutes on two cores, and shows how long
+each run took to end. What was seen stands in docs/reliability.md.
 """
 
+import logging
 import re
 import signal
 import threading
@@ -17,6 +18,8 @@ import torch
 pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cpu]'")
 
 from gd2po.integration.checkpoints import folders
+
+logger = logging.getLogger(__name__)
 
 pytestmark = [
     pytest.mark.faults,
@@ -111,8 +114,12 @@ def test_it_ends_with_a_message_and_goes_on_after_the_last_checkpoint(script, sm
     training = Training(script, cluster, small_training(*OVERRIDES))
     training.await_saved(before + 2)
     find(training).send_signal(how)
-    assert training.nodes["alpha"].wait(400) != 0
-    log = training.log()
+    since = time.monotonic()
+    assert training.nodes["alpha"].wait(200) != 0
+    seconds, log = time.monotonic() - since, training.log()
+    last = re.findall(message, log)[-1:]
+    saved = folders.tracked(training.run)
+    logger.warning("%s after step %d: ended after %.0f s, step %d is saved; %s", name, before + 2, seconds, saved, last)
     assert re.search(message, log), log[-4000:]
     folder = folders.folder_of(training.run, folders.tracked(training.run))
     assert folders.fault(folder) == ""
