@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gd2po.cli import app
-from gd2po.insight.report import watch
+from gd2po.insight.report import pictures, watch
 
 
 def invoke(*arguments: object):
@@ -18,6 +18,12 @@ def invoke(*arguments: object):
 @pytest.fixture
 def page(tmp_path):
     return tmp_path / "out" / "report.html"
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Charts stay empty: it takes a tenth of a second to draw one."""
+    monkeypatch.setattr(pictures, "to_svg", lambda figure, caption: "<svg></svg>")
 
 
 def test_methods_and_seeds_become_one_page_and_charts(new_run, tmp_path, page):
@@ -47,6 +53,7 @@ def test_an_unchanged_run_gives_an_unchanged_page(new_run, tmp_path, page):
     assert texts[0] == texts[1]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_software_and_starts_are_named(new_run, page):
     run = new_run("a").begin().train(1)
     run.started("2026-01-01T10:00:00+00:00", 4, verl="0.9.0")
@@ -56,6 +63,7 @@ def test_software_and_starts_are_named(new_run, page):
     assert "2026-01-01T10:00:00+00:00, 2026-01-02T10:00:00+00:00" in page.read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_cannot_be_read_is_named_in_the_page(new_run, page):
     run = new_run("a").begin().train(1)
     with (run.folder / "metrics_1.jsonl").open("a") as file:
@@ -68,6 +76,7 @@ def test_what_cannot_be_read_is_named_in_the_page(new_run, page):
     assert "tfevents.1.host: an event cannot be read" in page.read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_seed_and_equal_seeds_are_cautioned_about(new_run, tmp_path, page):
     new_run("a").begin("gdpo").train(1)
     new_run("b").begin("gd2po").train(1)
@@ -111,6 +120,7 @@ def test_what_is_no_finished_run_is_refused(new_run, tmp_path, page, what, messa
     assert not page.exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_watch_writes_the_page_whenever_there_is_more_until_the_run_has_ended(new_run, page):
     run, said = new_run("a").begin(steps=3), []
     thread = threading.Thread(target=watch, args=([run.folder], page, None, 0.05, said.append), daemon=True)
@@ -126,6 +136,7 @@ def test_watch_writes_the_page_whenever_there_is_more_until_the_run_has_ended(ne
     assert "step 3 of 3, ended" in page.read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_watch_ends_at_ctrl_c(new_run, page, monkeypatch):
     run = new_run("a").begin(steps=9).train(1)
 
@@ -154,6 +165,7 @@ def test_a_missing_package_is_named(new_run, page, monkeypatch):
     assert result.exit_code == 2 and "pip install tensorboard" in result.output
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_has_just_begun_is_left_out_and_named(new_run, tmp_path, page):
     new_run("begun").begin("gdpo")
     new_run("further").begin().train(1)
