@@ -41,8 +41,6 @@ class HostSymbol:
 
 _TRAINER = "verl.trainer.ppo.v1.trainer_base"
 _LOOP = "verl.experimental.reward_loop.reward_loop"
-_STORAGE_WHAT = "end the wait for a storage unit whose process is gone"
-_STORAGE_WHY = "after it was killed, a put or a clear waits 200 s, and a get 600 s"
 
 HOST_SYMBOLS: tuple[HostSymbol, ...] = (
     HostSymbol(
@@ -323,35 +321,22 @@ HOST_SYMBOLS: tuple[HostSymbol, ...] = (
         "gd2po.integration.queue_answers:answering",
         since="TransferQueue 0.1.11",
     ),
-    HostSymbol(
-        "transfer_queue.storage.managers.simple_storage_manager",
-        "AsyncSimpleStorageManager._put_to_single_storage_unit",
-        ("self", "global_indexes", "storage_data", "target_storage_unit", "data_parser", "socket"),
-        _STORAGE_WHAT,
-        _STORAGE_WHY,
-        "TransferQueue asks whether the unit is there while it waits, as it does afterwards",
-        "gd2po.integration.queue_answers:storage_answering",
-        since="TransferQueue 0.1.11",
-    ),
-    HostSymbol(
-        "transfer_queue.storage.managers.simple_storage_manager",
-        "AsyncSimpleStorageManager._get_from_single_storage_unit",
-        ("self", "global_indexes", "fields", "target_storage_unit", "socket"),
-        _STORAGE_WHAT,
-        _STORAGE_WHY,
-        "TransferQueue asks whether the unit is there while it waits, as it does afterwards",
-        "gd2po.integration.queue_answers:storage_answering",
-        since="TransferQueue 0.1.11",
-    ),
-    HostSymbol(
-        "transfer_queue.storage.managers.simple_storage_manager",
-        "AsyncSimpleStorageManager._clear_single_storage_unit",
-        ("self", "global_indexes", "target_storage_unit", "socket"),
-        _STORAGE_WHAT,
-        _STORAGE_WHY,
-        "TransferQueue asks whether the unit is there while it waits, as it does afterwards",
-        "gd2po.integration.queue_answers:storage_answering",
-        since="TransferQueue 0.1.11",
+    *(
+        HostSymbol(
+            "transfer_queue.storage.managers.simple_storage_manager",
+            f"AsyncSimpleStorageManager._{request}_single_storage_unit",
+            ("self", *parameters, "socket"),
+            "end the wait for a storage unit whose process is gone",
+            "after it was killed, a put or a clear waits 200 s, and a get 600 s",
+            "TransferQueue asks whether the unit is there while it waits, as it does afterwards",
+            "gd2po.integration.queue_answers:storage_answering",
+            since="TransferQueue 0.1.11",
+        )
+        for request, parameters in {
+            "put_to": ("global_indexes", "storage_data", "target_storage_unit", "data_parser"),
+            "get_from": ("global_indexes", "fields", "target_storage_unit"),
+            "clear": ("global_indexes", "target_storage_unit"),
+        }.items()
     ),
     HostSymbol(
         "transfer_queue",
