@@ -32,10 +32,14 @@ def test_a_new_checkpoint_lies_beside_the_old_ones_for_a_moment(plan_of, keep, t
     assert plan.checkpoint_room == together * plan.checkpoint
 
 
-def test_too_few_prompts_for_a_batch_are_named(plan_of, prompts):
+def test_too_few_prompts_for_a_batch_are_refused(plan_of, prompts):
     plan = plan_of(f"data.train_files={prompts(100)}")
     assert plan.schedule.steps == 0
-    assert "100 prompts fill no batch of 512: the run would end without a step" in plan.remarks
+    (refusal,) = plan.refusals
+    assert refusal.startswith(
+        "data.train_files have 100 prompts, which do not fill one batch of data.train_batch_size=512"
+    )
+    assert plan_of(f"data.train_files={prompts(512)}").refusals == ()
 
 
 def test_data_that_are_not_here_are_named_and_nothing_is_guessed(plan_of):

@@ -58,8 +58,6 @@ def _of_gpus(layout: Layout) -> Iterator[str]:
 
 
 def _of_schedule(schedule: Schedule) -> Iterator[str]:
-    if schedule.steps == 0:
-        yield f"{schedule.rows:,} prompts fill no batch of {schedule.prompts}: the run would end without a step"
     if schedule.checkpoints and schedule.kept == schedule.checkpoints > 1:
         yield f"all {schedule.checkpoints} checkpoints are kept; trainer.max_actor_ckpt_to_keep=3 would keep three"
 

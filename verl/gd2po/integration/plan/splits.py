@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from omegaconf import DictConfig
 
 from gd2po.integration.plan.layout import Layout, RewardPlacement
+from gd2po.integration.plan.schedule import rows_of
 from gd2po.integration.plan.shape import ModelShape
 
 _ACTOR, _ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
@@ -52,6 +53,11 @@ def _of_batches(config: DictConfig, layout: Layout) -> Iterator[str]:
             f"{_ACTOR}.ppo_mini_batch_size={mini} prompts × rollout.n={n} are {mini * n} rows, which cannot be shared "
             f"equally by {layout.data_parallel} data-parallel workers; set it to a multiple of {unit}, such as "
             f"{_near(mini, unit)}"
+        )
+    if (rows := rows_of(config.data)) is not None and rows < prompts:
+        yield (
+            f"data.train_files have {rows:,} prompts, which do not fill one batch of data.train_batch_size={prompts}: "
+            "the run would end without a step; lower it, or add prompts"
         )
     if prompts % parts:
         yield (
