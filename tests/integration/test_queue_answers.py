@@ -46,10 +46,10 @@ def waiting(monkeypatch):
     async def never(_self, **_):
         await asyncio.Event().wait()
 
-    def wait(wrap: Callable[..., Any], port: int) -> Any:
+    def wait(wrap: Callable[..., Any], port: int, seconds: float) -> Any:
         client = SimpleNamespace(_controller=server(port), storage_unit_infos={"one": server(port)})
         target = {"target_storage_unit": "one"} if wrap is storage_answering else {}
-        return asyncio.run(asyncio.wait_for(wrap(never)(client, **target), 0.3))
+        return asyncio.run(asyncio.wait_for(wrap(never)(client, **target), seconds))
 
     return wait
 
@@ -60,13 +60,13 @@ def test_who_asks_a_process_that_is_gone_is_told(waiting, wrap, what):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with pytest.raises(QueueError, match=rf"TransferQueue's {what} has ended \(TQ_1, which was on 127.0.0.1\)"):
-        waiting(wrap, port)
+        waiting(wrap, port, 60)
 
 
 @pytest.mark.parametrize("wrap", [answering, storage_answering])
 def test_who_asks_a_busy_process_goes_on_waiting(waiting, wrap):
     with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(TimeoutError):
-        waiting(wrap, listening.getsockname()[1])
+        waiting(wrap, listening.getsockname()[1], 0.3)
 
 
 def test_errors_and_time_limits_of_others_pass():
