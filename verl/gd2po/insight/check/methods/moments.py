@@ -6,6 +6,9 @@ import numpy as np
 
 from gd2po.insight.check.rollouts import Numbers, Rollouts
 
+_NOISE = 1e-6
+"""Of the largest advantage; float32, in which they come, tells apart 1e-7 of it."""
+
 
 def moments(
     rollouts: Rollouts, advantages: Numbers, kept: np.ndarray, references: Mapping[str, Numbers]
@@ -23,6 +26,7 @@ def moments(
     def total(values: Numbers) -> Numbers:
         return np.bincount(groups, values, minlength=rollouts.group_count).astype(np.float64, copy=False)
 
+    advantages = _without_noise(advantages)
     lengths = rollouts.lengths.astype(np.float64)
     kept_here = total(kept)
     sums = {
@@ -36,9 +40,16 @@ def moments(
         "square": total(advantages**2),
     }
     for name, other in references.items():
+        other = _without_noise(other)
         sums[f"product {name}"] = total(advantages * other)
         sums[f"square {name}"] = total(other.astype(np.float64) ** 2)
     return sums
+
+
+def _without_noise(advantages: Numbers) -> Numbers:
+    """Exact zeros for what is left of them when a mean of zero was rounded: ratios of such rests mean nothing."""
+    size = np.abs(advantages)
+    return np.where(size > _NOISE * size.max(initial=0.0), advantages, 0.0)
 
 
 def figures(sums: Mapping[str, Numbers]) -> dict[str, Numbers]:
