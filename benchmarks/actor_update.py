@@ -60,7 +60,7 @@ def with_advantage(whole: Any, worker: Any) -> Any:
     """The rows that the plug-in keeps, equally many on every worker."""
     from verl.utils import tensordict_utils as tu
 
-    from gd2po.integration.skipping import rows_to_keep
+    from gd2po.hosts.verl.step.skipping import rows_to_keep
 
     return tu.index_select_tensor_dict(whole, rows_to_keep(whole, worker.engine.get_data_parallel_group()))
 

@@ -23,10 +23,10 @@ from results import save, show, spread, timed_in_turn
 from torch import Tensor
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
-from gd2po.integration.cpu.engine import DecodeEngine
-from gd2po.integration.cpu.request import Request
-from gd2po.integration.cpu.sampling import Sampling
-from gd2po.integration.cpu.seeding import uniform_numbers
+from gd2po.hosts.verl.cpu.rollout.engine import DecodeEngine
+from gd2po.hosts.verl.cpu.rollout.request import Request
+from gd2po.hosts.verl.cpu.rollout.sampling import Sampling
+from gd2po.hosts.verl.cpu.rollout.seeding import uniform_numbers
 
 SHAPES = {"quickstart": (128, 2, 640), "20 M": (384, 8, 8_192)}  # hidden size, layers, vocabulary
 WORKLOADS = {"equal": (48, 48), "mixed": (1, 96)}  # fewest and most tokens of a request

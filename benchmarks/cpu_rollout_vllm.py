@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from gd2po.integration.cpu.request import Request
+    from gd2po.hosts.verl.cpu.rollout.request import Request
 
 MARK = "RESULT "
 

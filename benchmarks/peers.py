@@ -26,7 +26,7 @@ from torch import Tensor
 
 import gd2po
 from gd2po.advantages import compute_advantages, compute_rollout_advantages
-from gd2po.integration.cpu.settings import thread_variables
+from gd2po.hosts.verl.cpu.settings import thread_variables
 from gd2po.quickstart import Plan, prepare_policy, prepare_task
 from gd2po.quickstart.plan import TARGET_WORDS
 

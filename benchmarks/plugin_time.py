@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gd2po.integration.manifest import HOST_SYMBOLS
-from gd2po.integration.seam import holder
+from gd2po.hosts.verl.door.manifest import HOST_SYMBOLS
+from gd2po.hosts.verl.door.seam import holder
 
 
 class PluginTime:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gd2po import runs
 from gd2po.paths import config_dir
 from gd2po.quickstart import Plan
+from gd2po.runs import process as runs
 
 Steps = list[dict[str, Any]]
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from results import save, show, spread, timed_in_turn
 
-from gd2po.data.synthetic_tools import generate
+from gd2po.quickstart.worlds.dialogues import generate
 from gd2po.rewards.tool_calling import compute_score
 
 PAIRS = 400

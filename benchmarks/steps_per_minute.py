@@ -20,7 +20,7 @@ from quickstart_run import train
 from results import save, show, spread
 
 from gd2po.quickstart import Plan, prepare_policy, prepare_task
-from gd2po.runs import read_steps
+from gd2po.runs.process import read_steps
 
 METHOD = "gd2po_hard"
 SAMPLER = "trainer.v1.sampler.custom_sampler"

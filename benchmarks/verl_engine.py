@@ -70,7 +70,7 @@ def join(rank: int, chosen: argparse.Namespace, port: int) -> None:
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(chosen.workers)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RAY_LOCAL_WORLD_SIZE": str(chosen.workers)}
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // chosen.workers))
-    from gd2po.integration import cpu
+    from gd2po.hosts.verl import cpu
 
     cpu.stand_alone()
 
@@ -113,8 +113,8 @@ def compose(chosen: argparse.Namespace, folder: str) -> Any:
     """verl's configuration for this policy and batch."""
     from hydra import compose, initialize_config_module
 
-    from gd2po.integration.cpu.platform import is_selected
-    from gd2po.integration.cpu.settings import prepare_config
+    from gd2po.hosts.verl.cpu.platform import is_selected
+    from gd2po.hosts.verl.cpu.settings import prepare_config
 
     settings = {
         "strategy": "fsdp2",
@@ -140,7 +140,7 @@ def mini_batch(chosen: argparse.Namespace, rank: int, kept: float, skip: bool) -
     from tensordict import NonTensorData
     from verl.utils import tensordict_utils as tu
 
-    from gd2po.integration.skipping import FLAG
+    from gd2po.hosts.verl.step.skipping import FLAG
 
     draw = torch.Generator().manual_seed(chosen.seed)
     lengths = torch.empty(chosen.rows).log_normal_(5.5, 0.6, generator=draw).long().clamp(8, chosen.tokens).tolist()

@@ -12,7 +12,7 @@ HEAVY = {
 
 IMPORTED = """
 import json, sys
-import gd2po.cli, gd2po.defaults, gd2po.errors, gd2po.runs
+import gd2po.cli, gd2po.defaults, gd2po.errors, gd2po.runs.process
 found = {"import gd2po.cli": sorted(HEAVY & set(sys.modules))}
 """
 

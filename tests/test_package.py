@@ -57,7 +57,7 @@ def test_the_wheel_holds_every_configuration(wheel):
 
 def test_the_wheel_registers_the_plugin_and_the_command(wheel):
     text = zipfile.ZipFile(wheel).read(f"gd2po-{gd2po.__version__}.dist-info/entry_points.txt").decode()
-    assert "[verl.plugins]\ngd2po = gd2po.integration.plugin" in text
+    assert "[verl.plugins]\ngd2po = gd2po.hosts.verl.plugin" in text
     assert "[console_scripts]\ngd2po = gd2po.cli:app" in text
 
 
@@ -83,7 +83,8 @@ def test_an_sdist_is_the_same_again(sdist, tmp_path):
 def test_an_unmodified_verl_finds_the_plugin_of_an_installed_wheel(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")  # what installing it does, less the command
     program = (
-        "import verl, gd2po.integration.seam as seam; from verl.trainer.ppo.v1.trainer_base import PPOTrainer as T; "
+        "import verl, gd2po.hosts.verl.door.seam as seam\n"
+        "from verl.trainer.ppo.v1.trainer_base import PPOTrainer as T\n"
         "print(seam.__file__, T._compute_advantage.__module__, hasattr(T._compute_advantage, '__wrapped__'))"
     )
     found = subprocess.run(

@@ -9,10 +9,10 @@ from verl.utils.config import omega_conf_to_dataclass, validate_config
 from verl.workers.config import McoreActorConfig
 
 from gd2po.errors import SettingsError
-from gd2po.integration.reward_models.configuration import check_reward_models
-from gd2po.integration.reward_models.names import models_of, served
-from gd2po.integration.run_settings import check_run
-from gd2po.integration.skipping import skips, why_inexact
+from gd2po.hosts.verl.reading.names import models_of, served
+from gd2po.hosts.verl.reading.run_settings import check_run
+from gd2po.hosts.verl.reward_models.configuration import check_reward_models
+from gd2po.hosts.verl.step.skipping import skips, why_inexact
 
 METHODS = [path.stem for path in sorted((Path(__file__).parents[2] / "verl/gd2po/configs/method").glob("*.yaml"))]
 REWARDS = {"safe-alignment": "helpful_safe", "tool-calling": "correctness_length"}

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from verl.trainer.ppo.utils import need_critic, need_reference_policy
 from verl.utils.config import omega_conf_to_dataclass, validate_config
 
-from gd2po.integration.run_settings import check_run
+from gd2po.hosts.verl.reading.run_settings import check_run
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT / "verl" / "gd2po" / "configs"

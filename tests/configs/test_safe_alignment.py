@@ -5,10 +5,10 @@ from omegaconf import OmegaConf
 from verl.utils.config import omega_conf_to_dataclass
 
 from gd2po.errors import SettingsError
-from gd2po.integration.reward_models.configuration import check_reward_models
-from gd2po.integration.reward_models.names import is_colocated, models_of, own_devices
-from gd2po.integration.reward_models.placement import verl_config
-from gd2po.integration.run_settings import check_run
+from gd2po.hosts.verl.reading.names import is_colocated, models_of, own_devices
+from gd2po.hosts.verl.reading.run_settings import check_run
+from gd2po.hosts.verl.reward_models.configuration import check_reward_models
+from gd2po.hosts.verl.reward_models.placement import verl_config
 
 TASK = "safe-alignment"
 SETS = {

@@ -4,7 +4,7 @@ import pytest
 from omegaconf import MissingMandatoryValue, OmegaConf
 from verl.trainer.ppo.reward import get_custom_reward_fn
 
-from gd2po.integration.run_settings import check_run
+from gd2po.hosts.verl.reading.run_settings import check_run
 
 TASK, REWARDS = "tool-calling", ("correctness_length", "correctness_length_format")
 

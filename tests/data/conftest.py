@@ -16,9 +16,9 @@ from gd2po.data.catalogue import Member
 from gd2po.data.checks import SCHEMA
 from gd2po.data.checksums import Checksum
 from gd2po.data.records import Texts
-from gd2po.data.synthetic_tools import demonstrations, generate
 from gd2po.data.tool_calling import to_row
 from gd2po.data.verification import count_rows
+from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
 
 @dataclass

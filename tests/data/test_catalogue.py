@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gd2po.data.catalogue import DATA_SETS, find_members, find_set
-from gd2po.data.errors import DataError
+from gd2po.errors import DataError
 
 MEMBERS = [member for found in DATA_SETS for member in found.members]
 

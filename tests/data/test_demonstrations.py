@@ -4,8 +4,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gd2po.data.demonstrations import SCHEMA, prepare_demonstrations
-from gd2po.data.errors import DataError
-from gd2po.data.synthetic_tools import demonstrations, generate
+from gd2po.errors import DataError
+from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
 RECORDS = demonstrations(generate(6, 1), 1, imperfect_share=0)
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from gd2po.data.downloading import Listener, download
-from gd2po.data.errors import DownloadError
+from gd2po.errors import DownloadError
 
 CONTENT = random.Random(1).randbytes(300_000)
 QUICK = {"backoff": 0.01, "timeout": 10}

@@ -7,9 +7,9 @@ import pytest
 from gd2po.data.catalogue import Member
 from gd2po.data.checksums import Checksum
 from gd2po.data.downloading import Listener
-from gd2po.data.errors import DataError, DownloadError
 from gd2po.data.fetching import Fetched, fetch
 from gd2po.data.verification import find_fault
+from gd2po.errors import DataError, DownloadError
 
 RIGHT, WRONG = b'[{"a": 1}, {"a": 2}]', b"<html>please log in</html>"
 KINDS = ("sha256", "git-blob")

@@ -9,9 +9,9 @@ import pytest
 from gd2po.data.catalogue import find_members
 from gd2po.data.checks import SCHEMA, check_parquet
 from gd2po.data.demonstrations import SCHEMA as SFT_SCHEMA
-from gd2po.data.errors import DataError
 from gd2po.data.fetching import fetch
 from gd2po.data.recipes import RECIPES, prepare_named
+from gd2po.errors import DataError
 from gd2po.rewards.tool_calling import compute_score
 
 API_BANK_ROWS = {"lv1": 399, "lv2": 67, "lv3": 131}

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from gd2po.data.catalogue import find_members
-from gd2po.data.errors import DataError
 from gd2po.data.fetching import fetch
 from gd2po.data.recipes import prepare_named
 from gd2po.data.safe_alignment import SCHEMA, prepare_prompts
 from gd2po.data.verification import find_fault
+from gd2po.errors import DataError
 
 SETS = ("alpaca", "hh_rlhf", "pku_saferlhf")
 TWO_TURNS_IN_A_ROW = [667, 763, 1319, 1849, 2667, 3303, 3444, 3524, 3667, 3995, 4159]  # published index

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from gd2po.data.checks import SCHEMA, check_parquet, check_rows
-from gd2po.data.errors import DataError
 from gd2po.data.records import Texts
-from gd2po.data.synthetic_tools import generate
 from gd2po.data.tool_calling import prepare, read_dialogues, to_row
+from gd2po.errors import DataError
+from gd2po.quickstart.worlds.dialogues import generate
 
 CALL = '<tool_call>\n{"name": "f", "parameters": {"a": [1, "x", null]}}\n</tool_call>'
 ANSWER = "<response> done\n\nwith \u00e9 and \u4e2d </response>"

@@ -9,9 +9,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from gd2po.cli import app
-from gd2po.evaluation.intervals import share
 from gd2po.evaluation.leaderboard import build_tables, find_results, show, to_html, to_markdown
 from gd2po.evaluation.results import Score, Summary, write_summary
+from gd2po.intervals import share
 
 GREEDY = {"temperature": 0.0, "max_tokens": 4096}
 FILES = {"lv1": "a" * 64, "lv2": "b" * 64, "lv3": "c" * 64}

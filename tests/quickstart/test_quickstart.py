@@ -15,7 +15,7 @@ from gd2po.quickstart import Plan
 from gd2po.quickstart.summary import plot, table
 from gd2po.quickstart.tokenizer import CHAT_TEMPLATE, TAGS, train_tokenizer
 from gd2po.quickstart.training import train
-from gd2po.runs import TrainingError, read_steps
+from gd2po.runs.process import TrainingError, read_steps
 
 METRICS = {
     "reward/correctness/mean": -1.0,

@@ -14,9 +14,9 @@ from gd2po.errors import SettingsError
 from gd2po.quickstart.toy_rewards import Training
 from gd2po.quickstart.toy_safety import Sizes, make_toy_safety
 from gd2po.quickstart.warm_start import WarmStart
-from gd2po.rewards.models.checkpoints import check_checkpoint
 from gd2po.rewards.models.checks import CheckReport, check_scores
 from gd2po.rewards.models.contract import RewardModelError
+from gd2po.rewards.models.files.checkpoints import check_checkpoint
 from gd2po.rewards.models.scorer import open_scorer
 from gd2po.rewards.models.settings import ModelSettings
 

@@ -131,9 +131,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The quickstart's task, with a policy that has learned its grammar in part: its answers differ in every reward."""
     import torch
 
-    from gd2po.data.synthetic_tools import demonstrations, generate
     from gd2po.quickstart import Plan, prepare_task
     from gd2po.quickstart.warm_start import WarmStart, build_policy
+    from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
     torch.set_num_threads(1)  # threads that spin make a model this small much slower on a busy machine
     plan = Plan(("gd2po_hard",), 3, 1, tmp_path_factory.mktemp("vllm"))

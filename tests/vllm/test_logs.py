@@ -7,7 +7,7 @@ SCRIPT = """
 import logging
 import verl
 import verl.workers.rollout.vllm_rollout.vllm_async_server
-logging.getLogger("gd2po.integration.narration").warning("seen beside vLLM")
+logging.getLogger("gd2po.hosts.verl.step.narration").warning("seen beside vLLM")
 """
 
 

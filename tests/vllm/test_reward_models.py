@@ -31,8 +31,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from typer.testing import CliRunner
 
     from gd2po.cli import app
-    from gd2po.data import toy_safety
     from gd2po.quickstart.policy import PolicySize, make_policy
+    from gd2po.quickstart.worlds import safety as toy_safety
 
     folder = tmp_path_factory.mktemp("world")
     asked = toy_safety.questions(160, 1, "train")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gd2po.integration import seam
-from gd2po.integration.manifest import VLLM_SYMBOLS
+from gd2po.hosts.verl.door import seam
+from gd2po.hosts.verl.door.manifest import VLLM_SYMBOLS
 
 
 @pytest.mark.parametrize("symbol", VLLM_SYMBOLS, ids=str)

@@ -24,6 +24,14 @@ class EngineError(GD2POError, RuntimeError):
     """A rollout engine has failed, or does not answer."""
 
 
+class DataError(GD2POError, ValueError):
+    """Data that cannot be used as it stands."""
+
+
+class DownloadError(GD2POError, OSError):
+    """A file that could not be fetched."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``" Did you mean 'x'?"`` for the closest of ``known``, or their list when none is close."""
     known = sorted(known)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from gd2po.evaluation.api_bank import DUPLICATES, FLAWED, LEVELS, score
-from gd2po.evaluation.api_bank.items import Call, place, wanted_call
-from gd2po.evaluation.api_bank.tools import declared_types
-from gd2po.evaluation.api_bank.values import same
+from gd2po.evaluation.api_bank.items import place
+from gd2po.rewards.tool_calling.api_bank.calls import Call, wanted_call
+from gd2po.rewards.tool_calling.api_bank.tools import declared_types
+from gd2po.rewards.tool_calling.api_bank.values import same
 
 SCORES = ("published_correct", "strict_correct", "published_format", "training_format")
 WRONG = {"name": "x", "parameters": {}}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gd2po.evaluation.api_bank import score
-from gd2po.evaluation.api_bank.strict import outside_think, sole_call
+from gd2po.rewards.tool_calling.api_bank.strict import outside_think, sole_call
 
 RIGHT = {"name": "f", "parameters": {"a": "1"}}
 ITEM = {"system": "1. Name: f\nDescription: d\nParameters: {'a': {'type': 'int'}}\n", "answer": RIGHT}

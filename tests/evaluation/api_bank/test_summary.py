@@ -3,8 +3,8 @@
 import pytest
 
 from gd2po.evaluation.api_bank import FLAWED, LEVELS, ItemError, flaw_notes, score, summarise
-from gd2po.evaluation.intervals import average, share
 from gd2po.evaluation.results import SHARE
+from gd2po.intervals import average, share
 
 RIGHT = {"name": "Book", "parameters": {"city": "Oslo", "rooms": "2"}}
 WRONG = {"name": "Hire", "parameters": {}}

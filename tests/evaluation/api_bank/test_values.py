@@ -2,7 +2,7 @@
 
 import pytest
 
-from gd2po.evaluation.api_bank.values import same
+from gd2po.rewards.tool_calling.api_bank.values import same
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_two_policies_are_evaluated_and_compared(run, world, tmp_path) -> None:
 
 
 def test_a_dead_reward_server_is_named_and_the_same_command_goes_on(run, world, tmp_path) -> None:
-    from gd2po.rewards.models.serving import serve
+    from gd2po.rewards.models.hosting.serving import serve
 
     rewards = json.loads((world / "rewards.json").read_text())
     same = ("--data", world / "test.parquet", "--max-prompt", 64, "--max-tokens", 8, "--output", tmp_path / "out")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gd2po.evaluation import intervals
+from gd2po import intervals
 from gd2po.evaluation.safety.items import PromptsError
 from gd2po.evaluation.safety.pairs import judge, read_pairs
 

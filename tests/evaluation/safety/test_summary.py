@@ -5,7 +5,7 @@ from collections import Counter
 import pyarrow.parquet as pq
 import pytest
 
-from gd2po.evaluation import intervals
+from gd2po import intervals
 from gd2po.evaluation.safety.summary import by_group, summarise
 
 

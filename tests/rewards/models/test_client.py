@@ -14,7 +14,7 @@ import pytest
 from gd2po import retries
 from gd2po.rewards.models.client import RewardModelClient
 from gd2po.rewards.models.contract import RewardModelError
-from gd2po.rewards.models.serving import serve
+from gd2po.rewards.models.hosting.serving import serve
 
 QUESTION = [{"role": "user", "content": "how do i bake bread ?"}]
 FINE = (200, {"data": [{"probs": [1.5]}]})

@@ -56,7 +56,7 @@ def await_health(port):
 def test_a_server_killed_under_load_and_started_again_loses_no_score(
     start, free_port, settings_of, scalar_model, tokenizer
 ):
-    from gd2po.rewards.models.local import LocalModel
+    from gd2po.rewards.models.hosting.local import LocalModel
     from gd2po.rewards.models.prompts import PromptWriter
 
     settings = settings_of(scalar_model, retries=20, timeout=20)

@@ -26,7 +26,7 @@ def wait(
     """Wait until the cluster has these nodes with their GPUs; exit code 2 when the time is over."""
     import psutil
 
-    from gd2po.integration.cluster.nodes import Expected, wait_for_nodes
+    from gd2po.hosts.verl.preflight.nodes import Expected, wait_for_nodes
 
     expected = Expected(nodes, gpus_per_node, tuple(filter(None, names.split(","))))
     with refusals():
@@ -41,7 +41,7 @@ def submit(
     command: Annotated[list[str], typer.Argument(help="program and arguments, after --")], dashboard: Dashboard = _HERE
 ) -> None:
     """Hand a command to the cluster as a Ray job and print the job's id."""
-    from gd2po.integration.cluster.jobs import submit as submit_job
+    from gd2po.hosts.verl.launching.jobs import submit as submit_job
 
     with refusals():
         typer.echo(submit_job(dashboard, command))
@@ -50,7 +50,7 @@ def submit(
 @cluster.command()
 def follow(job: Annotated[str, typer.Argument(help="id of the job")], dashboard: Dashboard = _HERE) -> None:
     """Show what a job prints until it ends, and end with its exit code. Ctrl-C leaves the job running."""
-    from gd2po.integration.cluster.jobs import follow as follow_job
+    from gd2po.hosts.verl.launching.jobs import follow as follow_job
 
     with refusals():
         try:

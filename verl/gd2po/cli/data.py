@@ -107,8 +107,8 @@ def prepare(
     FILE holds {instruction, input, output}, or {tools, messages, calls, response,
     think} with tools and messages as chat APIs have them.
     """
-    from gd2po.data.errors import DataError
     from gd2po.data.recipes import is_known, prepare_named
+    from gd2po.errors import DataError
 
     with refusals():
         if not is_known(source):

@@ -9,7 +9,7 @@ from gd2po.cli.app import app, refusals
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from gd2po.integration.doctor import Finding
+    from gd2po.hosts.verl.preflight.doctor import Finding
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -28,11 +28,11 @@ def doctor(
     """
     from rich.console import Console
 
-    from gd2po.integration.doctor import quiet
+    from gd2po.hosts.verl.preflight.doctor import quiet
 
     quiet()
     with refusals(), Console(stderr=True).status("importing verl …"):
-        from gd2po.integration.doctor.examination import diagnose
+        from gd2po.hosts.verl.preflight.doctor.examination import diagnose
 
         findings = list(diagnose(arguments or []))
     if json:

@@ -32,22 +32,22 @@ def plan(
     """
     from rich.console import Console
 
-    from gd2po.integration.doctor import quiet
+    from gd2po.hosts.verl.preflight.doctor import quiet
 
     quiet()
     with refusals():
-        from gd2po.integration.plan.composing import compose_run
-        from gd2po.integration.plan.gpus import planned_bytes
-        from gd2po.integration.plan.making import make_plan
+        from gd2po.hosts.verl.preflight.gpus import planned_bytes
+        from gd2po.hosts.verl.preflight.plan.composing import compose_run
+        from gd2po.hosts.verl.preflight.plan.making import make_plan
 
         with Console(stderr=True).status("composing …"):
             made = make_plan(compose_run(arguments), planned_bytes(gpu_memory))
     if json:
-        from gd2po.integration.plan.as_json import to_json
+        from gd2po.hosts.verl.preflight.plan.as_json import to_json
 
         typer.echo(to_json(made))
     else:
-        from gd2po.integration.plan.terminal import show
+        from gd2po.hosts.verl.preflight.plan.terminal import show
 
         show(made, Console())
     if made.refusals:

@@ -14,7 +14,7 @@ def convert_reward_model(
     destination: Annotated[Path, typer.Argument(help="folder to make")],
 ) -> None:
     """Make a reward model with a score_head loadable: the sequence classification of vLLM, SGLang and transformers."""
-    from gd2po.rewards.models.conversion import convert
+    from gd2po.rewards.models.files.conversion import convert
 
     with refusals():
         report = convert(source, destination)

@@ -16,7 +16,7 @@ def reward_server(
 ) -> None:
     """Serve a reward model by transformers, on this machine's GPU or CPU, as vLLM would; until Ctrl-C."""
     from gd2po.errors import SettingsError
-    from gd2po.rewards.models.serving import serve
+    from gd2po.rewards.models.hosting.serving import serve
 
     with refusals():
         if kind not in ("scalar", "guard"):

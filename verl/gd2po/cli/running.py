@@ -11,7 +11,7 @@ from gd2po.cli.app import PASS_THROUGH, app, refusals
 @app.command(context_settings=PASS_THROUGH)
 def train(context: typer.Context) -> None:
     """Run verl's trainer with the plug-in proven to be in it; takes the arguments of verl.trainer.main_ppo."""
-    from gd2po.integration.launch import launch
+    from gd2po.hosts.verl.launching.train import launch
 
     with refusals():
         launch(context.args)

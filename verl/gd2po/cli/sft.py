@@ -10,7 +10,7 @@ from gd2po.cli.app import app, refusals
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gd2po.integration.sft.warm_start import Prepared
+    from gd2po.hosts.verl.launching.sft.warm_start import Prepared
 
 
 @app.command()
@@ -30,13 +30,13 @@ def sft(
     """
     from rich.console import Console
 
-    from gd2po.integration.doctor import quiet
+    from gd2po.hosts.verl.preflight.doctor import quiet
 
     quiet()
     console, destination = Console(), output or Path("models") / f"{Path(model).name}-sft"
     with refusals():
         with console.status("checking the demonstrations …"):
-            from gd2po.integration.sft.warm_start import prepare
+            from gd2po.hosts.verl.launching.sft.warm_start import prepare
 
             prepared = prepare(task, model, overrides or [], destination, drop_long=drop_long)
         _tell(prepared)
@@ -58,7 +58,7 @@ def _tell(prepared: "Prepared") -> None:
 def _train(prepared: "Prepared", console: "Console") -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from gd2po.integration.sft.warm_start import train
+    from gd2po.hosts.verl.launching.sft.warm_start import train
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:

@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gd2po.data.checks import SCHEMA, check_row
-from gd2po.data.errors import DataError
 from gd2po.data.records import Texts, explain
 from gd2po.data.tool_calling import to_row
 from gd2po.data.writing import PrepareReport, write_checked
-from gd2po.rewards.tool_calling.benchmarks import API_BANK
+from gd2po.errors import DataError
+from gd2po.rewards.tool_calling.api_bank.rows import API_BANK
 
 
 class Item(BaseModel):

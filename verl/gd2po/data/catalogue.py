@@ -6,11 +6,10 @@ Every address is pinned to a commit. A further data set is one more entry in :mo
 
 from collections.abc import Iterable
 
-from gd2po.data.errors import DataError
 from gd2po.data.sets.entry import DataSet, Member
 from gd2po.data.sets.safe_alignment import SAFE_ALIGNMENT
 from gd2po.data.sets.tool_calling import TOOL_CALLING
-from gd2po.errors import nearest
+from gd2po.errors import DataError, nearest
 
 __all__ = ["DATA_SETS", "DataSet", "Member", "find_members", "find_set", "known_names"]
 

@@ -9,11 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gd2po.data.errors import DataError
-from gd2po.errors import GD2POError
+from gd2po.errors import DataError, GD2POError
 from gd2po.rewards.tool_calling import GroundTruthError, score
 from gd2po.rewards.tool_calling.answers import write_answer
-from gd2po.rewards.tool_calling.benchmarks import API_BANK, score_api_bank
+from gd2po.rewards.tool_calling.api_bank.rows import API_BANK, score_api_bank
 from gd2po.rewards.tool_calling.grammar import TOOLS
 from gd2po.rewards.tool_calling.options import ToolCallingOptions
 

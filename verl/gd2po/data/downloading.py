@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from gd2po import defaults
-from gd2po.data.errors import DownloadError
+from gd2po.errors import DownloadError
 
 Progress = Callable[[int, int | None], None]
 

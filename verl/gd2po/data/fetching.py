@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gd2po.data.catalogue import Member
 from gd2po.data.downloading import SILENT, Listener, download
-from gd2po.data.errors import DataError
+from gd2po.errors import DataError
 
 
 class Fetched(StrEnum):

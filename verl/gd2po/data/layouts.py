@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from gd2po.data.checks import RowProblem
 from gd2po.data.dialogues import Dialogue
-from gd2po.data.errors import DataError
 from gd2po.data.records import Texts, explain
+from gd2po.errors import DataError
 
 Layout = type[Texts] | type[Dialogue]
 

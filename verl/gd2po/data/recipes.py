@@ -6,12 +6,11 @@ from pathlib import Path
 
 from gd2po.data.api_bank import prepare_validation
 from gd2po.data.catalogue import find_members, known_names
-from gd2po.data.errors import DataError
 from gd2po.data.rlla_4k import prepare_prompts, prepare_warm_start
 from gd2po.data.safe_alignment import prepare_prompts as prepare_safety_prompts
 from gd2po.data.verification import find_fault
 from gd2po.data.writing import PrepareReport
-from gd2po.errors import nearest
+from gd2po.errors import DataError, nearest
 
 Files = Mapping[str, Path]
 """Member → its published file."""

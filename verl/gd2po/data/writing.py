@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gd2po.data.checks import Row, RowProblem
-from gd2po.data.errors import DataError
+from gd2po.errors import DataError
 
 _SHOWN = 5
 

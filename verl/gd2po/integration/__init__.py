@@ -1,1 +1,1 @@
-"""Everything that knows verl. :mod:`gd2po.integration.manifest` lists each symbol of it that is touched."""
+"""The former name of :mod:`gd2po.hosts.verl`, kept for the entry point of installations made before the move."""

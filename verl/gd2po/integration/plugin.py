@@ -1,21 +1,3 @@
-"""The entry point ``verl.plugins``: imported at the end of ``import verl`` in every process, then never called.
+"""The former name of :mod:`gd2po.hosts.verl.plugin`."""
 
-verl logs a plug-in that raises at DEBUG level only, so the reason is logged here as an error too;
-``gd2po train`` and ``gd2po doctor`` check that loading succeeded.
-"""
-
-import logging
-
-from gd2po.errors import HostError
-from gd2po.integration import cpu, logs, seam, versions
-
-logger = logging.getLogger(__name__)
-
-logs.keep_warnings()
-try:
-    versions.require_supported_verl()
-    seam.install()
-    cpu.install()
-except HostError as error:
-    logger.error("gd2po is not active: %s", error)
-    raise
+import gd2po.hosts.verl.plugin  # noqa: F401  importing it is all that an entry point does

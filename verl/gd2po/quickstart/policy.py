@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gd2po.data.synthetic_tools import Record
 from gd2po.quickstart.tokenizer import train_tokenizer
+from gd2po.quickstart.worlds.dialogues import Record
 
 HEAD = 32
 """Width of one attention head."""

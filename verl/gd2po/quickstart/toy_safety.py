@@ -7,14 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gd2po.data import toy_safety as world
-from gd2po.data.toy_safety import Question
 from gd2po.errors import SettingsError
 from gd2po.quickstart import toy_rewards
 from gd2po.quickstart.policy import PolicySize
 from gd2po.quickstart.tokenizer import train_tokenizer
 from gd2po.quickstart.toy_rewards import LABELS, Training
 from gd2po.quickstart.warm_start import WarmStart, build_policy
+from gd2po.quickstart.worlds import safety as world
+from gd2po.quickstart.worlds.safety import Question
 
 ABOUT = "about.json"
 

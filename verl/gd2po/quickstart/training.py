@@ -4,10 +4,10 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from gd2po import runs
 from gd2po.paths import config_dir
 from gd2po.quickstart.plan import Plan
-from gd2po.runs import Step, read_steps
+from gd2po.runs import process as runs
+from gd2po.runs.process import Step, read_steps
 
 
 def train(plan: Plan, method: str, on_step: Callable[[int], None]) -> list[Step]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gd2po.data.synthetic_tools import Record
 from gd2po.quickstart.policy import PolicySize, make_policy
 from gd2po.quickstart.tokenizer import END
+from gd2po.quickstart.worlds.dialogues import Record
 
 
 @dataclass(frozen=True)

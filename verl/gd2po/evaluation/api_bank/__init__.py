@@ -7,8 +7,8 @@ denominators :data:`LEVELS`. :data:`FLAWED` are the items whose gold answer is w
 
 from gd2po.evaluation.api_bank.flawed import DUPLICATES, FLAWED, flaw_notes
 from gd2po.evaluation.api_bank.items import LEVELS, load_items
-from gd2po.evaluation.api_bank.scoring import score
 from gd2po.evaluation.api_bank.summary import summarise
-from gd2po.evaluation.api_bank.tools import ItemError
+from gd2po.rewards.tool_calling.api_bank.scoring import score
+from gd2po.rewards.tool_calling.api_bank.tools import ItemError
 
 __all__ = ["DUPLICATES", "FLAWED", "LEVELS", "ItemError", "flaw_notes", "load_items", "score", "summarise"]

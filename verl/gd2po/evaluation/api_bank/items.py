@@ -4,13 +4,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from gd2po.data.catalogue import find_members
-from gd2po.evaluation.api_bank.tools import ItemError
+from gd2po.rewards.tool_calling.api_bank.tools import ItemError
 
 _FILES = {level: find_members([f"api_bank/lv{level}"])[0] for level in (1, 2, 3)}
 
@@ -22,42 +21,6 @@ CHECKSUMS: Mapping[int, str] = MappingProxyType({level: file.checksum.value for 
 
 _REMEDY = "run `gd2po data get api_bank`"
 _ID = re.compile(r"Level([123])_(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call of a tool."""
-
-    name: str
-    parameters: dict[str, Any]
-
-
-def wanted_call(item: Mapping[str, Any]) -> Call:
-    """The gold call of an item; its ``answer`` is that call or a list of it.
-
-    Raises:
-        ItemError: there is not exactly one call.
-    """
-    answer = item.get("answer")
-    call = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
-    match call:
-        case {"name": str(name), "parameters": dict(parameters)}:
-            return Call(name, parameters)
-    raise ItemError(f"the item {item.get('id', '')} wants {answer!r:.120}, expected one {{'name', 'parameters'}}")
-
-
-def system_message(item: Mapping[str, Any]) -> str:
-    """The prompt of an item that offers its tools.
-
-    Raises:
-        ItemError: there is none.
-    """
-    match item.get("system"):
-        case str(text):
-            return text
-    raise ItemError(
-        f"the item {item.get('id', '')} has the fields {', '.join(item)}, expected a text 'system' among them"
-    )
 
 
 def sample_id(level: int, index: int) -> str:

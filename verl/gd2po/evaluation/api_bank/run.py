@@ -7,7 +7,7 @@ from typing import Any
 
 from gd2po.errors import SettingsError
 from gd2po.evaluation.api_bank import FLAWED, LEVELS, flaw_notes, load_items, score, summarise
-from gd2po.evaluation.api_bank.items import CHECKSUMS, place, wanted_call
+from gd2po.evaluation.api_bank.items import CHECKSUMS, place
 from gd2po.evaluation.generation import Backend, Decoding, Generation, Request
 from gd2po.evaluation.generation.gold import GoldBackend, conversation
 from gd2po.evaluation.generation.run import answer
@@ -15,6 +15,7 @@ from gd2po.evaluation.journal import time_spent
 from gd2po.evaluation.provenance import model_name, versions
 from gd2po.evaluation.results import Summary, write_samples, write_summary
 from gd2po.rewards.tool_calling.answers import write_answer
+from gd2po.rewards.tool_calling.api_bank.calls import wanted_call
 
 BENCHMARK = "api-bank"
 ANSWERS = "answers.jsonl"

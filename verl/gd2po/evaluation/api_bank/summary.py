@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gd2po.evaluation import intervals
+from gd2po import intervals
 from gd2po.evaluation.api_bank.flawed import FLAWED
 from gd2po.evaluation.api_bank.items import LEVELS, place
-from gd2po.evaluation.api_bank.tools import ItemError
-from gd2po.evaluation.intervals import Interval
 from gd2po.evaluation.results import SHARE, Score
+from gd2po.intervals import Interval
+from gd2po.rewards.tool_calling.api_bank.tools import ItemError
 
 Answers = Mapping[int, Mapping[str, Any]]
 

@@ -12,7 +12,7 @@ import gd2po
 from gd2po.errors import GD2POError
 from gd2po.evaluation.bfcl.environment import ensure_environment
 from gd2po.evaluation.bfcl.job import REFUSAL, Job, Step
-from gd2po.runs import run
+from gd2po.runs.process import run
 
 _CHILD = "gd2po.evaluation.bfcl.child"
 _LAST_LINES = 15

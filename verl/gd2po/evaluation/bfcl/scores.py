@@ -8,11 +8,11 @@ given: it counts parts that were not evaluated as 0.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gd2po.evaluation import intervals
+from gd2po import intervals
 from gd2po.evaluation.bfcl.categories import MULTI_TURN, UNSATISFIABLE
 from gd2po.evaluation.bfcl.files import Row, is_unanswered
-from gd2po.evaluation.intervals import Interval
 from gd2po.evaluation.results import Score
+from gd2po.intervals import Interval
 
 AVERAGES: Mapping[str, Mapping[str, float]] = {
     "non_live": {

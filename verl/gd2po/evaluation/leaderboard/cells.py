@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gd2po.evaluation.intervals import Interval, difference
 from gd2po.evaluation.results import SHARE, Score
+from gd2po.intervals import Interval, difference
 
 Mark = Literal["best", "near", "none"]
 NEAR = "≈"

@@ -7,7 +7,7 @@
 ==========================  =======================================================================================
 
 Better is higher, or lower where the reward's direction is ``minimize``. A prompt takes part where both models have the
-score. Intervals are those of :func:`gd2po.evaluation.intervals.clustered_mean`.
+score. Intervals are those of :func:`gd2po.intervals.clustered_mean`.
 """
 
 import json

@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from gd2po.evaluation.generation.choice import HASHES
-from gd2po.evaluation.intervals import Interval, share
 from gd2po.evaluation.safety.declared import describe
 from gd2po.evaluation.safety.items import PromptsError
 from gd2po.evaluation.safety.scoring import Answer, Progress, score_answers
+from gd2po.intervals import Interval, share
 from gd2po.rewards.models.contract import Scored
 from gd2po.settings import RewardSettings
 

@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from gd2po.evaluation.intervals import Interval, clustered_mean, share
 from gd2po.evaluation.results import REWARD, SHARE, Score
+from gd2po.intervals import Interval, clustered_mean, share
 from gd2po.settings import RewardSettings
 
 Sample = Mapping[str, Any]

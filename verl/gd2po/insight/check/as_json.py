@@ -5,9 +5,9 @@ import json
 import math
 from typing import Any
 
-from gd2po.evaluation.intervals import Interval
 from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.verdict import Verdict
+from gd2po.intervals import Interval
 
 FORMAT = "gd2po check 1"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from gd2po.errors import SettingsError
 from gd2po.insight.report.errors import ReportError
-from gd2po.integration.starts import SETTINGS_FILE, STARTS_FILE
+from gd2po.runs.files import SETTINGS_FILE, STARTS_FILE
 
 _SEED_IN_NAME = re.compile(r"(seed[-_]?)\d+")
 _SECRET = re.compile(r"api_?key|secret|passw|credential|(^|_)(access|api|auth|hf)_?token$", re.IGNORECASE)
@@ -93,7 +93,7 @@ def _configuration(folder: Path, settings: Mapping[str, Any]) -> tuple[dict[str,
 
 
 def _identity(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
-    from gd2po.integration.run_identity import identity_of
+    from gd2po.hosts.verl.checkpoints.identity import identity_of
     from gd2po.settings import Settings
 
     if not settings:

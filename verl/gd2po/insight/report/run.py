@@ -9,7 +9,7 @@ from gd2po.insight.report.errors import ReportError
 from gd2po.insight.report.metrics import Metrics
 from gd2po.insight.report.rollouts import Dump, Rollouts, Row
 from gd2po.insight.report.trackers import Steps
-from gd2po.integration.starts import SETTINGS_FILE
+from gd2po.runs.files import SETTINGS_FILE
 
 SHOWN_CONFLICTS = 10
 """How many rollouts of a run are shown with their texts."""

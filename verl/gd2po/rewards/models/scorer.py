@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gd2po.rewards.models.client import RewardModelClient
-from gd2po.rewards.models.serving import serve
+from gd2po.rewards.models.hosting.serving import serve
 from gd2po.rewards.models.settings import ModelSettings
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gd2po.errors import SettingsError, nearest
 from gd2po.rewards.declared import returns_rewards
-from gd2po.rewards.tool_calling.benchmarks import API_BANK, score_api_bank
+from gd2po.rewards.tool_calling.api_bank.rows import API_BANK, score_api_bank
 from gd2po.rewards.tool_calling.correctness import correctness
 from gd2po.rewards.tool_calling.grammar import GroundTruthError, read_ground_truth
 from gd2po.rewards.tool_calling.length import length

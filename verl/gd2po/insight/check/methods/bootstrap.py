@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from gd2po.defaults import CHECK_BLOCKS, CHECK_RESAMPLES, CHECK_SEED
-from gd2po.evaluation.intervals import Interval
 from gd2po.insight.check.methods.moments import figures
 from gd2po.insight.check.rollouts import Numbers
+from gd2po.intervals import Interval
 
 _ENDS = (2.5, 97.5)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gd2po.advantages import compute_rollout_advantages
-from gd2po.evaluation.intervals import Interval
 from gd2po.insight.check.methods.bootstrap import Bootstrap
 from gd2po.insight.check.methods.moments import moments
 from gd2po.insight.check.rollouts import Rollouts
+from gd2po.intervals import Interval
 
 if TYPE_CHECKING:
     from gd2po.advantages import RolloutAdvantages

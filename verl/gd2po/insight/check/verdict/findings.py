@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from gd2po.evaluation.intervals import Interval
+from gd2po.intervals import Interval
 
 Level = Literal["good", "note", "caution", "bad"]
 

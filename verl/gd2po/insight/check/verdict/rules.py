@@ -1,6 +1,6 @@
 """The rules of the verdict, each with its limit. ``docs/check.md`` says what they mean."""
 
-from gd2po.insight.health import MISSING_AT_MOST, UPDATE_SHARE_AT_MOST
+from gd2po.health import MISSING_AT_MOST, UPDATE_SHARE_AT_MOST
 
 __all__ = ["MISSING_AT_MOST", "UPDATE_SHARE_AT_MOST"]
 

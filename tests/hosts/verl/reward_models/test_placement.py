@@ -1,0 +1,88 @@
+"""From named models to verl's own configuration, and several of verl's managers side by side."""
+
+import pytest
+from verl.experimental.reward_loop import reward_model as host
+from verl.utils.config import omega_conf_to_dataclass
+
+from gd2po.hosts.verl.cpu.resources import Needs, memory_needed
+from gd2po.hosts.verl.reading.names import ENGINE, own_devices
+from gd2po.hosts.verl.reward_models.placement import NamedRewardModelManager, verl_config
+
+
+def placed(verl_config_of_run, settings, name):
+    """The block that verl's manager gets, with the servers' part as it reads it."""
+    found = verl_config(verl_config_of_run, settings.rewards[name].model)
+    return found, omega_conf_to_dataclass(found.rollout)
+
+
+@pytest.fixture
+def run(verl_config):
+    return verl_config("actor_rollout_ref.rollout.name=vllm", "trainer.nnodes=2", "trainer.n_gpus_per_node=8")
+
+
+def test_a_colocated_model_has_the_trainers_devices_and_sleeps(run, model_settings):
+    settings = model_settings(useful={"path": "/m", "max_length": 1000, "gpu_memory": 0.25})
+    block, servers = placed(run, settings, "useful")
+    assert (block.enable, block.model_path, block.n_gpus_per_node, block.nnodes) == (True, "/m", 8, 2)
+    assert (servers.name, servers.tensor_model_parallel_size) == ("vllm", 1)
+    assert (servers.gpu_memory_utilization, servers.free_cache_engine) == (0.25, True)
+    assert servers.prompt_length + servers.response_length == 1001
+
+
+def test_a_model_on_its_own_gpus_has_its_replicas_and_stays_awake(run, model_settings):
+    own = {"path": "/m", "placement": "own_gpus", "replicas": 3, "tensor_parallel": 2, "engine": "sglang"}
+    settings = model_settings(useful=own, harmless={"path": "/n"})
+    block, servers = placed(run, settings, "useful")
+    assert (block.n_gpus_per_node, block.nnodes, servers.name) == (6, 1, "sglang")
+    assert (servers.tensor_model_parallel_size, servers.free_cache_engine) == (2, False)
+    models = [(name, reward.model) for name, reward in settings.rewards.items()]
+    assert own_devices(models) == {"useful": 6}
+
+
+def test_what_the_run_says_of_all_reward_models_is_kept(verl_config, model_settings):
+    run = verl_config("actor_rollout_ref.rollout.name=vllm", "reward.reward_model.rollout.max_num_seqs=64")
+    _, servers = placed(run, model_settings(useful={"path": "/m"}), "useful")
+    assert servers.max_num_seqs == 64
+
+
+def test_on_cpu_our_server_serves_it(verl_config, model_settings):
+    run = verl_config("actor_rollout_ref.rollout.name=transformers")
+    block, _ = placed(run, model_settings(useful={"path": "/m", "kind": "guard"}), "useful")
+    assert block.rollout.name == ENGINE
+    assert block.rollout.engine_kwargs[ENGINE].kind == "guard"
+
+
+def test_on_cpu_an_engine_of_verl_asks_ray_for_more_than_our_server(verl_config, model_overrides):
+    def config(**model):
+        own = model_overrides("useful", path="/m", placement="own_gpus", replicas=2, **model)
+        policy = ["actor_rollout_ref.rollout.name=vllm", "actor_rollout_ref.model.path=/p"]
+        return verl_config("algorithm.adv_estimator=gd2po", *policy, *own)
+
+    ours, verls = config(engine="transformers"), config()
+    assert Needs.of(ours).all_devices == Needs.of(verls).all_devices
+    assert Needs.of(verls).cpus - Needs.of(ours).cpus == 4  # two for each of two replicas
+    assert 2 << 30 < memory_needed(verls) - memory_needed(ours) < 4 << 30
+
+
+def test_servers_of_two_models_have_names_of_their_own(run, model_settings, monkeypatch):
+    """verl names the Ray actors of a reward model by replica alone; a second model would take the first one's names."""
+    made = []
+
+    class Replica:
+        def __init__(self, *, name_suffix, **_options):
+            made.append(name_suffix)
+            self._server_handle = self._server_address = None
+
+        async def init_standalone(self):
+            """Nothing to start."""
+
+    original = host.get_rollout_replica_class
+    monkeypatch.setattr(host, "get_rollout_replica_class", lambda *_engine: Replica)
+    monkeypatch.setattr(host, "HFModelConfig", lambda path: type("Model", (), {"get_processor": lambda self: None})())
+    monkeypatch.setattr(NamedRewardModelManager, "_initialize_router", lambda self: None)
+    settings = model_settings(useful={"path": "/m", "placement": "own_gpus", "replicas": 2})
+    NamedRewardModelManager("useful", verl_config(run, settings.rewards["useful"].model))
+    assert made == ["useful", "useful"]
+    assert host.get_rollout_replica_class is not original
+    monkeypatch.undo()
+    assert host.get_rollout_replica_class is original

@@ -1,0 +1,164 @@
+"""Whole runs: the shipped configuration, the real rewards, verl's trainer on CPU, started as a user starts them."""
+
+import json
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gd2po.quickstart import Plan, prepare_task
+from gd2po.quickstart.warm_start import WarmStart, build_policy
+from gd2po.quickstart.worlds.dialogues import demonstrations, generate
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator"),
+]
+
+ROOT = Path(__file__).parents[3]
+SMALL = ["data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=4", "trainer.val_before_train=false"]
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """The quickstart's task, with a policy that has seen just enough to answer in the grammar at times."""
+    plan = Plan(("gd2po_hard",), 4, 1, tmp_path_factory.mktemp("runs"))
+    prepare_task(plan)
+    build_policy(demonstrations(generate(400, 0), 0, think_words=(2, 8)), plan.policy, WarmStart(epochs=2), 0)
+    return plan
+
+
+OURS, VERLS_OWN = ("gd2po.cli", "train"), ("verl.trainer.main_ppo",)
+
+
+@pytest.fixture(scope="module")
+def start(training, plan: Plan):
+    """Starts a method on the quickstart's task in a folder of its own, by ``gd2po train`` or by verl's own command."""
+
+    def start(folder: Path, method: str, *overrides: str, by: tuple[str, ...] = OURS) -> Any:
+        return training("tool-calling", folder, *plan.overrides(method), *SMALL, *overrides, by=by)
+
+    return start
+
+
+def test_verls_own_command_with_two_workers_in_colocate_async_mode(plan, start):
+    overrides = [
+        "trainer.n_gpus_per_node=2",
+        "trainer.v1.trainer_mode=colocate_async",
+        "trainer.total_training_steps=2",
+    ]
+    run = start(plan.folder / "async", "gd2po_snr", *overrides)
+    assert run.wait() == 0, run.log.read_text()[-4000:]
+    metrics = run.steps()[2]
+    assert metrics["rollouts/count"] == 32 and metrics["groups/count"] == 4
+    assert 0 <= metrics["conflict/masked"] <= metrics["conflict/rate"] <= 1
+    on_policy = run.steps()[1]  # in step 2 some answers are from the policy before
+    assert on_policy["training/rollout_probs_diff_max"] < 1e-3
+    assert json.loads((run.folder / "gd2po_settings.json").read_text())["filter"] == {"kind": "snr", "threshold": 0.8}
+    rows = [row for row in run.rollouts(2) if row["kept"] is not None]
+    assert len(rows) == 32
+    for name in ("correctness", "format", "length"):
+        mean = sum(row[f"reward/{name}"] for row in rows) / 32
+        assert mean == pytest.approx(metrics[f"reward/{name}/mean"])
+    assert sum(row["conflict"] for row in rows) == pytest.approx(32 * metrics["conflict/rate"])
+    assert all(row["advantage"] == 0 for row in rows if not row["kept"])
+
+
+def test_verls_own_command_with_stock_keys(plan, start):
+    """A recipe that knows nothing of us but two keys of verl's."""
+    keys = ["~algorithm.gd2po", "+algorithm.gdpo_reward_keys=[correctness,length]", "trainer.total_training_steps=1"]
+    run = start(plan.folder / "stock", "gdpo", *keys, by=VERLS_OWN)
+    assert run.wait() == 0, run.log.read_text()[-4000:]
+    metrics = run.steps()[1]
+    assert {"reward/correctness/mean", "reward/length/mean", "conflict/pair/correctness|length"} <= metrics.keys()
+    assert metrics["conflict/masked"] == 0 and metrics["whiten/population"] > 0
+
+
+def test_a_reward_function_that_raises_ends_the_run_and_says_where(plan, start):
+    path = plan.folder / "reward.py"
+    path.write_text(
+        "def compute_score(data_source, solution_str, ground_truth, extra_info=None):\n    return {}['oops']\n"
+    )
+    overrides = [f"reward.custom_reward_function.path={path}", "~reward.custom_reward_function.reward_kwargs"]
+    run = start(plan.folder / "raises", "gd2po_hard", *overrides)
+    assert run.wait() != 0
+    assert "the reward function raised KeyError: 'oops'" in run.log.read_text()
+    assert f"(at {path}:2) on rollout (data_source=rlla" in run.log.read_text()
+
+
+LETTERS = """
+def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+    return {name: solution_str.count(letter) for name, letter in zip(("correctness", "format", "length"), "aeo")}
+"""
+"""Of such rewards every rollout has some, and many are in conflict."""
+
+LAST = 4
+
+
+@pytest.fixture(scope="module")
+def letters(plan, start):
+    """Starts a run to the last step, with checkpoints. Equal seeds make equal runs.
+
+    One mini-batch a step: verl cuts several at random, so that gradients of two equal runs differ.
+    """
+    path = plan.folder / "letters.py"
+    path.write_text(LETTERS)
+    common = [f"reward.custom_reward_function.path={path}", "~reward.custom_reward_function.reward_kwargs"]
+    common += [f"trainer.total_training_steps={LAST}", "trainer.save_freq=1", "trainer.test_freq=-1"]
+
+    def letters(name: str, *overrides: str) -> Any:
+        return start(plan.folder / name, "gd2po_hard", *common, "trainer.resume_mode=auto", *overrides)
+
+    return letters
+
+
+@pytest.fixture(scope="module")
+def whole(letters):
+    """A run without a break, which looks for rollouts every 2 s, as verl does alone."""
+    sampler = "trainer.v1.sampler.custom_sampler"
+    run = letters("whole", f"{sampler}.path={ROOT}/benchmarks/pollers.py", f"{sampler}.name=EveryTwoSeconds")
+    assert run.wait() == 0, run.log.read_text()[-4000:]
+    assert max(step["timing_s/gen"] for step in run.steps().values()) > 2
+    return run
+
+
+def assert_same(run: Any, whole: Any, steps: range) -> None:
+    """Same prompts, same answers; rewards and gradients within float noise."""
+    for step in steps:
+        assert answers(run, step) == answers(whole, step), f"step {step}"
+        ours, theirs = run.steps()[step], whole.steps()[step]
+        for name in ("reward/correctness/mean", "reward/format/mean", "conflict/rate", "actor/grad_norm"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-4), (step, name)
+
+
+def answers(run: Any, step: int) -> Counter[tuple[str, str]]:
+    return Counter((row["input"], row["output"]) for row in run.rollouts(step))
+
+
+def test_a_run_stopped_by_hand_and_resumed_is_the_uninterrupted_one(letters, whole):
+    """And when it looks for rollouts does not change what it finds."""
+    stopped = letters("stopped")
+    stopped.await_step(1)
+    stopped.process.send_signal(signal.SIGINT)
+    assert stopped.wait() != 0
+    resumed = letters("stopped")
+    assert resumed.wait() == 0, resumed.log.read_text()[-4000:]
+    first = min(resumed.steps())
+    assert first >= 2
+    # The last saved step may have ended before it was logged, unless it is the one that was waited for.
+    assert_same(stopped, whole, range(1, max(2, first - 1)))
+    assert_same(resumed, whole, range(first, LAST + 1))
+
+
+def test_a_run_with_its_masked_rollouts_is_the_same_run(letters, whole):
+    """They are left out of the update by default, where that is exact."""
+    run = letters("all-rows", "+algorithm.gd2po.skip_masked=false")
+    assert run.wait() == 0, run.log.read_text()[-4000:]
+    for step in range(1, LAST + 1):
+        assert 0.1 < whole.steps()[step]["update/rows_left_out"] < 1
+        assert "update/rows_left_out" not in run.steps()[step]
+    assert_same(run, whole, range(1, LAST + 1))

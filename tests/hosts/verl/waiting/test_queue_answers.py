@@ -1,0 +1,77 @@
+"""Processes of TransferQueue that have died are noticed by who asks them."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+import ray
+import transfer_queue as tq
+
+from gd2po.hosts.verl.waiting import queue_answers
+from gd2po.hosts.verl.waiting.queue_answers import QueueError, answering, storage_answering
+
+
+def test_the_wait_for_a_real_controller_ends(rollouts, monkeypatch):
+    """The process stands still instead of dying: it is shared by other tests."""
+    controller = ray.get_actor("TransferQueueController", namespace="transfer_queue")
+    process = psutil.Process(ray.get(controller.__ray_call__.remote(lambda _: os.getpid())))
+    process.suspend()
+    try:
+        while process.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
+        with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="waited 1 s for TransferQueue's"):
+            patch.setattr(queue_answers, "QUEUE_TIMEOUT", 1.0)
+            tq.kv_list("train")
+    finally:
+        process.resume()
+    rollouts.put({"uid_0_0": {"score": 1.0}})
+    assert "uid_0_0" in tq.kv_list("train")["train"]
+
+
+def server(port: int) -> Any:
+    return SimpleNamespace(id="TQ_1", ip="127.0.0.1", ports={"socket": port})
+
+
+@pytest.fixture
+def waiting(monkeypatch):
+    """A request that is never answered, by somebody at a port; looks every 0.05 s."""
+    monkeypatch.setattr(queue_answers, "QUEUE_LOOK", 0.05)
+
+    async def never(_self, **_):
+        await asyncio.Event().wait()
+
+    def wait(wrap: Callable[..., Any], port: int, seconds: float) -> Any:
+        client = SimpleNamespace(_controller=server(port), storage_unit_infos={"one": server(port)})
+        target = {"target_storage_unit": "one"} if wrap is storage_answering else {}
+        return asyncio.run(asyncio.wait_for(wrap(never)(client, **target), seconds))
+
+    return wait
+
+
+@pytest.mark.parametrize(("wrap", "what"), [(answering, "controller"), (storage_answering, "storage")])
+def test_who_asks_a_process_that_is_gone_is_told(waiting, wrap, what):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(QueueError, match=rf"TransferQueue's {what} has ended \(TQ_1, which was on 127.0.0.1\)"):
+        waiting(wrap, port, 60)
+
+
+@pytest.mark.parametrize("wrap", [answering, storage_answering])
+def test_who_asks_a_busy_process_goes_on_waiting(waiting, wrap):
+    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(TimeoutError):
+        waiting(wrap, listening.getsockname()[1], 0.3)
+
+
+def test_errors_and_time_limits_of_others_pass():
+    async def late(_self):
+        raise TimeoutError("of the socket")
+
+    with pytest.raises(TimeoutError, match="of the socket"):
+        asyncio.run(answering(late)(SimpleNamespace(_controller=server(1))))

@@ -1,0 +1,182 @@
+"""The server: the scores of the model alone, whatever else arrives, by the endpoints that verl and vLLM have."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+import torch
+
+from gd2po.http_server import ServerError
+from gd2po.rewards.models.hosting import endpoints
+from gd2po.rewards.models.hosting.serving import serve
+
+ROWS = [[5, 6, 7], [8] * 40, [9, 10], list(range(20, 60))]
+
+
+@pytest.fixture(scope="module")
+def scalar(scalar_model):
+    with serve(str(scalar_model), "scalar") as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def guard(guard_model):
+    with serve(str(guard_model), "guard") as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def expected(scalar_model):
+    """Each row through transformers, alone."""
+    from transformers import AutoModelForSequenceClassification
+
+    model = AutoModelForSequenceClassification.from_pretrained(scalar_model)
+    with torch.inference_mode():
+        return [float(model(torch.tensor([row])).logits[0, 0]) for row in ROWS]
+
+
+def classify(served, found, timeout=30, **options):
+    body = {"input": found, "use_activation": False, **options}
+    return httpx.post(f"{served.url}/classify", json=body, timeout=timeout)
+
+
+def scores(response):
+    assert response.status_code == 200, response.text
+    return [row["probs"][0] for row in response.json()["data"]]
+
+
+def test_raw_logits_do_not_depend_on_the_batch(scalar, expected):
+    assert scores(classify(scalar, ROWS)) == pytest.approx(expected, abs=1e-5)
+    assert [scores(classify(scalar, row))[0] for row in ROWS] == pytest.approx(expected, abs=1e-5)
+
+
+def test_text_is_tokenized_as_it_is(scalar, tokenizer):
+    text = "<|im_start|>user\nmix flour<|im_end|>\n"
+    assert scores(classify(scalar, text)) == scores(classify(scalar, tokenizer(text)["input_ids"]))
+
+
+def test_with_activation_it_is_a_probability_as_in_vllm(scalar, expected):
+    found = scores(classify(scalar, ROWS, use_activation=True))
+    assert found == pytest.approx(torch.tensor(expected).sigmoid().tolist(), abs=1e-5)
+
+
+def test_what_arrives_together_is_computed_together(scalar, expected):
+    async def many():
+        async with httpx.AsyncClient(base_url=scalar.url, timeout=60) as client:
+            body = [{"input": ROWS[number % 4], "use_activation": False} for number in range(64)]
+            return await asyncio.gather(*(client.post("classify", json=one) for one in body))
+
+    before = scalar.passes
+    found = [scores(response)[0] for response in asyncio.run(many())]
+    assert found == pytest.approx(expected * 16, abs=1e-5)
+    assert scalar.passes - before < 40
+
+
+def test_asleep_it_answers_503_and_awake_again_it_scores(scalar):
+    scalar.pause()
+    assert classify(scalar, ROWS[0]).status_code == 503
+    scalar.resume()
+    assert classify(scalar, ROWS[0]).status_code == 200
+
+
+def test_it_says_what_it_serves(scalar, scalar_model):
+    assert httpx.get(f"{scalar.url}/health").status_code == 200
+    assert httpx.get(f"{scalar.url}/v1/models").json()["data"][0]["id"] == str(scalar_model)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "text"),
+    [
+        ({"input": [5] * 129}, 400, "129 tokens are more than the model's context of 128"),
+        ({"input": []}, 422, "at least 1 item"),
+        ({"input": [[]]}, 422, "at least 1 item"),
+        ({"input": [-1, 5]}, 422, "greater than or equal to 0"),
+        ({"input": [True]}, 422, "valid integer"),
+        ({"input": ""}, 400, "a text of no tokens has no score"),
+        ({"input": [5, 1_000_000]}, 400, "token id 1000000 is not below"),
+        ({}, 422, "Field required"),
+        ({"input": "a", "model": "another"}, 404, "there is no model 'another' here, only"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(scalar, body, status, text):
+    response = httpx.post(f"{scalar.url}/classify", json=body)
+    assert (response.status_code, text in response.text) == (status, True), response.text
+
+
+def test_a_failure_of_the_model_is_told_and_the_server_goes_on(scalar, monkeypatch):
+    def fail(batch):
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(scalar._endpoints.batcher, "_compute", fail)
+        response = classify(scalar, ROWS)
+    assert (response.status_code, response.json()) == (500, {"detail": "RuntimeError: no memory"})
+    assert classify(scalar, ROWS).status_code == 200
+
+
+def test_who_has_given_up_is_not_computed(scalar, monkeypatch):
+    """A client that asks again after its timeout does not make the server compute twice."""
+    batcher, started, may = scalar._endpoints.batcher, threading.Event(), threading.Event()
+    compute, computed = batcher._compute, []
+
+    def slow(rows):
+        started.set()
+        assert may.wait(20)
+        computed.extend(rows)
+        return compute(rows)
+
+    monkeypatch.setattr(batcher, "_compute", slow)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(classify, scalar, ROWS[0])
+        assert started.wait(20)
+        with pytest.raises(httpx.ReadTimeout):
+            classify(scalar, ROWS[1], timeout=0.3)
+        third = pool.submit(classify, scalar, ROWS[2])
+        while len(batcher._waiting) < 2 or not any(asked.future.cancelled() for asked in batcher._waiting):
+            time.sleep(0.01)
+        may.set()
+        assert (first.result().status_code, third.result().status_code) == (200, 200)
+    assert computed == [ROWS[0], ROWS[2]]
+
+
+@pytest.mark.parametrize("score", [-1e4, -40.0, 0.0, 40.0, 1e4])
+def test_no_score_is_too_large_for_the_activation(score):
+    expected = float(torch.tensor(score, dtype=torch.float64).sigmoid())
+    assert endpoints._sigmoid(score) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_taken_port_is_refused(scalar, scalar_model):
+    port = httpx.URL(scalar.url).port
+    taken = pytest.raises(ServerError, match=f"cannot listen on 127.0.0.1:{port}")
+    with taken, serve(str(scalar_model), "scalar", port=port):
+        pass
+
+
+ONE = {"max_tokens": 1, "temperature": 0, "logprobs": 5, "return_tokens_as_token_ids": True}
+
+
+def test_a_guard_gives_the_likeliest_next_tokens(guard, guard_model):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(guard_model)
+    answer = httpx.post(f"{guard.url}/v1/completions", json={"prompt": ROWS, **ONE}).json()
+    assert (answer["object"], answer["model"]) == ("text_completion", str(guard_model))
+    for row, choice in zip(ROWS, answer["choices"], strict=True):
+        values, tokens = model(torch.tensor([row])).logits[0, -1].log_softmax(-1).topk(5)
+        [found] = choice["logprobs"]["top_logprobs"]
+        assert list(found) == [f"token_id:{token}" for token in tokens.tolist()]
+        assert list(found.values()) == pytest.approx(values.tolist(), abs=1e-5)
+        assert choice["logprobs"]["tokens"] == list(found)[:1] and choice["finish_reason"] == "length"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"max_tokens": 5}, {"temperature": 0.7}, {"logprobs": 21}, {"logprobs": 0}, {"return_tokens_as_token_ids": False}],
+)
+def test_what_a_guard_cannot_answer_is_refused(guard, change):
+    body = {"prompt": ROWS[0], **ONE, **change}
+    response = httpx.post(f"{guard.url}/v1/completions", json=body)
+    assert response.status_code == 422 and next(iter(change)) in response.text

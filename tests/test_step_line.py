@@ -1,0 +1,34 @@
+"""The line a person reads after each step."""
+
+from gd2po.step_line import step_line
+
+METRICS = {
+    "reward/useful/mean": 0.8234,
+    "reward/harmless/mean": -1.31,
+    "conflict/rate": 0.43,
+    "conflict/masked": 0.43,
+    "conflict/emptied_groups": 0.0,
+    "groups/count": 8.0,
+    "timing_s/step": 34.4,
+    "timing_s/gen": 20.1,
+    "timing_s/update_actor": 9.2,
+    "timing_s/reward": 0.2,
+}
+
+
+def test_rewards_conflict_and_time():
+    assert step_line(12, 100, ["useful", "harmless"], METRICS) == (
+        "step 12 of 100 | useful 0.823  harmless -1.31 | conflict 43%  masked 43% | 34 s: rollout 20, update 9"
+    )
+
+
+def test_emptied_prompts_are_named_when_there_are_any():
+    line = step_line(1, 2, ["useful"], METRICS | {"conflict/emptied_groups": 3.0})
+    assert "masked 43%  3 of 8 prompts emptied |" in line
+
+
+def test_a_short_step_has_no_phases_worth_naming():
+    line = step_line(
+        1, 2, ["useful"], METRICS | {"timing_s/gen": 0.3, "timing_s/update_actor": 0.4, "timing_s/step": 1}
+    )
+    assert line.endswith("| 1 s")

@@ -1,0 +1,143 @@
+"""What a run without accelerator sets wherever the configuration still has verl's stock value."""
+
+import importlib.util
+import logging
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gd2po import vllm_cpu as vllm
+from gd2po.hosts.verl.cpu.platform import NAME, VARIABLE
+from gd2po.hosts.verl.cpu.resources import Needs, ray_is_ours
+from gd2po.hosts.verl.reading.names import ROLLOUT
+
+logger = logging.getLogger(__name__)
+
+_ACTOR, _REF = "actor_rollout_ref.actor", "actor_rollout_ref.ref"
+_ENGINES = (f"{_ACTOR}.fsdp_config", f"{_REF}.fsdp_config")
+_MODEL, _ROLLOUT = "actor_rollout_ref.model", "actor_rollout_ref.rollout"
+_REWARD_MODELS = "reward.reward_model.rollout"
+
+ENGINE: dict[str, Any] = {
+    # FSDP2 treats the host as a device like any other.
+    "strategy": "fsdp2",
+    # Most processors have no fast bfloat16, and rollout and trainer agree to 1e-6 only in float32.
+    "mixed_precision": {f"{part}_dtype": "fp32" for part in ("param", "reduce", "buffer")},
+    # Compiling needs a C++ compiler and minutes.
+    "use_torch_compile": False,
+}
+"""What an FSDP engine needs here."""
+
+MODEL: dict[str, Any] = {
+    # Packed sequences are a feature of flash-attention.
+    "use_remove_padding": False,
+    "override_config.attn_implementation": "sdpa",
+    # Memory is what a host has plenty of.
+    "enable_gradient_checkpointing": False,
+}
+"""What a trained model needs here."""
+
+FIXED: dict[str, Any] = {
+    "trainer.device": "cpu",
+    **{f"{part}.{key}": value for part in _ENGINES for key, value in ENGINE.items()},
+    **{f"{part}.{key}": ENGINE[key] for part in (_ACTOR, _REF) for key in ("strategy", "use_torch_compile")},
+    **{f"{_MODEL}.{key}": value for key, value in MODEL.items()},
+    f"{_ROLLOUT}.dtype": "float32",
+    f"{_REWARD_MODELS}.dtype": "float32",
+    # Few cores: one process of each kind.
+    "trainer.n_gpus_per_node": 1,
+    f"{_ROLLOUT}.agent.num_workers": 1,
+    "reward.num_workers": 1,
+    "data.dataloader_num_workers": 0,
+    "data.filter_overlong_prompts_workers": None,  # in the trainer's own
+    "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
+    "ray_kwargs.ray_init.include_dashboard": False,
+    f"ray_kwargs.ray_init.runtime_env.env_vars.{VARIABLE}": NAME,
+    f"{_ROLLOUT}.checkpoint_engine.update_weights_bucket_megabytes": 256,
+}
+"""Key to value. A reference policy that is not used is set all the same."""
+
+SFT: dict[str, Any] = {
+    "trainer.device": "cpu",
+    **{f"engine.{key}": value for key, value in ENGINE.items()},
+    **{f"model.{key}": value for key, value in MODEL.items()},
+    "data.num_workers": 0,
+    # Without packed sequences a micro-batch is padded to its longest row.
+    "data.use_dynamic_bsz": False,
+    "data.micro_batch_size_per_gpu": 1,
+}
+"""The same for a supervised warm start."""
+
+_PACKAGE_OF = {"vllm": "vllm", "sglang": "sglang", "trtllm": "tensorrt_llm"}
+
+
+def prepare_config(config: DictConfig) -> dict[str, Any]:
+    """Fill in what this hardware needs, in place. A value that differs from verl's stock value is kept.
+
+    Returns:
+        The keys that were set, with their values.
+    """
+    stock = OmegaConf.load(str(files("verl.trainer.config") / "_generated_ppo_trainer.yaml"))
+    assert isinstance(stock, DictConfig)
+    changed: dict[str, Any] = {}
+    for settings in (FIXED, _rollout(config), _reward_models()):
+        changed |= complete(config, stock, settings)
+    return changed | complete(config, stock, _ray(config))
+
+
+def complete(config: DictConfig, stock: DictConfig, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Set what still has the value of ``stock``, in place, and return it."""
+    changed = {key: value for key, value in settings.items() if _untouched(config, stock, key, value)}
+    for key, value in changed.items():
+        OmegaConf.update(config, key, value, force_add=True)
+    return changed
+
+
+def _untouched(config: DictConfig, stock: DictConfig, key: str, value: Any) -> bool:
+    found = OmegaConf.select(config, key)
+    return found != value and found == OmegaConf.select(stock, key)
+
+
+def _rollout(config: DictConfig) -> dict[str, Any]:
+    """Our server, unless the engine that was asked for is installed."""
+    name = f"{_ROLLOUT}.name"
+    asked = OmegaConf.select(config, name)
+    if asked in _PACKAGE_OF and importlib.util.find_spec(_PACKAGE_OF[asked]):
+        needed = vllm.ROLLOUT if asked == vllm.NAME and vllm.is_installed() else {}
+        return {f"{_ROLLOUT}.{key}": value for key, value in needed.items()}
+    if asked not in (None, ROLLOUT):
+        logger.warning("rollout.name=%s is not installed and there is no accelerator: using %s", asked, ROLLOUT)
+        OmegaConf.update(config, name, ROLLOUT)
+    return {name: ROLLOUT, f"{_ROLLOUT}.tensor_model_parallel_size": 1}
+
+
+def _reward_models() -> dict[str, Any]:
+    """What those need that vLLM serves; whatever else serves them does not read it."""
+    return {f"{_REWARD_MODELS}.{key}": value for key, value in vllm.ROLLOUT.items()} if vllm.is_installed() else {}
+
+
+def _ray(config: DictConfig) -> dict[str, Any]:
+    """Logical resources that hold all of verl's actors, and threads that do not outnumber the cores."""
+    if not ray_is_ours(config):
+        return {}
+    needs = Needs.of(config)
+    init = "ray_kwargs.ray_init"
+    return {
+        f"{init}.num_gpus": needs.all_devices,
+        f"{init}.num_cpus": needs.cpus,
+        **{f"{init}.runtime_env.env_vars.{name}": value for name, value in thread_variables(needs.devices).items()},
+    }
+
+
+def thread_variables(processes: int) -> dict[str, str]:
+    """Environment of a training process, so that threads do not outnumber the cores; what is set already is kept."""
+    count = str(max(1, (os.cpu_count() or 1) // processes))
+    threads = {
+        "OMP_NUM_THREADS": count,
+        "TQ_NUM_THREADS": count,  # of torch in TransferQueue, which warns at each access when there are fewer cores
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait are 16 times slower on a busy machine
+    }
+    return {name: os.environ.get(name, value) for name, value in threads.items()}

@@ -1,0 +1,1 @@
+"""The symbols of verl that are touched: ``manifest`` lists them, ``seam`` puts the wrappers in place."""

@@ -1,0 +1,59 @@
+"""verl's own trainer, started only when it is proven that the plug-in is in it."""
+
+import functools
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gd2po.errors import GD2POError
+from gd2po.hosts.verl.checkpoints.resuming import where_to_go_on
+from gd2po.hosts.verl.preflight.doctor import quiet, require_plugin
+
+logger = logging.getLogger(__name__)
+
+
+class _Refusal(BaseException):
+    """Carries an error of ours past Hydra, which shows every ``Exception`` as a traceback and ends with 1."""
+
+    def __init__(self, error: GD2POError) -> None:
+        self.error = error
+
+
+def launch(arguments: Sequence[str]) -> None:
+    """Run ``verl.trainer.main_ppo`` with these Hydra arguments in this process.
+
+    Args:
+        arguments: as after ``python -m verl.trainer.main_ppo``.
+
+    Raises:
+        HostError: the plug-in is not in place; ``gd2po doctor`` says more.
+        SettingsError: the configuration cannot be run as it stands.
+    """
+    quiet()
+    require_plugin()
+    from verl.trainer import main_ppo
+
+    accepted: list[Any] = []
+    main_ppo.validate_config = _carrying_refusals(main_ppo.validate_config, accepted.append)
+    sys.argv = ["gd2po train", *arguments]
+    try:
+        main_ppo.main()
+    except _Refusal as refusal:
+        raise refusal.error from None
+    except (Exception, SystemExit, KeyboardInterrupt):  # Hydra has shown an error as a traceback
+        for config in accepted:
+            logger.error("the run has ended early. %s", where_to_go_on(config))
+        raise
+
+
+def _carrying_refusals(check: Callable[..., None], accept: Callable[[Any], None]) -> Callable[..., None]:
+    @functools.wraps(check)
+    def validate_config(config: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            check(config, *args, **kwargs)
+        except GD2POError as error:
+            raise _Refusal(error) from None
+        accept(config)
+
+    return validate_config

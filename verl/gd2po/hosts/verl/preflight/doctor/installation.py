@@ -1,0 +1,83 @@
+"""The installation: Python, packages, verl with the plug-in in it."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from functools import partial
+from importlib.metadata import entry_points
+
+from gd2po.errors import HostError
+from gd2po.hosts.verl.door import seam
+from gd2po.hosts.verl.door.manifest import HOST_SYMBOLS, VERL_BELOW, VERL_MINIMUM, HostSymbol
+from gd2po.hosts.verl.preflight.doctor.finding import Finding, attempt
+from gd2po.hosts.verl.preflight.doctor.supported import Part, of_packages
+
+ENTRY_POINT_GROUP = "verl.plugins"
+
+
+def quiet() -> None:
+    """Leave out what verl says at import: engines nobody asked for, and a platform that we have chosen."""
+    logging.getLogger("verl.plugin.platform.platform_manager").addFilter(lambda said: said.levelno > logging.INFO)
+    warnings.filterwarnings("ignore", message=".* engine is not available", module="verl.workers.engine")
+
+
+def examine(parts: frozenset[Part] = frozenset({"every run"})) -> Iterator[Finding]:
+    """Every finding about the installation, cheapest first. Imports verl.
+
+    Args:
+        parts: of a run that are wanted on this machine.
+    """
+    yield Finding("python", sys.version_info >= (3, 11), sys.version.split()[0], ">=3.11,<3.13", "use Python 3.12")
+    yield from of_packages(parts)
+    yield attempt("plug-in loaded", _loaded)
+    seams = [attempt(f"seam {symbol.name}", partial(_in_place, symbol)) for symbol in HOST_SYMBOLS]
+    broken = [finding for finding in seams if not finding.ok]
+    yield from broken or [Finding("seam", True, f"all {len(seams)} symbols of verl in use are as expected")]
+
+
+def _supported() -> str:
+    from gd2po.hosts.verl.door.supported_verl import require_supported_verl
+
+    return f"{require_supported_verl()} (supported: >={VERL_MINIMUM},<{VERL_BELOW})"
+
+
+def _loaded() -> str:
+    """Prove that verl itself loads the plug-in, not that we can import it.
+
+    Raises:
+        HostError: saying why not.
+    """
+    if not any(entry.value.startswith("gd2po.") for entry in entry_points(group=ENTRY_POINT_GROUP)):
+        raise HostError(f"no entry point of gd2po in group {ENTRY_POINT_GROUP}; reinstall: pip install gd2po")
+    import verl  # noqa: F401  loads its plug-ins, swallowing what they raise
+
+    if "gd2po.hosts.verl.plugin" in sys.modules:
+        return f"by verl, through entry-point group {ENTRY_POINT_GROUP}"
+    policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto")
+    if policy not in ("auto", "gd2po"):
+        raise HostError(f"VERL_USE_EXTERNAL_PLUGINS={policy!r} keeps verl from loading it; unset it or add gd2po")
+    import gd2po.hosts.verl.plugin  # noqa: F401  raises the reason
+
+    raise HostError("verl did not load it, but it imports here; verl was imported before gd2po was installed")
+
+
+def _in_place(symbol: HostSymbol) -> str:
+    seam.resolve(symbol)
+    if not seam.is_wrapped(symbol):
+        raise HostError(f"{symbol} is not wrapped; its module was imported before the plug-in was loaded")
+    return symbol.what
+
+
+def require_plugin() -> None:
+    """Refuse to start a run that would silently train without this plug-in.
+
+    Raises:
+        HostError: naming what is wrong.
+    """
+    _supported()
+    _loaded()
+    for symbol in HOST_SYMBOLS:
+        if symbol.wrapper:
+            _in_place(symbol)

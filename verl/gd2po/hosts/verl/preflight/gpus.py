@@ -1,0 +1,66 @@
+"""The GPUs of this machine, as the driver's own tool names them: no CUDA context is made, nothing is imported."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gd2po import defaults
+from gd2po.errors import HostError
+from gd2po.hosts.verl.preflight.plan.parts import GIB
+
+_FIELDS = ("name", "memory.total", "memory.free", "driver_version")
+_QUERY = ("nvidia-smi", f"--query-gpu={','.join(_FIELDS)}", "--format=csv,noheader,nounits")
+_MIB = 2**20
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU; memory in bytes."""
+
+    name: str
+    total: int
+    free: int
+    driver: str
+
+
+def read_gpus() -> list[Gpu]:
+    """All GPUs of this machine; empty where there is no driver.
+
+    Raises:
+        HostError: nvidia-smi is there and fails, with what it said.
+    """
+    if shutil.which(_QUERY[0]) is None:
+        return []
+    try:
+        said = subprocess.run(_QUERY, capture_output=True, text=True, check=True, timeout=_SECONDS).stdout
+    except subprocess.CalledProcessError as error:
+        said = (error.stdout + error.stderr).strip()
+        raise HostError(f"nvidia-smi fails: {said}; reload or reinstall the driver") from None
+    except subprocess.TimeoutExpired:
+        raise HostError(
+            f"nvidia-smi does not answer in {_SECONDS:.0f} s: the driver hangs, restart the machine"
+        ) from None
+    return [_parse(line) for line in said.splitlines() if line.strip()]
+
+
+def _parse(line: str) -> Gpu:
+    values = [value.strip() for value in line.rsplit(",", len(_FIELDS) - 1)]
+    try:
+        name, total, free, driver = values
+        return Gpu(name, int(total) * _MIB, int(free) * _MIB, driver)
+    except ValueError:
+        raise HostError(f"nvidia-smi says {line!r}; expected {', '.join(_FIELDS)}, memory in MiB") from None
+
+
+def planned_bytes(asked_gib: float | None) -> int:
+    """Memory of a GPU to plan for: what is asked, else the smallest found here, else a stated assumption."""
+    if asked_gib is not None:
+        return int(asked_gib * GIB)
+    return smallest(read_gpus())
+
+
+def smallest(gpus: Sequence[Gpu]) -> int:
+    """Memory of the smallest GPU in bytes; the stated assumption where there is none."""
+    return min((gpu.total for gpu in gpus), default=defaults.PLAN_GPU_GIB * GIB)

@@ -1,0 +1,56 @@
+"""Names that the configuration, verl's registries and Ray must agree on."""
+
+from collections.abc import Iterable, Iterator
+
+from omegaconf import DictConfig
+
+from gd2po.rewards.models.settings import ModelSettings
+from gd2po.settings import Settings
+
+ROLLOUT = "transformers"
+"""Our rollout server on CPU, in verl's registries."""
+
+MANAGER = {
+    "source": "importlib",
+    "name": "NamedRewardManager",
+    "module": {"path": "pkg://gd2po.hosts.verl.reward_models.manager"},
+}
+"""``reward.reward_manager`` that has verl's reward workers ask named models."""
+
+ADDRESSES = "gd2po_reward_models"
+"""Key of the run's configuration under which its reward workers find reward name → addresses."""
+
+ENGINE = "transformers_reward"
+"""Our server of reward models on CPU, in verl's registry of rollout servers."""
+
+
+def server_name(replica_rank: int) -> str:
+    """Name of the Ray actor that serves replica `replica_rank`."""
+    return f"{ROLLOUT}_server_{replica_rank}_0"
+
+
+def models_of(settings: Settings) -> Iterator[tuple[str, ModelSettings]]:
+    """Name and reward model of each reward that has one."""
+    return ((name, reward.model) for name, reward in settings.rewards.items() if reward.model is not None)
+
+
+def served(config: DictConfig, model: ModelSettings) -> ModelSettings:
+    """The model with the engine that serves it named: where it says none, that of the rollouts."""
+    if model.engine or model.placement == "server":
+        return model
+    return model.model_copy(update={"engine": config.actor_rollout_ref.rollout.name})
+
+
+def is_served_by_verl(model: ModelSettings) -> bool:
+    """Whether an engine of verl serves it, rather than our own server; its engine must be named."""
+    return model.engine != ROLLOUT
+
+
+def is_colocated(settings: Settings) -> bool:
+    """Whether any model shares the trainer's devices, so that all score after the rollouts, not between them."""
+    return any(model.placement == "colocated" for _, model in models_of(settings))
+
+
+def own_devices(models: Iterable[tuple[str, ModelSettings]]) -> dict[str, int]:
+    """Reward name → devices that its model wants for itself."""
+    return {name: model.replicas * model.tensor_parallel for name, model in models if model.placement == "own_gpus"}

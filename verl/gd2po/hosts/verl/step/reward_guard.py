@@ -1,0 +1,125 @@
+"""Around verl's reward workers: every returned score is checked where the sample is known, and no error is lost."""
+
+import functools
+import inspect
+import math
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from gd2po.errors import GD2POError, RewardError
+from gd2po.hosts.verl.reading.names import is_colocated
+from gd2po.hosts.verl.reading.run_settings import settings_of
+from gd2po.hosts.verl.reading.scores import ERROR_KEY, as_score
+from gd2po.settings import Settings
+
+
+def with_total(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap ``get_custom_reward_fn``: a function that returns named scores without ``score`` gets their weighted sum.
+
+    verl uses ``score`` for GRPO, dumps and ``critic/score``; GDPO and GD²PO do not read it.
+    """
+
+    @functools.wraps(original)
+    def get_custom_reward_fn(config: Any) -> Any:
+        function, settings = original(config), settings_of(config)
+        if function is None or settings is None:
+            return function
+        if not inspect.iscoroutinefunction(function):
+            return lambda *args, **kwargs: _totalled(function(*args, **kwargs), settings)
+
+        async def scored(*args: Any, **kwargs: Any) -> Any:
+            return _totalled(await function(*args, **kwargs), settings)
+
+        return scored
+
+    return get_custom_reward_fn
+
+
+def _totalled(result: Any, settings: Settings) -> Any:
+    if not isinstance(result, Mapping) or "score" in result:
+        return result
+    scores = {name: as_score(name, result[name], "this rollout") for name in settings.rewards if name in result}
+    return {**result, "score": settings.total(scores)}
+
+
+def guarded(original: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Wrap ``RewardLoopWorker.compute_score``.
+
+    Scores are checked; NaN becomes None, which verl's validation leaves out of its means. An error is raised in the
+    trainer: through the row, because verl would log it here and train on the rows that are left, or directly where the
+    trainer itself waits for the scores (a colocated reward model).
+    """
+
+    @functools.wraps(original)
+    async def compute_score(self: Any, data: Any) -> dict[str, Any]:
+        settings = _settings_of_worker(self)
+        if settings is None:
+            return await original(self, data)
+        try:
+            return _checked(await original(self, data), data, settings)
+        except Exception as error:  # whatever user code raises: it stops the run, from the trainer
+            text = str(error) if isinstance(error, GD2POError) else _explain(error, data)
+            if _scores_after_rollouts(self.config, settings):
+                raise RewardError(text) from error
+            return {"reward_score": 0.0, "reward_extra_info": {ERROR_KEY: text}}
+
+    return compute_score
+
+
+def raising_in_validation(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap ``PPOTrainer._val_metrics_update``: an error carried by a validation row is raised."""
+
+    @functools.wraps(original)
+    def _val_metrics_update(
+        self: Any, data_sources: Any, sample_uids: Any, reward_extra_infos_dict: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        for text in filter(None, reward_extra_infos_dict.get(ERROR_KEY, [])):
+            raise RewardError(text)
+        return original(self, data_sources, sample_uids, reward_extra_infos_dict, *args, **kwargs)
+
+    return _val_metrics_update
+
+
+def _settings_of_worker(worker: Any) -> Settings | None:
+    if "_gd2po_settings" not in worker.__dict__:
+        worker._gd2po_settings = settings_of(worker.config)
+    return worker._gd2po_settings
+
+
+def _scores_after_rollouts(config: Any, settings: Settings) -> bool:
+    reward_model = config.reward.reward_model
+    return is_colocated(settings) or (reward_model.enable and not reward_model.enable_resource_pool)
+
+
+def _checked(result: dict[str, Any], data: Any, settings: Settings) -> dict[str, Any]:
+    info = dict(result.get("reward_extra_info") or {})
+    for name in settings.rewards:
+        if name in info:
+            score = as_score(name, info[name], _sample(data))
+            info[name] = None if math.isnan(score) else score
+    total = as_score("score", result["reward_score"], _sample(data))
+    if math.isnan(total):
+        raise RewardError(
+            f"the total 'score' of {_sample(data)} is {result['reward_score']!r}; expected a finite number. Leave "
+            "'score' out of what the reward function returns: gd2po then sums the rewards that were scored."
+        )
+    return {**result, "reward_score": total, "reward_extra_info": info}
+
+
+def _explain(error: Exception, data: Any) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"the reward function raised {type(error).__name__}: {error} (at {where.filename}:{where.lineno}) on "
+        f"{_sample(data)}. Return None for a rollout that cannot be scored, or mend the function."
+    )
+
+
+def _sample(data: Any) -> str:
+    """What the user can find the sample by: data source, index and split of the row, uid and session of the rollout."""
+    fields = data.non_tensor_batch
+    known = {name: fields[name][-1] for name in ("data_source", "index", "uid", "session_id") if name in fields}
+    extra = fields["extra_info"][-1] if "extra_info" in fields else None
+    if isinstance(extra, Mapping):
+        known |= {name: extra[name] for name in ("split", "index") if name in extra}
+    return "rollout (" + ", ".join(f"{name}={value}" for name, value in known.items()) + ")"

@@ -1,0 +1,1 @@
+"""Small made-up tasks that train in minutes on a CPU."""

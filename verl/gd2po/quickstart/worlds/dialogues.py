@@ -1,0 +1,106 @@
+"""Small tool-calling dialogues made from a seed: the real grammar and layout, a vocabulary for a tiny model.
+
+:func:`generate` gives records for :func:`gd2po.data.tool_calling.prepare`; :func:`demonstrations` gives, for the same
+prompts, what a supervised warm start should imitate: answers that differ in length and are not always right, so that a
+policy which has learnt them still has something to gain in each reward.
+"""
+
+import json
+import random
+from collections.abc import Iterable, Sequence
+from itertools import cycle, islice
+
+from gd2po.quickstart.worlds.tools import SMALL_TALK, TOOLS, ToyTool, Value
+from gd2po.rewards.tool_calling.answers import write_answer
+
+Record = dict[str, str]
+Call = tuple[ToyTool, dict[str, Value]]
+
+OFFERED = 2  # tools in a system message
+TWO_CALLS, NO_CALL = 0.2, 0.15  # shares of the dialogues
+
+_SYSTEM = """**Available Tools**
+{tools}
+
+**Output Format**
+<think> thoughts </think>
+<tool_call>
+one call per line
+</tool_call>
+<response> answer </response>"""
+_USER = "**Dialogue Records History**\n<user> {text} </user>"
+_THOUGHT = "the user asks for this so i look at the tools and at the values and then i decide what to do next and"
+
+
+def generate(num_rows: int, seed: int) -> list[Record]:
+    """``num_rows`` raw dialogues ``{instruction, input, output}``; equal arguments give equal dialogues.
+
+    Every output is a perfect reference answer. About :data:`TWO_CALLS` of them hold two calls and :data:`NO_CALL` none.
+    Prompts stay under 100 words and punctuation marks, outputs under 40 words.
+    """
+    rng = random.Random(seed)
+    return [_dialogue(rng) for _ in range(num_rows)]
+
+
+def demonstrations(
+    records: Iterable[Record], seed: int, *, think_words: tuple[int, int] = (3, 40), imperfect_share: float = 0.3
+) -> list[Record]:
+    """The same prompts with answers to imitate.
+
+    Args:
+        records: from :func:`generate`.
+        seed: equal arguments give equal demonstrations.
+        think_words: fewest and most words of thinking, drawn uniformly.
+        imperfect_share: chance that an answer has one fault: a wrong parameter value, or no newline after the think
+            part (always the latter where no tool is called).
+    """
+    rng = random.Random(seed)
+    return [
+        record | {"output": _demonstration(record["output"], rng, think_words, imperfect_share)} for record in records
+    ]
+
+
+def _dialogue(rng: random.Random) -> Record:
+    kind = rng.random()
+    offered = rng.sample(list(TOOLS.values()), OFFERED)
+    if kind < NO_CALL:
+        question = rng.choice(list(SMALL_TALK))
+        return _record(offered, question, f"<think> no tool </think>\n<response> {SMALL_TALK[question]} </response>")
+    called = rng.sample(offered, 2 if kind < NO_CALL + TWO_CALLS else 1)
+    calls = [(tool, tool.draw(rng)) for tool in called]
+    question = " and ".join(tool.question.format(**values) for tool, values in calls)
+    return _record(offered, question, f"<think> use the tool </think>\n{_block(calls)}")
+
+
+def _record(offered: Sequence[ToyTool], question: str, output: str) -> Record:
+    tools = "\n".join(
+        f"{number}. Name: {tool.name}\nParameters: {', '.join(tool.values)}" for number, tool in enumerate(offered, 1)
+    )
+    return {"instruction": _SYSTEM.format(tools=tools), "input": _USER.format(text=question), "output": output}
+
+
+def _block(calls: Iterable[Call]) -> str:
+    return write_answer([{"name": tool.name, "parameters": values} for tool, values in calls], think=None)
+
+
+def _demonstration(gold: str, rng: random.Random, think_words: tuple[int, int], imperfect_share: float) -> str:
+    body = gold.split("\n", 1)[1]
+    thought = " ".join(islice(cycle(_THOUGHT.split()), rng.randint(*think_words)))
+    imperfect, wrong_value = rng.random() < imperfect_share, rng.random() < 0.5
+    if imperfect and wrong_value and body.startswith("<tool_call>"):
+        return f"<think> {thought} </think>\n{_block(_spoil(_calls(body), rng))}"
+    return f"<think> {thought} </think>{'' if imperfect else chr(10)}{body}"
+
+
+def _calls(block: str) -> list[Call]:
+    parsed = [json.loads(line) for line in block.split("\n")[1:-1]]
+    return [(TOOLS[call["name"]], call["parameters"]) for call in parsed]
+
+
+def _spoil(calls: list[Call], rng: random.Random) -> list[Call]:
+    """One parameter of one call gets another value."""
+    at = rng.randrange(len(calls))
+    tool, values = calls[at]
+    name = rng.choice(list(values))
+    wrong = values | {name: tool.other_value(name, values[name], rng)}
+    return [*calls[:at], (tool, wrong), *calls[at + 1 :]]

@@ -1,0 +1,1 @@
+"""Checkpoints of reward models on disk: recognised, checked, converted."""

@@ -1,0 +1,1 @@
+"""A reward model in this process, and as a server over HTTP."""

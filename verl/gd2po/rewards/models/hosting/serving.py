@@ -1,0 +1,54 @@
+"""A reward model over HTTP, by the endpoints of vLLM that verl and our client ask: the same client serves for both."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gd2po.http_server import serving
+from gd2po.rewards.models.files.checkpoints import Kind
+from gd2po.rewards.models.hosting.endpoints import Endpoints, build_app
+from gd2po.rewards.models.hosting.local import LocalModel
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server.
+
+    Attributes:
+        url: base address.
+    """
+
+    url: str
+    _endpoints: Endpoints
+
+    @property
+    def passes(self) -> int:
+        """Forward passes so far, each over a batch of requests."""
+        return self._endpoints.batcher.passes
+
+    def pause(self) -> None:
+        """Answer 503 from now on, as a sleeping engine would; what has been accepted is still answered."""
+        self._endpoints.awake = False
+
+    def resume(self) -> None:
+        """Answer again."""
+        self._endpoints.awake = True
+
+
+@contextmanager
+def serve(path: str, kind: Kind, host: str = "127.0.0.1", port: int = 0) -> Iterator[Served]:
+    """Serve ``/health``, ``/v1/models``, and ``/classify`` or, of a guard, ``/v1/completions`` for one token.
+
+    Args:
+        path: folder or hub name; also the name under which it is served.
+        kind: of the model.
+        host: to listen on. There is no access control.
+        port: 0 takes a free one.
+
+    Raises:
+        RewardModelError: the checkpoint or its tokenizer cannot be used.
+        ServerError: the port is taken.
+    """
+    endpoints = Endpoints(path, kind, LocalModel(path, kind))
+    with serving(build_app(endpoints), host, port) as url:
+        yield Served(url, endpoints)
