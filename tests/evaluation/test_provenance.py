@@ -8,7 +8,8 @@ import shutil
 
 import pytest
 
-from gd2po.evaluation.provenance import hash_model, installed, model_name, versions
+from gd2po.evaluation.provenance import hash_model, model_name, versions
+from gd2po.versions import installed
 
 
 @pytest.fixture

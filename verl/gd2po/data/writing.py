@@ -1,6 +1,5 @@
 """Checked rows to a parquet file: whole or not at all, and every row accounted for."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 
 from gd2po.data.checks import Row, RowProblem
 from gd2po.errors import DataError
+from gd2po.files import whole_file
 
 _SHOWN = 5
 
@@ -72,13 +72,8 @@ def write_checked(
 def _write(table: pa.Table, destination: Path) -> None:
     if destination.suffix != ".parquet":
         raise DataError(f"{destination}: verl recognises data files by their ending, call it *.parquet")
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    partial = destination.with_name(f".{destination.name}.partial")
-    try:
+    with whole_file(destination) as partial:
         pq.write_table(table, partial)
-        os.replace(partial, destination)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _refusal(problems: Sequence[RowProblem], total: int) -> str:

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-import os
 import platform
 import re
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from gd2po.files import write_whole
+from gd2po.versions import installed
 
 _MODEL_FILES = re.compile(r".+\.(safetensors|bin|json|jinja|model|tiktoken|py)|merges\.txt|vocab\.txt")
 _STEP = re.compile(r"global_step_\d+")
@@ -24,17 +25,6 @@ def model_name(model: str) -> str:
         if place and _STEP.fullmatch(part):
             return f"{parts[place - 1]}-{part}"
     return parts[-1] if parts else model
-
-
-def installed(*packages: str) -> dict[str, str]:
-    """Versions of those packages that are installed."""
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def versions() -> dict[str, str]:
@@ -84,6 +74,4 @@ def _read_cache(cache: Path | None) -> dict[str, Any]:
 
 
 def _write_cache(cache: Path, known: dict[str, Any]) -> None:
-    partial = cache.with_name(f".{cache.name}.partial")
-    partial.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, cache)
+    write_whole(cache, json.dumps(known, indent=2) + "\n")

@@ -7,13 +7,13 @@
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from gd2po.errors import GD2POError
+from gd2po.files import whole_file, write_whole
 
 SCHEMA = 1
 SAMPLES, SUMMARY = "samples.jsonl", "summary.json"
@@ -90,18 +90,14 @@ class Summary:
 
 def write_summary(folder: Path, summary: Summary) -> None:
     """Write ``summary.json`` whole or not at all."""
-    partial = folder / f".{SUMMARY}.partial"
-    partial.write_text(json.dumps(asdict(summary), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, folder / SUMMARY)
+    write_whole(folder / SUMMARY, json.dumps(asdict(summary), indent=2, allow_nan=False) + "\n")
 
 
 def write_samples(folder: Path, samples: Iterable[Mapping[str, Any]]) -> None:
     """Write ``samples.jsonl`` whole or not at all."""
-    partial = folder / f".{SAMPLES}.partial"
-    with partial.open("w", encoding="utf-8") as file:
+    with whole_file(folder / SAMPLES) as partial, partial.open("w", encoding="utf-8") as file:
         for sample in samples:
             file.write(json.dumps(sample, ensure_ascii=False, allow_nan=False) + "\n")
-    os.replace(partial, folder / SAMPLES)
 
 
 def read_summary(folder: Path) -> Summary:

@@ -6,7 +6,6 @@ their place; a PNG keeps them.
 
 import hashlib
 import io
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
+
+from gd2po.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,10 +97,8 @@ def to_svg(figure: "Figure", description: str) -> Markup:
 
 def to_png(figure: "Figure", path: Path) -> None:
     """The figure as a PNG file on white, whole or not at all; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    figure.savefig(partial, dpi=150, facecolor="white", format="png")
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        figure.savefig(partial, dpi=150, facecolor="white", format="png")
 
 
 def _own_ids(svg: str) -> str:

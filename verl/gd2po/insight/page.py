@@ -1,9 +1,9 @@
 """One HTML file that needs nothing else: no server, no network, no script."""
 
-import os
 from pathlib import Path
 from typing import Any
 
+from gd2po.files import write_whole
 from gd2po.insight import charts
 from gd2po.pages import templates
 
@@ -23,7 +23,4 @@ def render(template: str, title: str, **content: Any) -> str:
 
 def write(page: str, path: Path) -> None:
     """Write a page whole or not at all; its folder is made. What is not Unicode is replaced by question marks."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(page.encode("utf-8", "replace"))
-    os.replace(partial, path)
+    write_whole(path, page.encode("utf-8", "replace"))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gd2po.evaluation.provenance import installed
+from gd2po.versions import installed
 
 SETTINGS_FILE = "gd2po_settings.json"
 """The resolved settings, of the last start."""

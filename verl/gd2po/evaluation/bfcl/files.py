@@ -1,7 +1,6 @@
 """BFCL's own files in its project root: answers, which survive interruptions, and verdicts."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from gd2po.evaluation.bfcl.categories import CATEGORIES
 from gd2po.evaluation.bfcl.job import ANSWERED, FAILED, REGISTERED, TICKS
 from gd2po.evaluation.bfcl.process import BFCLError
+from gd2po.files import write_whole
 
 Row = dict[str, Any]
 
@@ -59,9 +59,7 @@ def keep_answered(root: Path) -> int:
     for path in (root / "result").rglob("*_result.json"):
         kept = [line for line in _lines(path) if _is_answer(line)]
         answered += len(kept)
-        partial = path.with_suffix(".partial")
-        partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        os.replace(partial, path)
+        write_whole(path, "".join(f"{line}\n" for line in kept))
     return answered
 
 

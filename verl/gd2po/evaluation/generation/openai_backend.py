@@ -17,7 +17,7 @@ from gd2po.evaluation.generation.contract import (
     Request,
 )
 from gd2po.evaluation.generation.openai_client import ChatClient, Refused
-from gd2po.evaluation.provenance import installed
+from gd2po.versions import installed
 
 _PARSED = ("tool_calls", "reasoning_content", "reasoning")
 """Where a server puts what its parsers have cut out of the text."""

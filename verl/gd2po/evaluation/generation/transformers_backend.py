@@ -11,7 +11,7 @@ from gd2po.evaluation.generation.batches import batch_size, next_batch
 from gd2po.evaluation.generation.contract import Decoding, DecodingError, Finish, Generation, GenerationError, Request
 from gd2po.evaluation.generation.local_model import LocalModel
 from gd2po.evaluation.generation.prompts import Prompt, read_prompts
-from gd2po.evaluation.provenance import installed
+from gd2po.versions import installed
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from gd2po import vllm_cpu as cpu_build
 from gd2po.evaluation.generation.contract import Decoding, Finish, Generation, GenerationError, Request
 from gd2po.evaluation.generation.local_model import LocalModel
 from gd2po.evaluation.generation.prompts import Prompt, read_prompts
-from gd2po.evaluation.provenance import installed
+from gd2po.versions import installed
 
 CHUNK = 256
 """Prompts given to the engine at once: it schedules them itself, and answers are kept after each chunk."""

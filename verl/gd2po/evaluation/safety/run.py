@@ -11,7 +11,7 @@ from gd2po.evaluation.generation import Backend, Decoding, Request
 from gd2po.evaluation.generation.choice import HASHES
 from gd2po.evaluation.generation.run import answer
 from gd2po.evaluation.journal import time_spent
-from gd2po.evaluation.provenance import installed, model_name, versions
+from gd2po.evaluation.provenance import model_name, versions
 from gd2po.evaluation.results import Summary, write_samples, write_summary
 from gd2po.evaluation.safety.comparison import Rival, check_comparable, compare
 from gd2po.evaluation.safety.declared import describe, identity
@@ -23,6 +23,7 @@ from gd2po.evaluation.safety.scoring import Answer, Progress, score_answers
 from gd2po.evaluation.safety.summary import summarise
 from gd2po.evaluation.safety.task import Answers, Task
 from gd2po.rewards.models.contract import Scored
+from gd2po.versions import installed
 
 BENCHMARK = "safety"
 ANSWERS = "answers.jsonl"

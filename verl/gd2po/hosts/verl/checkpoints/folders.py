@@ -5,10 +5,11 @@ of gd2po, have none: they are believed where verl's tracker file names them, whi
 """
 
 import json
-import os
 import re
 from collections import defaultdict
 from pathlib import Path
+
+from gd2po.files import write_whole
 
 MARKER = "gd2po_complete.json"
 TRACKER = "latest_checkpointed_iteration.txt"
@@ -46,14 +47,6 @@ def tracked(run: Path) -> int | None:
 def track(run: Path, step: int) -> None:
     """Let verl's tracker file name this step."""
     write_whole(run / TRACKER, str(step))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that others see whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
 
 
 def mark(folder: Path) -> None:

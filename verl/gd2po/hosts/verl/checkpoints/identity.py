@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po.errors import SettingsError
-from gd2po.hosts.verl.checkpoints.folders import write_whole
+from gd2po.files import write_whole
 from gd2po.hosts.verl.reading.run_settings import describe, settings_of
 from gd2po.settings import Settings
 
