@@ -112,3 +112,28 @@ def test_non_commercial_terms_are_shown_before_anything_is_brought(run, made_set
     assert shown.output.index("pku_saferlhf, licence: CC-BY-NC-4.0") < shown.output.index("copied")
     prepared = run("prepare", "hh_rlhf")
     assert "dataset/hh_rlhf/test.parquet: 3 of 3 rows (2 dialogues, 1 questions)" in prepared.output
+
+
+def test_several_sets_are_prepared_by_one_command(run, made_sets, tmp_path):
+    run("get", "alpaca", "hh_rlhf", "pku_saferlhf", "--from", made_sets)
+    prepared = run("prepare", "alpaca", "hh_rlhf/test", "pku_saferlhf")
+    assert prepared.exit_code == 0
+    for name in ("alpaca/train", "alpaca/test", "hh_rlhf/test", "pku_saferlhf/test"):
+        assert f"dataset/{name}.parquet: " in prepared.output
+        assert (tmp_path / "dataset" / f"{name}.parquet").is_file()
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("alpaca", "hh_rlhv"), "hh_rlhv is neither a file nor a data set"),
+        (("alpaca/test", "hh_rlhf", "out.parquet"), "out.parquet is one file, but 2 data sets are named"),
+        (("mine.json", "alpaca", "out.parquet"), "mine.json is no data set"),
+    ],
+)
+def test_names_that_do_not_go_together_are_refused_before_anything_is_written(run, made_sets, tmp_path, names, said):
+    run("get", "alpaca", "hh_rlhf", "--from", made_sets)
+    refused = run("prepare", *names)
+    assert refused.exit_code == 2 and said in " ".join(refused.output.split())
+    written = [path for path in (tmp_path / "dataset").rglob("*.parquet") if path.parent.name != "raw"]
+    assert written == [] and not (tmp_path / "out.parquet").exists()

@@ -91,10 +91,14 @@ def verify(names: Names, root: Root = ROOT) -> None:
 
 @data.command()
 def prepare(
-    source: Annotated[str, typer.Argument(metavar="NAME|FILE", help="a data set, or your own JSON or JSON-lines file")],
-    destination: Annotated[
-        Path | None, typer.Argument(help="the .parquet file; default: in the data set's folder, or beside FILE")
-    ] = None,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME…|FILE [DEST]",
+            help="data sets, or your own JSON or JSON-lines file; DEST is the .parquet file to write "
+            "(default: in the data set's folder, or beside FILE)",
+        ),
+    ],
     root: Root = ROOT,
     split: Annotated[
         str | None, typer.Option(help="of FILE: name of the split, kept in each row", show_default="train")
@@ -107,19 +111,29 @@ def prepare(
     FILE holds {instruction, input, output}, or {tools, messages, calls, response,
     think} with tools and messages as chat APIs have them.
     """
-    from gd2po.data.recipes import is_known, prepare_named
+    from gd2po.data.recipes import find_recipes, is_known, prepare_named
     from gd2po.errors import DataError
 
+    named = is_known(sources[0])
+    count = len(sources) - 1 if len(sources) > 1 and (not named or sources[-1].endswith(".parquet")) else len(sources)
+    names, destination = sources[:count], next(map(Path, sources[count:]), None)
     with refusals():
-        if not is_known(source):
-            _tell(_convert(Path(source), destination, split or "train", drop_bad, sft))
+        if not named:
+            if len(names) > 1:
+                raise DataError(f"{names[0]} is no data set; a file of your own is prepared alone: FILE [DEST]")
+            _tell(_convert(Path(names[0]), destination, split or "train", drop_bad, sft))
             return
         if split or drop_bad or sft:
-            raise DataError(f"--split, --drop-bad and --sft are for a file of your own; {source} is a data set")
-        outcome = prepare_named(source, root, destination)
-        _tell(*outcome.reports)
-        for sentence in outcome.skipped:
-            typer.secho(f"not made: {sentence}", fg="yellow", err=True)
+            raise DataError(f"--split, --drop-bad and --sft are for a file of your own; {names[0]} is a data set")
+        if destination and len(names) > 1:
+            raise DataError(f"{destination} is one file, but {len(names)} data sets are named: {', '.join(names)}")
+        for name in names:
+            find_recipes(name)  # raises before anything is written
+        for name in names:
+            outcome = prepare_named(name, root, destination)
+            _tell(*outcome.reports)
+            for sentence in outcome.skipped:
+                typer.secho(f"not made: {sentence}", fg="yellow", err=True)
 
 
 def _convert(source: Path, destination: Path | None, split: str, drop_bad: bool, sft: bool) -> "PrepareReport":
