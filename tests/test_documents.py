@@ -42,7 +42,7 @@ WRAPPERS = {"do", "then", "exec", "nohup", "srun", "time", "&&"}
 COMMANDS: Any = typer.main.get_command(app)
 
 _FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-_COMMAND = re.compile(r"(\w+=\S+ )*(\S*bin/)?(gd2po|bash|python) ")
+_COMMAND = re.compile(r"(cd \S+ && )?(\w+=\S+ )*(\S*bin/)?(gd2po|bash|python) ")
 
 
 class Fault(Exception):
