@@ -13,7 +13,8 @@ import gd2po
 
 ROOT = Path(__file__).parents[1]
 SDIST_ROOTS = {"CHANGELOG.md", "CITATION.cff", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml", ".gitignore"}
-SDIST_ROOTS |= {"safe-alignment", "tool-calling", "verl"}
+TASKS = sorted(path.parent.parent for path in ROOT.glob("*/config/base.yaml"))
+SDIST_ROOTS |= {"scripts", "verl", *(task.name for task in TASKS)}
 
 
 def build(source: Path, into: Path, *kinds: str) -> None:
@@ -49,10 +50,12 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
 
 def test_the_wheel_holds_every_configuration(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for task in ("tool-calling", "safe-alignment"):
-        files = sorted((ROOT / task / "config").rglob("*.yaml"))
+    assert len(TASKS) >= 2
+    for task in TASKS:
+        files = {path: path.relative_to(task / "config") for path in (task / "config").rglob("*.yaml")}
+        files |= {path: path.relative_to(task) for path in task.glob("sft.yaml")}
         assert len(files) > 2
-        assert {f"gd2po/configs/{task}/{file.relative_to(ROOT / task / 'config')}" for file in files} <= names
+        assert {f"gd2po/configs/{task.name}/{place}" for place in files.values()} <= names
 
 
 def test_the_wheel_registers_the_plugin_and_the_command(wheel):
@@ -63,8 +66,10 @@ def test_the_wheel_registers_the_plugin_and_the_command(wheel):
 
 def test_the_sdist_holds_what_the_wheel_is_made_of_and_nothing_else(sdist):
     with tarfile.open(sdist) as archive:
-        roots = {Path(name).parts[1] for name in archive.getnames()}
-    assert roots == SDIST_ROOTS
+        names = [Path(*Path(name).parts[1:]) for name in archive.getnames()]
+    assert {path.parts[0] for path in names} == SDIST_ROOTS
+    assert [str(path) for path in names if path.parts[0] == "scripts"] == ["scripts/hatch_build.py"]
+    assert not any(path.suffix in (".sh", ".md") for path in names if path.parts[0] in {task.name for task in TASKS})
 
 
 def test_a_wheel_from_the_tree_is_the_wheel_from_the_sdist(wheel, tmp_path):
