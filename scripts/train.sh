@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Train MODEL on TASK with METHOD: bash scripts/train.sh tool-calling gd2po_hard /models/Qwen2.5-1.5B-Instruct [overrides]
-#   TASK       tool-calling | safe-alignment
+#   TASK       tool-calling | safe-alignment; each has a door of its own, TASK/train.sh METHOD MODEL [overrides]
 #   METHOD     grpo | gdpo | gd2po_hard | gd2po_snr, the files of verl/gd2po/configs/method
 #   overrides  Hydra's: rewards=NAME of TASK/config/rewards, scale=cpu | 1gpu | 8gpu | multinode, run.seed=2, any key of
 #              verl; --cfg job shows the result and starts nothing
@@ -13,7 +13,7 @@ shift 3
 
 methods=$root/verl/gd2po/configs/method
 [[ -f $root/$task/config/base.yaml && -f $methods/$method.yaml ]] || {
-  echo "no task $task or no method $method; tasks: $(cd "$root" && echo */config)," \
+  echo "no task $task or no method $method; tasks: $(cd "$root" && dirname */config | xargs)," \
     "methods: $(basename -s .yaml "$methods"/*.yaml | xargs)" >&2
   exit 2
 }

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gd2po.cli import app
+from gd2po.data.catalogue import DATA_SETS
 
 GOLD = '<think> t </think>\n<tool_call>\n{"name": "f", "parameters": {}}\n</tool_call>'
 DIALOGUE = {"instruction": "You have f.", "input": "call f", "output": GOLD}
@@ -65,7 +66,8 @@ def test_the_data_sets_are_listed(tmp_path):
     assert all(len(line) <= 80 for line in result.output.splitlines())
     rows = [line.split() for line in result.output.splitlines()[1:]]
     assert ["rlla_4k/train", "3,920", "unknown"] in [row[:3] for row in rows]
-    assert len(rows) == 12 and {row[-1] for row in rows} == {"no"}
+    assert [row[0] for row in rows] == [member.name for entry in DATA_SETS for member in entry.members]
+    assert {row[-1] for row in rows} == {"no"}
 
 
 def test_an_unknown_data_set_is_refused_before_anything_is_made(tmp_path):

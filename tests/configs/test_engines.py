@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 from verl.utils.config import omega_conf_to_dataclass, validate_config
 from verl.workers.config import McoreActorConfig
 
@@ -14,8 +15,16 @@ from gd2po.hosts.verl.reading.run_settings import check_run
 from gd2po.hosts.verl.reward_models.configuration import check_reward_models
 from gd2po.hosts.verl.step.skipping import skips, why_inexact
 
-METHODS = [path.stem for path in sorted((Path(__file__).parents[2] / "verl/gd2po/configs/method").glob("*.yaml"))]
-REWARDS = {"safe-alignment": "helpful_safe", "tool-calling": "correctness_length"}
+
+def default_rewards(base: Path) -> str:
+    """The set of rewards that a task has when none is chosen."""
+    return next(entry["rewards"] for entry in OmegaConf.load(base).defaults if "rewards" in entry)
+
+
+ROOT = Path(__file__).parents[2]
+METHODS = [path.stem for path in sorted((ROOT / "verl/gd2po/configs/method").glob("*.yaml"))]
+TASKS = [path.parents[1].name for path in sorted(ROOT.glob("*/config/base.yaml"))]
+REWARDS = {task: default_rewards(ROOT / task / "config" / "base.yaml") for task in TASKS}
 MEGATRON, SGLANG = "model_engine=megatron", "actor_rollout_ref.rollout.name=sglang"
 VARIANTS = {"megatron": (MEGATRON,), "sglang": (SGLANG,), "megatron-sglang": (MEGATRON, SGLANG)}
 RUNS = [(task, method, "8gpu", "megatron-sglang") for task, method in itertools.product(REWARDS, METHODS)]

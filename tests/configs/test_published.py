@@ -7,7 +7,6 @@ from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[2]
 METHODS = [path.stem for path in sorted((ROOT / "verl/gd2po/configs/method").glob("*.yaml"))]
-TASKS = ["safe-alignment", "tool-calling"]
 REWARDS = {"safe-alignment": "useful_harmless", "tool-calling": "correctness_length"}
 
 BOTH = {
@@ -71,6 +70,7 @@ PUBLISHED = {
         "trainer.save_freq": 20,
     },
 }
+TASKS = sorted(PUBLISHED)
 MACHINE = {
     "run.offload",
     "actor_rollout_ref.actor.fsdp_config.param_offload",

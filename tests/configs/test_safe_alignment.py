@@ -1,5 +1,7 @@
 """What is particular to the safe-alignment configuration: reward models on GPUs, colocated or on their own."""
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 from verl.utils.config import omega_conf_to_dataclass
@@ -17,6 +19,8 @@ SETS = {
     "helpful_guard": {"helpful": ("helpfulness", "scalar", "maximize"), "unsafe": ("safety", "guard", "minimize")},
     "toy": {"useful": ("helpfulness", "scalar", "maximize"), "harmless": ("safety", "scalar", "maximize")},
 }
+FOLDER = Path(__file__).parents[2] / TASK / "config" / "rewards"
+EVERY_SET = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("rewards", SETS)
@@ -28,7 +32,11 @@ def test_each_set_declares_its_models(rewards: str, run) -> None:
     assert found == SETS[rewards]
 
 
-@pytest.mark.parametrize("rewards", SETS)
+def test_no_set_is_overlooked() -> None:
+    assert set(SETS) <= set(EVERY_SET)
+
+
+@pytest.mark.parametrize("rewards", EVERY_SET)
 def test_on_8_gpus_vllm_serves_each_model_colocated(rewards: str, run) -> None:
     config = run(TASK, "gd2po_snr", rewards, "8gpu")
     settings = check_run(config)

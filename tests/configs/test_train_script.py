@@ -1,5 +1,6 @@
 """scripts/train.sh: one launcher for every task, method, set of rewards and scale."""
 
+import re
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,7 +34,8 @@ def test_an_unknown_method_is_refused_with_those_there_are():
     found = train("tool-calling", "gd2po_sure", "/models/Tiny")
     assert found.returncode == 2
     assert "no method gd2po_sure" in found.stderr
-    assert "tasks: safe-alignment/config tool-calling/config, methods: gd2po_hard gd2po_snr gdpo grpo" in found.stderr
+    known = {"safe-alignment", "tool-calling", "gd2po_hard", "gd2po_snr", "gdpo", "grpo"}
+    assert known <= set(re.split(r"[,\s]+", found.stderr))
 
 
 def test_without_arguments_it_explains_itself():
