@@ -8,6 +8,7 @@ placeholders: `<name>` is some word, `…` instead of arguments stands for what 
 import doctest
 import functools
 import re
+import runpy
 import shlex
 import subprocess
 import textwrap
@@ -416,3 +417,12 @@ def test_a_broken_link_is_noticed() -> None:
     (document,) = (path for path in DOCUMENTS if path.parent.name == "dataset" and path.name == "README.md")
     assert broken_links(text, document) == ["no.md", "README.md#nowhere", "#a-title"]
     assert missing_paths("`tests/no.py` `tests/test_documents.py` `scripts/<name>.sh`") == ["tests/no.py"]
+
+
+def test_the_picture_of_masking_shows_what_the_readme_says(tmp_path: Path) -> None:
+    script = runpy.run_path(str(ROOT / "docs/images/make_masking.py"))
+    hard = script["advantages"]("gd2po")
+    assert hard.kept.tolist() == [True, True, False, False, True, True, True, True]
+    assert hard.query_weight.tolist() == [0.5] * 4 + [1.0] * 4
+    script["main"](tmp_path / "masking.png")
+    assert (tmp_path / "masking.png").stat().st_size > 10_000
