@@ -1,6 +1,6 @@
 """The documents are true: each command, setting, path and link in a .md file is one that the repository has.
 
-A command is parsed by the program that would read it, and not run: `gd2po` by its own parser, an override by Hydra over
+A command is parsed by the program that would read it, and not run: `gd2po` by its own parser, an override by Hydra and
 verl's configuration, a shell text by `bash -n`, an option of a script by the script's text. Three rules for
 placeholders: `<name>` is some word, `…` instead of arguments stands for what is needed there, `[…]` may be left out.
 """
@@ -176,10 +176,12 @@ def check_values(path: list[str], given: dict[str, Any], words: list[str], stric
                 find_recipes(name)
     elif path[0] in ("plan", "doctor") and given["arguments"]:
         check_training(given["arguments"], strict)
-    elif path == ["sft"] and not (ROOT / given["task"] / "sft.yaml").is_file():
-        raise Fault(f"{given['task']} has no warm start")
-    elif path[0] == "train" and strict:
-        check_overrides(words)
+    elif path == ["sft"]:
+        if not (ROOT / given["task"] / "sft.yaml").is_file():
+            raise Fault(f"{given['task']} has no warm start")
+        check_overrides(ROOT / given["task"], "sft", given["overrides"] or [])
+    elif path == ["train"] and strict:
+        check_verl_arguments(words)
     elif path == ["eval", "bfcl"] and given.get("categories") and "…" not in given["categories"]:
         parse_categories(given["categories"])
 
@@ -203,29 +205,60 @@ def check_training(arguments: list[str], strict: bool) -> None:
     task, method, _, *overrides = arguments
     if task not in TASKS or method not in METHODS:
         raise Fault(f"no task {task} or no method {method}")
-    compose_run(str(ROOT / task / "config"), f"method={method}", "run.model=tiny", *overrides)
+    check_overrides(ROOT / task / "config", "base", overrides)
 
 
-def check_overrides(arguments: list[str]) -> None:
+def check_verl_arguments(arguments: list[str]) -> None:
     """Arguments of verl's trainer."""
     options, words = {}, iter(arguments)
     overrides = [word for word in words if not word.startswith("--") or options.update({word: next(words)})]
-    compose_run(str(ROOT / options["--config-dir"]), *overrides, name=options["--config-name"])
+    check_overrides(ROOT / options["--config-dir"], options["--config-name"], overrides)
+
+
+def check_overrides(folder: Path, name: str, overrides: list[str]) -> None:
+    """Each override chooses a file of a group, sets a key that is there, or with a `+` one that is not."""
+    hydra = pytest.importorskip("hydra.core.override_parser.overrides_parser")
+    groups = (folder, ROOT / "verl/gd2po/configs", verl_folder() / "trainer/config")
+    rewards, keys = "", {}
+    try:
+        parsed = hydra.OverridesParser.create().parse_overrides(
+            [word for word in overrides if word not in ("--cfg", "job")]
+        )
+    except Exception as error:
+        raise Fault(str(error)) from None
+    for override in parsed:
+        key, value = override.key_or_group, override.value()
+        if not any((group / key).is_dir() for group in groups):
+            keys[key] = override.is_add()
+        elif not any((group / key / f"{value}.yaml").is_file() for group in groups):
+            raise Fault(f"there is no {key} {value}")
+        elif key == "rewards":
+            rewards = value
+    for key, new in keys.items():
+        node: Any = composed(folder, name, rewards)
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, dict) and part in node else Fault
+        if new is (node is not Fault):
+            raise Fault(f"the key {key} is there already" if new else f"there is no key {key}")
 
 
 @functools.cache
-def compose_run(folder: str, *overrides: str, name: str = "base") -> None:
-    """Compose a configuration over that of the installed verl; nothing of verl is imported."""
-    hydra, verl = pytest.importorskip("hydra"), find_spec("verl")
-    if verl is None or verl.origin is None:
+def composed(folder: Path, name: str, rewards: str) -> Any:
+    """A configuration over that of the installed verl, as plain dictionaries; nothing of verl is imported."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    places = f"hydra.searchpath=[pkg://gd2po.configs,file://{verl_folder()}/trainer/config]"
+    with initialize_config_dir(str(folder), version_base=None):
+        config = compose(name, [places, *([f"rewards={rewards}"] if rewards else [])])
+    return OmegaConf.to_container(config, resolve=False)
+
+
+def verl_folder() -> Path:
+    found = find_spec("verl")
+    if found is None or found.origin is None:
         pytest.skip("verl is not installed")
-    host = Path(verl.origin).parent / "trainer" / "config"
-    chosen = [word for word in overrides if word not in ("--cfg", "job")]
-    try:
-        with hydra.initialize_config_dir(folder, version_base=None):
-            hydra.compose(name, [f"hydra.searchpath=[pkg://gd2po.configs,file://{host}]", *chosen])
-    except Exception as error:
-        raise Fault(f"{type(error).__name__}: {error}") from None
+    return Path(found.origin).parent
 
 
 # --- python ----------------------------------------------------------------------------------------------------------
@@ -247,7 +280,7 @@ def check_python(arguments: list[str], folder: Path, _strict: bool) -> None:
     else:
         check_options(arguments[2:], module_text(arguments[1]))
         if arguments[1] == "verl.trainer.main_ppo" and len(arguments) > 2:
-            check_overrides(arguments[2:])
+            check_verl_arguments(arguments[2:])
 
 
 def check_options(arguments: list[str], text: str) -> None:
@@ -381,13 +414,16 @@ def test_the_index_names_every_page() -> None:
         ("gd2po eval api-bank", "Missing"),
         ("gd2po eval bfcl --model tiny --categories simple_cobol", "simple_cobol"),
         ("gd2po sft tool-caling models/tiny", "no warm start"),
-        ("gd2po plan tool-calling gd2po_hard tiny scale=9gpu", "scale"),
+        ("gd2po sft tool-calling models/tiny optim.learning_rate=1", "learning_rate"),
+        ("gd2po plan tool-calling gd2po_hard tiny scale=9gpu", "no scale 9gpu"),
         ("bash scripts/trian.sh tool-calling gdpo tiny", "no script"),
         ("bash scripts/train.sh tool-calling gdpoo tiny", "no method gdpoo"),
         ("bash scripts/train.sh tool-calling gdpo", "expected a task"),
         ("bash scripts/train.sh tool-calling gdpo tiny trainer.save_frequency=3", "save_frequency"),
         ("bash scripts/train.sh … trainer.save_frequency=3", "save_frequency"),
-        ("cd tool-calling && bash train.sh gdpo tiny rewards=none", "none"),
+        ("bash scripts/train.sh tool-calling gdpo tiny +trainer.save_freq=3", "there already"),
+        ("bash scripts/train.sh tool-calling gdpo tiny 'trainer.logger=[console'", "no viable alternative"),
+        ("cd tool-calling && bash train.sh gdpo tiny rewards=none", "no rewards none"),
         ("srun --ntasks 2 bash scripts/clusters.sh tool-calling gdpo tiny", "no script"),
         ('ssh node1 "cd ~/gd2po && bash scripts/nothing.sh" &', "no script"),
         ("cd nowhere", "no folder nowhere"),

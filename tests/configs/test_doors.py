@@ -120,6 +120,17 @@ def test_published_options_of_safe_alignment(checkout: Path) -> None:
     assert hard[-1] == PAIR[-1]  # a filter without a threshold gets none
 
 
+def test_published_evaluation_of_safe_alignment(checkout: Path) -> None:
+    shown = handed_on(
+        checkout, "scripts/eval.sh", "--limit", "3", folder="safe-alignment", **MODELS, OUTPUT_DIR="/runs"
+    )
+    rewards = "safe-alignment/config/rewards/useful_harmless.yaml"
+    models = ["--reward-path", "useful=/models/rm", "--reward-path", "harmless=/models/cm"]
+    expected = ["--model", "/models/policy", "--rewards", rewards, *models, "--output", "/runs/eval/eval"]
+    assert shown == ["eval", "safety", *expected, "--limit", "3"]
+    assert (checkout / rewards).is_file()
+
+
 @pytest.mark.parametrize("missing", MODELS)
 def test_a_missing_variable_is_one_line(missing: str, tmp_path: Path) -> None:
     others = {name: value for name, value in MODELS.items() if name != missing}
