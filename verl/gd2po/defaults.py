@@ -184,20 +184,6 @@ BOOTSTRAP_SEED = 42
 ENGINE_TIMEOUT = 1800.0
 """Seconds that a run waits for one answer of a rollout engine, or for the next rollout; `GD2PO_ENGINE_TIMEOUT` wins."""
 
-# -- Plan of a run -----------------------------------------------------------------------------------------------------
-
-PLAN_GPU_GIB = 80
-"""Memory of a GPU that is planned for on a machine without one."""
-
-PLAN_OVERHEAD_GIB = 4
-"""Assumed for CUDA contexts, NCCL buffers and fragmentation, of trainer and engine together; never measured."""
-
-DOCTOR_SHM_GIB = 8
-"""Free shared memory that a machine with GPUs should have; a container's default of 64 MiB ends a run."""
-
-DOCTOR_GPU_IN_USE = 0.1
-"""Share of a GPU's memory from which on the doctor says that somebody else uses it."""
-
 # -- Checkpoints -------------------------------------------------------------------------------------------------------
 
 CHECKPOINT_SHARDS_TIMEOUT = 120.0

@@ -1,4 +1,4 @@
-"""Several nodes: wait for them, submit to them, follow the job."""
+"""Several nodes: wait for them, submit a job to them, follow the job."""
 
 import sys
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from gd2po.cli.app import app, refusals
 
-cluster = typer.Typer(no_args_is_help=True, help="Several nodes: what scripts/cluster.sh is made of.")
+cluster = typer.Typer(no_args_is_help=True, help="Several nodes: the steps of scripts/cluster.sh.")
 app.add_typer(cluster, name="cluster")
 
 Dashboard = Annotated[str, typer.Option(help="address of Ray's dashboard on the head", envvar="RAY_API_SERVER_ADDRESS")]
@@ -26,14 +26,14 @@ def wait(
     """Wait until the cluster has these nodes with their GPUs; exit code 2 when the time is over."""
     import psutil
 
-    from gd2po.hosts.verl.preflight.nodes import Expected, wait_for_nodes
+    from gd2po.hosts.verl.preflight.nodes import ExpectedNodes, wait_for_nodes
 
-    expected = Expected(nodes, gpus_per_node, tuple(filter(None, names.split(","))))
+    expected = ExpectedNodes(nodes, gpus_per_node, tuple(filter(None, names.split(","))))
     with refusals():
-        found = wait_for_nodes(
+        present = wait_for_nodes(
             dashboard, expected, timeout, typer.echo, lambda: process is None or psutil.pid_exists(process)
         )
-    typer.echo(f"all nodes are there: {', '.join(map(str, found))}")
+    typer.echo(f"all nodes are there: {', '.join(map(str, present))}")
 
 
 @cluster.command(context_settings={"ignore_unknown_options": True})
@@ -49,7 +49,7 @@ def submit(
 
 @cluster.command()
 def follow(job: Annotated[str, typer.Argument(help="id of the job")], dashboard: Dashboard = _HERE) -> None:
-    """Show what a job prints until it ends, and end with its exit code. Ctrl-C leaves the job running."""
+    """Show the output of a job until it ends, and exit with its exit code. Ctrl-C leaves the job running."""
     from gd2po.hosts.verl.launching.jobs import follow as follow_job
 
     with refusals():

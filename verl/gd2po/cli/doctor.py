@@ -9,7 +9,7 @@ from gd2po.cli.app import app, refusals
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from gd2po.hosts.verl.preflight.doctor import Finding
+    from gd2po.hosts.verl.preflight.doctor import CheckResult
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -32,27 +32,27 @@ def doctor(
 
     quiet()
     with refusals(), Console(stderr=True).status("importing verl …"):
-        from gd2po.hosts.verl.preflight.doctor.examination import diagnose
+        from gd2po.hosts.verl.preflight.doctor.run import diagnose
 
-        findings = list(diagnose(arguments or []))
+        results = list(diagnose(arguments or []))
     if json:
-        _write(findings)
+        _write(results)
     else:
-        _show(findings)
-    if any(finding.ok is False for finding in findings):
+        _show(results)
+    if any(result.ok is False for result in results):
         raise typer.Exit(1)
 
 
-def _write(findings: "list[Finding]") -> None:
+def _write(results: "list[CheckResult]") -> None:
     import json
     from dataclasses import asdict
 
-    ok = all(finding.ok is not False for finding in findings)
-    report = {"ok": ok, "findings": [asdict(finding) for finding in findings]}
+    ok = all(result.ok is not False for result in results)
+    report = {"ok": ok, "findings": [asdict(result) for result in results]}
     typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
 
 
-def _show(findings: "list[Finding]") -> None:
+def _show(results: "list[CheckResult]") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -62,20 +62,20 @@ def _show(findings: "list[Finding]") -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     marks = {True: Text("ok", "green"), False: Text("no", "bold red"), None: Text("")}
-    for finding in findings:
-        table.add_row(marks[finding.ok], finding.name, _detail(finding))
+    for result in results:
+        table.add_row(marks[result.ok], result.name, _detail(result))
     Console().print(table)
-    wrong = sum(finding.ok is False for finding in findings)
+    wrong = sum(result.ok is False for result in results)
     if wrong:
-        Console().print(Text(f"{wrong} of {len(findings)} are not as they should be", "red"))
+        Console().print(Text(f"{wrong} of {len(results)} are not as they should be", "red"))
 
 
-def _detail(finding: "Finding") -> "Text":
+def _detail(result: "CheckResult") -> "Text":
     from rich.text import Text
 
-    text = Text(finding.found)
-    if finding.expected:
-        text.append(f" ({finding.expected})", "dim")
-    if finding.ok is False and finding.remedy:
-        text.append(f"\n→ {finding.remedy}", "yellow")
+    text = Text(result.found)
+    if result.expected:
+        text.append(f" ({result.expected})", "dim")
+    if result.ok is False and result.remedy:
+        text.append(f"\n→ {result.remedy}", "yellow")
     return text

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from gd2po import defaults
 from gd2po.cli.app import app, refusals
+from gd2po.hosts.verl.preflight.gpus import PLANNED_GIB, planned_bytes
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -15,18 +15,13 @@ def plan(
     ],
     gpu_memory: Annotated[
         float | None,
-        typer.Option(
-            "--gpu-memory",
-            min=1,
-            help="GiB of each GPU",
-            show_default=f"what is found here, or {defaults.PLAN_GPU_GIB}",
-        ),
+        typer.Option(min=1, help="GiB of each GPU", show_default=f"that of this machine's GPUs, or {PLANNED_GIB}"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="write JSON instead")] = False,
 ) -> None:
     """Say what a run will do before it starts: placement, batches, steps, checkpoints, memory. Starts nothing.
 
-    Instead of TASK METHOD MODEL also a composed YAML file: a run keeps one, --cfg job prints one.
+    A composed YAML file may stand for TASK METHOD MODEL: every run keeps one, --cfg job prints one.
 
     Exit code 2 when the run cannot work as it stands; every reason is named with its remedy.
     """
@@ -36,19 +31,20 @@ def plan(
 
     quiet()
     with refusals():
-        from gd2po.hosts.verl.preflight.gpus import planned_bytes
         from gd2po.hosts.verl.preflight.plan.composing import compose_run
-        from gd2po.hosts.verl.preflight.plan.making import make_plan
 
         with Console(stderr=True).status("composing …"):
-            made = make_plan(compose_run(arguments), planned_bytes(gpu_memory))
-    if json:
-        from gd2po.hosts.verl.preflight.plan.as_json import to_json
+            config = compose_run(arguments)
+            from gd2po.hosts.verl.preflight.plan.making import (
+                make_plan,
+            )  # imports verl; composing says if it is missing
 
-        typer.echo(to_json(made))
+            run_plan = make_plan(config, planned_bytes(gpu_memory))
+    if json:
+        typer.echo(run_plan.to_json())
     else:
         from gd2po.hosts.verl.preflight.plan.terminal import show
 
-        show(made, Console())
-    if made.refusals:
+        show(run_plan, Console())
+    if run_plan.refusals:
         raise typer.Exit(2)

@@ -10,7 +10,7 @@ from gd2po.cli.app import app, refusals
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gd2po.hosts.verl.launching.sft.warm_start import Prepared
+    from gd2po.hosts.verl.launching.sft.warm_start import PreparedWarmStart
 
 
 @app.command()
@@ -43,19 +43,19 @@ def sft(
         _train(prepared, console)
 
 
-def _tell(prepared: "Prepared") -> None:
-    found, schedule, config = prepared.demonstrations, prepared.schedule, prepared.config
-    for row in found.left_out:
-        typer.echo(f"left out demonstration {row}: longer than {found.limit} tokens", err=True)
+def _tell(prepared: "PreparedWarmStart") -> None:
+    rows, schedule, config = prepared.demonstrations, prepared.schedule, prepared.config
+    for row in rows.left_out:
+        typer.echo(f"left out demonstration {row}: longer than {rows.limit} tokens", err=True)
     typer.echo(
-        f"{found.rows} demonstrations of {found.rows + len(found.left_out)}, {found.tokens:,} tokens; the loss is on "
-        f"the {found.answer_tokens:,} of their answers; longest {found.longest:,} of at most {found.limit:,}"
+        f"{rows.rows} demonstrations of {rows.rows + len(rows.left_out)}, {rows.tokens:,} tokens; the loss is on "
+        f"the {rows.answer_tokens:,} of their answers; longest {rows.longest:,} of at most {rows.limit:,}"
     )
     rest = f"; {schedule.left_over} are left over in each, others every time" if schedule.left_over else ""
     typer.echo(f"{schedule.updates} updates of {config.data.train_batch_size} in {schedule.epochs} epochs{rest}")
 
 
-def _train(prepared: "Prepared", console: "Console") -> None:
+def _train(prepared: "PreparedWarmStart", console: "Console") -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from gd2po.hosts.verl.launching.sft.warm_start import train

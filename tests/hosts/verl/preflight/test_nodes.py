@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from gd2po.hosts.verl.preflight import nodes
-from gd2po.hosts.verl.preflight.nodes import ClusterError, Expected, Node, wait_for_nodes
+from gd2po.hosts.verl.preflight.nodes import ClusterError, ExpectedNodes, Node, wait_for_nodes
 
 ALPHA, BETA, POOR = Node("alpha", "10.0.0.1", 8), Node("beta", "10.0.0.2", 8), Node("beta", "10.0.0.2", 7)
 
@@ -25,7 +25,7 @@ ALPHA, BETA, POOR = Node("alpha", "10.0.0.1", 8), Node("beta", "10.0.0.2", 8), N
     ],
 )
 def test_what_is_missing_is_named(names, found, lacks):
-    assert Expected(2, 8, names).lacks(found) == lacks
+    assert ExpectedNodes(2, 8, names).lacks(found) == lacks
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def seen(monkeypatch):
 def test_progress_is_said_when_it_changes(seen):
     seen(None, None, [ALPHA], [ALPHA], [ALPHA, BETA])
     said: list[str] = []
-    assert wait_for_nodes("http://head", Expected(2, 8, ("alpha", "beta")), 60, said.append) == [ALPHA, BETA]
+    assert wait_for_nodes("http://head", ExpectedNodes(2, 8, ("alpha", "beta")), 60, said.append) == [ALPHA, BETA]
     assert said == [
         "waiting for nodes, 0 s: 0 of 2 nodes, 0 of 16 GPUs; the dashboard of the head does not answer yet",
         "waiting for nodes, 0 s: 1 of 2 nodes, 8 of 16 GPUs; missing: beta",
@@ -54,20 +54,20 @@ def test_and_repeated_after_a_while(seen, monkeypatch):
     monkeypatch.setattr(nodes, "_REPEAT_SECONDS", 0.02)
     seen([ALPHA], [ALPHA], [ALPHA], [ALPHA], [ALPHA, BETA])
     said: list[str] = []
-    wait_for_nodes("http://head", Expected(2, 8), 60, said.append)
+    wait_for_nodes("http://head", ExpectedNodes(2, 8), 60, said.append)
     assert 2 <= len(said) <= 4 and len(set(said)) == 1
 
 
 def test_the_end_of_patience_names_who_is_missing_and_who_is_here(seen):
     seen([ALPHA])
     with pytest.raises(ClusterError, match=r"1 of 2 nodes, 8 of 16 GPUs; missing: beta\. Here: alpha \(10\.0\.0\.1"):
-        wait_for_nodes("http://head", Expected(2, 8, ("alpha", "beta")), 0.05, lambda line: None)
+        wait_for_nodes("http://head", ExpectedNodes(2, 8, ("alpha", "beta")), 0.05, lambda line: None)
 
 
 def test_the_end_of_the_head_is_noticed(seen):
     seen(None)
     with pytest.raises(ClusterError, match="Ray has ended on the head"):
-        wait_for_nodes("http://head", Expected(2, 8), 60, lambda line: None, alive=lambda: False)
+        wait_for_nodes("http://head", ExpectedNodes(2, 8), 60, lambda line: None, alive=lambda: False)
 
 
 def test_nobody_there_is_not_an_error_yet():

@@ -12,29 +12,29 @@ from gd2po.hosts.verl.preflight.gpus import planned_bytes, read_gpus
 MIB = 2**20
 
 
-def found(cuda: str | None = "13.0", works: bool = True):
-    return {finding.name: finding for finding in of_machine(read_gpus(), cuda, works)}
+def checked(cuda: str | None = "13.0", works: bool = True):
+    return {result.name: result for result in of_machine(read_gpus(), cuda, works)}
 
 
 def test_a_good_machine(machine):
     machine("8 x H100")
-    findings = found()
-    assert [name for name, finding in findings.items() if finding.ok is False] == []
-    assert findings["GPUs"].found == "8 × NVIDIA H100 80GB HBM3, 79.1 GiB free on the fullest"
+    results = checked()
+    assert [name for name, result in results.items() if result.ok is False] == []
+    assert results["GPUs"].found == "8 × NVIDIA H100 80GB HBM3, 79.1 GiB free on the fullest"
     assert planned_bytes(None) == 81_559 * MIB
     assert planned_bytes(40) == 40 * 2**30
 
 
 def test_a_gpu_that_somebody_uses_is_named(machine):
     machine("8 x H100, one in use")
-    gpus = found()["GPUs"]
+    gpus = checked()["GPUs"]
     assert gpus.ok is False and "19.6 GiB free on the fullest" in gpus.found and "nvidia-smi" in gpus.remedy
 
 
 @pytest.mark.parametrize(("cuda", "ok"), [("13.0", False), ("12.8", True)])
 def test_an_old_driver_is_held_against_the_cuda_of_torch(machine, cuda, ok):
     machine("an old driver")
-    driver = found(cuda)["driver"]
+    driver = checked(cuda)["driver"]
     assert driver.ok is ok and driver.found == "525.147.05"
     assert driver.expected == f">={'525.60.13' if ok else '580.65.06'}, for torch's CUDA {cuda}"
 
@@ -45,14 +45,14 @@ def test_an_old_driver_is_held_against_the_cuda_of_torch(machine, cuda, ok):
 )
 def test_a_torch_that_sees_no_gpu_is_a_problem(machine, cuda, works, remedy):
     machine("8 x H100")
-    finding = found(cuda, works)["CUDA"]
-    assert finding.ok is False and remedy in finding.remedy
+    result = checked(cuda, works)["CUDA"]
+    assert result.ok is False and remedy in result.remedy
 
 
 def test_without_a_driver_there_is_no_gpu_and_no_problem(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert read_gpus() == []
-    assert found(None, False)["GPUs"].found.startswith("none: verl runs on CPU")
+    assert checked(None, False)["GPUs"].found.startswith("none: verl runs on CPU")
 
 
 def test_a_driver_that_does_not_answer_is_quoted(broken_driver):
@@ -61,14 +61,14 @@ def test_a_driver_that_does_not_answer_is_quoted(broken_driver):
 
 
 def test_little_shared_memory_is_a_problem(machine, monkeypatch):
-    monkeypatch.setattr(hardware.defaults, "DOCTOR_SHM_GIB", 10**6)
+    monkeypatch.setattr(hardware, "SHARED_MEMORY_GIB", 10**6)
     machine("8 x H100")
-    assert found()["shared memory"].ok is False and "--shm-size" in found()["shared memory"].remedy
+    assert checked()["shared memory"].ok is False and "--shm-size" in checked()["shared memory"].remedy
 
 
 def test_a_port_that_is_no_dashboard_is_no_cluster(monkeypatch):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         monkeypatch.setenv("RAY_API_SERVER_ADDRESS", f"http://127.0.0.1:{listener.getsockname()[1]}")
-        (finding,) = of_cluster(1, 8)  # bound, and nobody listens
-    assert finding.ok is None and "none answers" in finding.found
+        (result,) = of_cluster(1, 8)  # bound, and nobody listens
+    assert result.ok is None and "none answers" in result.found

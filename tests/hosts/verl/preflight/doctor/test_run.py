@@ -37,7 +37,7 @@ def doctor(*arguments: str) -> tuple[int, dict[str, list[dict[str, object]]]]:
 
 
 def wrong(findings) -> set[str]:
-    return {name for name, several in findings.items() if any(one["ok"] is False for one in several)}
+    return {name for name, several in findings.items() if any(finding["ok"] is False for finding in several)}
 
 
 def test_this_machine_is_well_and_says_what_it_has_not():

@@ -1,60 +1,73 @@
-"""The table of versions against the metadata of what is installed, and how a package is judged."""
+"""The supported versions are those that the installed packages require, and an installed version is judged by them."""
 
-import itertools
-import re
-import tomllib
-from collections.abc import Iterable, Iterator
-from importlib.metadata import requires, version
-from pathlib import Path
+from importlib.metadata import version
 
 import pytest
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from gd2po.hosts.verl.preflight.doctor import supported
-from gd2po.hosts.verl.preflight.doctor.supported import TABLE, of_packages
+from gd2po.hosts.verl.preflight.doctor.supported import of_packages, supported_versions
 
 EVERY = frozenset({"every run"})
 
 
-def asked(lines: Iterable[str], package: str) -> set[SpecifierSet]:
-    found = map(Requirement, lines)
-    return {one.specifier for one in found if one.name.lower() == package.lower()}
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Puts the metadata of a distribution in front of what is installed."""
+
+    def install(name: str, version: str, *requirements: str) -> None:
+        folder = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
+        folder.mkdir()
+        lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {line}" for line in requirements)]
+        (folder / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", *lines, ""]))
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    return install
 
 
-def of_gd2po() -> Iterator[str]:
-    """Requirements and extras as they are written: the metadata of an editable installation may be older."""
-    project = tomllib.loads((Path(__file__).parents[5] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    yield from project["dependencies"]
-    yield from itertools.chain.from_iterable(project["optional-dependencies"].values())
+def judged(*parts: str):
+    return {result.name: result for result in of_packages(EVERY | set(parts))}
 
 
-@pytest.mark.skipif(not version("verl").startswith("0.9.1"), reason="the table has verl 0.9.1's own ranges")
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.package)
-def test_a_range_is_the_one_that_the_packages_ask_for(row):
-    ours = row.package in ("verl", "torch", "sglang")
-    ranges = asked(of_gd2po() if ours else requires("verl") or (), row.package)
-    if row.package == "verl":
-        assert ranges and all(one.contains(version("verl")) for one in ranges)
-    else:
-        assert SpecifierSet(row.versions) in ranges
-
-
-def judged(monkeypatch, installed: dict[str, str], *parts: str):
-    monkeypatch.setattr(supported, "_installed", installed.get)
-    return {finding.name: finding for finding in of_packages(EVERY | set(parts))}
-
-
-def test_what_a_run_needs_must_be_there_and_the_rest_is_told(monkeypatch):
-    findings = judged(
-        monkeypatch, {"vllm": "0.24.0", "torch": "2.11.0+cu130"}, "rollouts with vllm", "training with fsdp"
+def test_ranges_are_those_that_the_installed_verl_requires(install):
+    extra = "; extra == 'vllm'"
+    install(
+        "verl",
+        "0.9.7",
+        f"transformers==5.9.0{extra}",
+        "transformers<6,>=5.7",
+        f"vllm==0.31.0{extra}",
+        "Ray[default]>=2.50",
     )
-    assert (findings["vllm"].ok, findings["torch"].ok, findings["flash-attn"].ok) == (True, True, False)
-    assert findings["flash-attn"].remedy == "pip install 'verl[fsdp]'"
-    assert findings["sglang"].ok is findings["megatron-core"].ok is None
+    results = judged()
+    assert results["transformers"].expected == ">=5.7,<6, for every run", "the range of every run, not of one extra"
+    assert results["vllm"].expected == "==0.31.0, for rollouts with vllm"
+    assert supported_versions("ray") == SpecifierSet(">=2.50")
+    assert results["flash-attn"].expected == "any version, for training with fsdp"
+
+
+def test_the_installed_packages_of_every_run_are_supported():
+    results = judged()
+    for package in ("verl", "torch", "ray", "transformers", "TransferQueue", "tensordict"):
+        assert results[package].ok and results[package].found == version(package)
+        assert supported_versions(package) != SpecifierSet(), package
+
+
+def test_torch_and_sglang_are_bound_by_gd2po():
+    assert supported_versions("torch").contains("2.7") and not supported_versions("torch").contains("2.6")
+    assert not supported_versions("sglang").contains("0.5.12"), "verl's own pin, which cannot be installed"
+
+
+def test_what_a_run_needs_must_be_there_and_the_rest_is_told(install):
+    install("vllm", str(supported_versions("vllm")).removeprefix("=="))
+    results = judged("rollouts with vllm", "training with fsdp")
+    assert (results["vllm"].ok, results["torch"].ok, results["flash-attn"].ok) == (True, True, False)
+    assert results["flash-attn"].remedy == "pip install 'verl[fsdp]'"
+    assert results["sglang"].ok is results["megatron-core"].ok is None
 
 
 @pytest.mark.parametrize(("found", "ok"), [("0.23.1", False), ("0.24.0+cu130", True), ("0.25.0", False)])
-def test_a_version_outside_the_range_is_a_problem(monkeypatch, found, ok):
-    finding = judged(monkeypatch, {"vllm": found}, "rollouts with vllm")["vllm"]
-    assert finding.ok is ok and re.match(r"==0\.24\.0, for rollouts with vllm", finding.expected)
+def test_a_version_outside_the_range_is_a_problem(install, found, ok):
+    install("verl", "0.9.1", "vllm==0.24.0; extra == 'vllm'")
+    install("vllm", found)
+    result = judged("rollouts with vllm")["vllm"]
+    assert result.ok is ok and result.expected == "==0.24.0, for rollouts with vllm"

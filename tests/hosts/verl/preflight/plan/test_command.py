@@ -33,12 +33,12 @@ def test_a_screen_shows_who_is_where_and_stays_within_its_columns(monkeypatch, m
 
 def test_json_has_every_number(model_folder, prompts):
     shown = run(*RUN, model_folder(), f"data.train_files={prompts(3920)}", "--json", "--gpu-memory", 80)
-    found = json.loads(shown.stdout)
+    numbers = json.loads(shown.stdout)
     assert shown.exit_code == 0
-    assert found["shape"]["parameters"] == 1_543_714_304
-    assert found["layout"]["data_parallel"] == found["layout"]["world"] == 8
-    assert found["memory"]["peak"] == max(phase["bytes"] for phase in found["memory"]["phases"])
-    assert found["refusals"] == []
+    assert numbers["shape"]["parameters"] == 1_543_714_304
+    assert numbers["layout"]["data_parallel"] == numbers["layout"]["world"] == 8
+    assert numbers["memory"]["peak"] == max(phase["bytes"] for phase in numbers["memory"]["phases"])
+    assert numbers["refusals"] == []
 
 
 def test_an_impossible_split_ends_with_2(model_folder):

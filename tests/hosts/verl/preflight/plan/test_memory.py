@@ -14,8 +14,8 @@ ACTOR, ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
 
 
 def parts(plan, phase: str) -> dict[str, int]:
-    (found,) = [one for one in plan.memory.phases if one.name == phase]
-    return {part.name: part.bytes for part in found.parts}
+    (chosen,) = [each for each in plan.memory.phases if each.name == phase]
+    return {part.name: part.bytes for part in chosen.parts}
 
 
 def test_fsdp_by_hand(plan_of):

@@ -4,11 +4,11 @@ import pytest
 
 
 def test_the_published_run(plan_of):
-    found = plan_of().schedule
-    assert (found.rows, found.left_out, found.steps_per_epoch, found.steps) == (3920, 336, 7, 210)
-    assert (found.prompts, found.rollouts, found.mini_batch, found.updates) == (512, 2048, 128, 4)
-    assert found.tokens == 2048 * 3072
-    assert (found.checkpoints, found.kept, found.validations) == (42, 42, 1 + 21)
+    schedule = plan_of().schedule
+    assert (schedule.rows, schedule.left_out, schedule.steps_per_epoch, schedule.steps) == (3920, 336, 7, 210)
+    assert (schedule.prompts, schedule.rollouts, schedule.mini_batch, schedule.updates) == (512, 2048, 128, 4)
+    assert schedule.tokens == 2048 * 3072
+    assert (schedule.checkpoints, schedule.kept, schedule.validations) == (42, 42, 1 + 21)
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ def test_the_published_run(plan_of):
     ],
 )
 def test_the_first_limit_ends_a_run_and_the_last_step_is_saved(plan_of, override, steps, checkpoints):
-    found = plan_of(override).schedule
-    assert (found.steps, found.checkpoints) == (steps, checkpoints)
+    schedule = plan_of(override).schedule
+    assert (schedule.steps, schedule.checkpoints) == (steps, checkpoints)
 
 
 @pytest.mark.parametrize(("keep", "together"), [(1, 2), (3, 4), (42, 42), (100, 42)])

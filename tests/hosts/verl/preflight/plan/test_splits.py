@@ -66,8 +66,8 @@ def test_separate_rollouts_divide_the_batch_by_their_parts_too(plan_of):
 
 
 def test_every_refusal_is_said_not_only_the_first(plan_of):
-    found = plan_of("data.train_batch_size=500", f"{ROLLOUT}.tensor_model_parallel_size=3").refusals
-    assert len(found) == 3  # the batch, the GPUs of a replica, the heads
+    refusals = plan_of("data.train_batch_size=500", f"{ROLLOUT}.tensor_model_parallel_size=3").refusals
+    assert len(refusals) == 3  # the batch, the GPUs of a replica, the heads
 
 
 def test_what_verl_and_gd2po_refuse_is_refused(plan_of):

@@ -1,4 +1,4 @@
-"""A run as a Ray job: it belongs to the cluster, and outlives the terminal that submitted it."""
+"""A run as a Ray job: the job belongs to the cluster and outlives the terminal that submitted it."""
 
 import asyncio
 import logging
@@ -16,35 +16,35 @@ _POLL_SECONDS = 1.0
 
 
 def submit(dashboard: str, command: Sequence[str]) -> str:
-    """Hand a command to the cluster; it runs on the head, in the folder where Ray was started there.
+    """Hand a command to the cluster. The head runs it in the folder where Ray was started there.
 
     Args:
-        dashboard: address of Ray's dashboard, such as ``http://127.0.0.1:8265``.
-        command: program and arguments; each arrives as it is, whatever characters it has.
+        dashboard: The address of Ray's dashboard, such as ``http://127.0.0.1:8265``.
+        command: The program and its arguments; each argument arrives unchanged, whatever characters it has.
 
     Returns:
         The job's id.
 
     Raises:
-        ClusterError: the dashboard does not answer.
+        ClusterError: The dashboard does not answer.
     """
     return str(_client(dashboard).submit_job(entrypoint=shlex.join(command)))
 
 
 def follow(dashboard: str, job: str, write: Callable[[str], None]) -> int:
-    """Write what a job prints until it ends. Giving up on it changes nothing for the job.
+    """Write the output of a job until the job ends. The job does not depend on being followed.
 
     Returns:
-        The exit code of its command; 1 for a job that was stopped or lost.
+        The exit code of the job's command; 1 for a job that was stopped or lost.
 
     Raises:
-        ClusterError: the dashboard does not answer, or knows no such job.
+        ClusterError: The dashboard does not answer, or knows no such job.
     """
     import aiohttp
 
     client = _client(dashboard)
     try:
-        client.get_job_info(job)  # says clearly when there is none
+        client.get_job_info(job)  # raises a clear error if there is no such job
         asyncio.run(_copy_log(client, job, write))
         while not (details := client.get_job_info(job)).status.is_terminal():
             time.sleep(_POLL_SECONDS)
@@ -64,7 +64,7 @@ def _client(dashboard: str) -> "JobSubmissionClient":
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
-    logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # tells of its web socket
+    logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)  # it logs its web socket
     try:
         return JobSubmissionClient(dashboard)
     except (ConnectionError, AuthenticationError) as error:

@@ -1,4 +1,4 @@
-"""verl's own trainer, started only when it is proven that the plug-in is in it."""
+"""verl's own trainer, started only after it is proven that the plug-in is in it."""
 
 import functools
 import logging
@@ -24,11 +24,11 @@ def launch(arguments: Sequence[str]) -> None:
     """Run ``verl.trainer.main_ppo`` with these Hydra arguments in this process.
 
     Args:
-        arguments: as after ``python -m verl.trainer.main_ppo``.
+        arguments: The arguments as after ``python -m verl.trainer.main_ppo``.
 
     Raises:
-        HostError: the plug-in is not in place; ``gd2po doctor`` says more.
-        SettingsError: the configuration cannot be run as it stands.
+        HostError: The plug-in is not in place; ``gd2po doctor`` says more.
+        SettingsError: The configuration cannot be run as it stands.
     """
     quiet()
     require_plugin()

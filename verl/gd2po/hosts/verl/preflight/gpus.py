@@ -5,9 +5,11 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gd2po import defaults
 from gd2po.errors import HostError
-from gd2po.hosts.verl.preflight.plan.parts import GIB
+
+GIB = 2**30
+PLANNED_GIB = 80
+"""Memory of each GPU that is planned for on a machine without one."""
 
 _FIELDS = ("name", "memory.total", "memory.free", "driver_version")
 _QUERY = ("nvidia-smi", f"--query-gpu={','.join(_FIELDS)}", "--format=csv,noheader,nounits")
@@ -26,23 +28,23 @@ class Gpu:
 
 
 def read_gpus() -> list[Gpu]:
-    """All GPUs of this machine; empty where there is no driver.
+    """All GPUs of this machine; an empty list where there is no driver.
 
     Raises:
-        HostError: nvidia-smi is there and fails, with what it said.
+        HostError: nvidia-smi is installed and fails; the error quotes its output.
     """
     if shutil.which(_QUERY[0]) is None:
         return []
     try:
-        said = subprocess.run(_QUERY, capture_output=True, text=True, check=True, timeout=_SECONDS).stdout
+        output = subprocess.run(_QUERY, capture_output=True, text=True, check=True, timeout=_SECONDS).stdout
     except subprocess.CalledProcessError as error:
-        said = (error.stdout + error.stderr).strip()
-        raise HostError(f"nvidia-smi fails: {said}; reload or reinstall the driver") from None
+        output = (error.stdout + error.stderr).strip()
+        raise HostError(f"nvidia-smi fails: {output}; reload or reinstall the driver") from None
     except subprocess.TimeoutExpired:
         raise HostError(
             f"nvidia-smi does not answer in {_SECONDS:.0f} s: the driver hangs, restart the machine"
         ) from None
-    return [_parse(line) for line in said.splitlines() if line.strip()]
+    return [_parse(line) for line in output.splitlines() if line.strip()]
 
 
 def _parse(line: str) -> Gpu:
@@ -54,13 +56,11 @@ def _parse(line: str) -> Gpu:
         raise HostError(f"nvidia-smi says {line!r}; expected {', '.join(_FIELDS)}, memory in MiB") from None
 
 
-def planned_bytes(asked_gib: float | None) -> int:
-    """Memory of a GPU to plan for: what is asked, else the smallest found here, else a stated assumption."""
-    if asked_gib is not None:
-        return int(asked_gib * GIB)
-    return smallest(read_gpus())
+def planned_bytes(gib: float | None) -> int:
+    """The memory in bytes of a GPU to plan for: ``gib``, else that of the smallest GPU of this machine."""
+    return smallest(read_gpus()) if gib is None else int(gib * GIB)
 
 
 def smallest(gpus: Sequence[Gpu]) -> int:
-    """Memory of the smallest GPU in bytes; the stated assumption where there is none."""
-    return min((gpu.total for gpu in gpus), default=defaults.PLAN_GPU_GIB * GIB)
+    """The memory of the smallest GPU in bytes; :data:`PLANNED_GIB` where there is none."""
+    return min((gpu.total for gpu in gpus), default=PLANNED_GIB * GIB)

@@ -1,4 +1,4 @@
-"""Which nodes Ray has, and which of the expected ones are missing."""
+"""The nodes of a Ray cluster, and what is missing of those that a run needs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,16 +8,16 @@ from gd2po.errors import GD2POError
 
 _POLL_SECONDS = 1.0
 _REPEAT_SECONDS = 15.0
-"""After this long the same line is said again, so that waiting does not look like hanging."""
+"""Seconds after which an unchanged line is repeated, so that waiting does not look like hanging."""
 
 
 class ClusterError(GD2POError, RuntimeError):
-    """The cluster is not what a run needs, or does not answer."""
+    """The cluster lacks something that a run needs, or does not answer."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A living node: the name it was given at ``ray start``, its address, and how many GPUs it offers."""
+    """A living node: its name at ``ray start``, its address, and the number of its GPUs."""
 
     name: str
     address: str
@@ -28,13 +28,13 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What a run needs.
+class ExpectedNodes:
+    """The nodes that a run needs.
 
     Attributes:
-        count: nodes.
-        gpus: per node.
-        names: of the nodes, where they are known; a node may be named by its address.
+        count: The number of nodes.
+        gpus: The number of GPUs on each node.
+        names: The names or addresses of the nodes, where they are known.
     """
 
     count: int
@@ -42,9 +42,9 @@ class Expected:
     names: tuple[str, ...] = ()
 
     def lacks(self, nodes: Sequence[Node]) -> str:
-        """What is missing in words; empty when nothing is."""
-        found = {called for node in nodes for called in (node.name, node.address)}
-        absent = [name for name in self.names if name not in found]
+        """Describe what is missing; empty if nothing is."""
+        present = {label for node in nodes for label in (node.name, node.address)}
+        absent = [name for name in self.names if name not in present]
         if not self.names and len(nodes) < self.count:
             absent = [f"{self.count - len(nodes)} of {self.count} nodes"]
         poor = [f"{node.name} has {node.gpus} of {self.gpus} GPUs" for node in nodes if node.gpus < self.gpus]
@@ -55,10 +55,10 @@ def read_nodes(dashboard: str) -> list[Node] | None:
     """The living nodes, ordered by name; None while the dashboard does not answer.
 
     Args:
-        dashboard: address of Ray's dashboard, such as ``http://127.0.0.1:8265``.
+        dashboard: The address of Ray's dashboard, such as ``http://127.0.0.1:8265``.
 
     Raises:
-        ClusterError: it answers, and refuses the token of this user.
+        ClusterError: The dashboard refuses the token of this user.
     """
     from ray.exceptions import AuthenticationError
     from ray.util.state import list_nodes
@@ -70,33 +70,33 @@ def read_nodes(dashboard: str) -> list[Node] | None:
         raise ClusterError(f"{dashboard} refuses this user: {error}") from error
     except (ConnectionError, RayStateApiException):
         return None
-    nodes = [Node(one.node_name, one.node_ip, int(one.resources_total.get("GPU", 0))) for one in states]
+    nodes = [Node(node.node_name, node.node_ip, int(node.resources_total.get("GPU", 0))) for node in states]
     return sorted(nodes, key=lambda node: node.name)
 
 
 def wait_for_nodes(
     dashboard: str,
-    expected: Expected,
+    expected: ExpectedNodes,
     timeout: float,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     alive: Callable[[], bool] = lambda: True,
 ) -> list[Node]:
     """Wait until every expected node is there with its GPUs.
 
     Args:
-        dashboard: address of Ray's dashboard.
-        expected: nodes and GPUs.
-        timeout: seconds.
-        say: gets a progress line whenever something has changed, and every 15 s.
-        alive: whether the head still runs.
+        dashboard: The address of Ray's dashboard.
+        expected: The nodes and GPUs that a run needs.
+        timeout: The longest wait in seconds.
+        report: Called with a line of progress at every change, and every 15 s.
+        alive: Tells whether the head still runs.
 
     Returns:
         The nodes.
 
     Raises:
-        ClusterError: the time is over, with what is missing; or the head has ended.
+        ClusterError: The time is over, and the message names what is missing; or the head has ended.
     """
-    start, said, said_at = time.monotonic(), "", 0.0
+    start, last_reported, reported_at = time.monotonic(), "", 0.0
     while True:
         nodes = read_nodes(dashboard)
         lacks = "the dashboard of the head does not answer yet" if nodes is None else expected.lacks(nodes)
@@ -107,18 +107,18 @@ def wait_for_nodes(
             raise ClusterError("Ray has ended on the head while nodes were awaited; its log says why")
         if now >= timeout:
             raise ClusterError(_too_late(expected, nodes or [], lacks, timeout))
-        if lacks != said or now - said_at >= _REPEAT_SECONDS:
-            say(f"waiting for nodes, {now:.0f} s: {_summary(expected, nodes or [])}; {lacks}")
-            said, said_at = lacks, now
+        if lacks != last_reported or now - reported_at >= _REPEAT_SECONDS:
+            report(f"waiting for nodes, {now:.0f} s: {_summary(expected, nodes or [])}; {lacks}")
+            last_reported, reported_at = lacks, now
         time.sleep(_POLL_SECONDS)
 
 
-def _summary(expected: Expected, nodes: Sequence[Node]) -> str:
+def _summary(expected: ExpectedNodes, nodes: Sequence[Node]) -> str:
     gpus = sum(node.gpus for node in nodes)
     return f"{len(nodes)} of {expected.count} nodes, {gpus} of {expected.count * expected.gpus} GPUs"
 
 
-def _too_late(expected: Expected, nodes: Sequence[Node], lacks: str, timeout: float) -> str:
+def _too_late(expected: ExpectedNodes, nodes: Sequence[Node], lacks: str, timeout: float) -> str:
     here = ", ".join(map(str, nodes)) or "none"
     return (
         f"after {timeout:.0f} s the cluster has {_summary(expected, nodes)}; {lacks}. Here: {here}. "

@@ -17,14 +17,14 @@ PROCESSES_VARIABLE, NODES_VARIABLE = "PET_NPROC_PER_NODE", "PET_NNODES"
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How the rows are gone through.
+class WarmStartSchedule:
+    """The updates and epochs of a warm start.
 
     Attributes:
-        updates: of the weights, in all.
-        per_epoch: updates of a whole epoch.
-        epochs: passes over the rows.
-        left_over: rows that fill no batch; others in each epoch.
+        updates: The number of updates of the weights.
+        per_epoch: The number of updates of a whole epoch.
+        epochs: The number of passes over the demonstrations.
+        left_over: The number of demonstrations of an epoch that fill no batch; other ones in each epoch.
     """
 
     updates: int
@@ -37,8 +37,8 @@ def compose_config(task: str, model: str, overrides: Sequence[str]) -> DictConfi
     """The task's ``sft.yaml`` over verl's ``sft_trainer_engine``, with Hydra overrides, for the hardware at hand.
 
     Raises:
-        FileNotFoundError: the task has no warm start, or ``model`` is a path without a model.
-        SettingsError: an override that Hydra refuses, or something this warm start cannot do.
+        FileNotFoundError: The task has no warm start, or ``model`` is a path without a model.
+        SettingsError: Hydra refuses an override, or the warm start does not support a setting.
     """
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
@@ -75,7 +75,7 @@ def _check(config: DictConfig) -> None:
 
 
 def processes_here() -> int:
-    """Processes to start on this machine: torchrun's variable, else one per visible accelerator, or one on CPU."""
+    """The number of processes on this machine: torchrun's variable, else one per visible accelerator, or one on CPU."""
     import torch
 
     from gd2po.hosts.verl.cpu import platform
@@ -85,16 +85,16 @@ def processes_here() -> int:
 
 
 def nodes() -> int:
-    """Machines that train together: torchrun's variable, else one."""
+    """The number of machines that train together: torchrun's variable, else one."""
     return _number(NODES_VARIABLE) or 1
 
 
-def plan_schedule(config: DictConfig, rows: int) -> Schedule:
-    """Count updates before any weight is loaded.
+def plan_schedule(config: DictConfig, rows: int) -> WarmStartSchedule:
+    """Count the updates before any weight is loaded.
 
     Raises:
-        SettingsError: fewer rows than a batch, a batch that the processes cannot share, or more updates than the epochs
-            have.
+        SettingsError: There are fewer rows than a batch has, the processes cannot share a batch, or more updates are
+            configured than the epochs have.
     """
     batch, epochs = config.data.train_batch_size, config.trainer.total_epochs
     world = processes_here() * nodes()
@@ -114,13 +114,13 @@ def plan_schedule(config: DictConfig, rows: int) -> Schedule:
             f"trainer.total_training_steps is {updates}, but {epochs} epochs of {per_epoch} updates end before and "
             "nothing would be saved; raise trainer.total_epochs"
         )
-    return Schedule(updates, per_epoch, epochs, rows % batch)
+    return WarmStartSchedule(updates, per_epoch, epochs, rows % batch)
 
 
 def _number(variable: str) -> int | None:
-    found = os.environ.get(variable)
-    if found is None:
+    text = os.environ.get(variable)
+    if text is None:
         return None
-    if not found.isdecimal() or found == "0":
-        raise SettingsError(f"the environment variable {variable} is {found!r}; expected a number of at least 1")
-    return int(found)
+    if not text.isdecimal() or text == "0":
+        raise SettingsError(f"the environment variable {variable} is {text!r}; expected a number of at least 1")
+    return int(text)

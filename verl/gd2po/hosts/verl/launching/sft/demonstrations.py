@@ -1,4 +1,4 @@
-"""The demonstrations as verl's SFT data set will tokenise them: measured and checked before a model is loaded."""
+"""The demonstrations, tokenised by verl's SFT data set, measured and checked before a model is loaded."""
 
 import io
 import sys
@@ -16,20 +16,20 @@ _SHOWN = 5
 
 
 class DemonstrationError(GD2POError, ValueError):
-    """Demonstrations that cannot be imitated as they stand."""
+    """The demonstrations cannot be imitated as they stand."""
 
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """What will be imitated.
+    """The demonstrations of a warm start.
 
     Attributes:
-        table: pandas frame of the demonstrations that are trained on.
-        left_out: positions of those that are too long, if that was asked for.
-        tokens: in all rows, prompts included.
-        answer_tokens: those the loss is on.
-        longest: tokens of the longest row.
-        limit: tokens a row may have.
+        table: The pandas frame of the demonstrations that are trained on.
+        left_out: The positions of demonstrations that are too long, if the user chose to leave them out.
+        tokens: The number of tokens of all rows, prompts included.
+        answer_tokens: The number of tokens that the loss is computed on.
+        longest: The number of tokens of the longest row.
+        limit: The largest number of tokens that a row may have.
     """
 
     table: Any
@@ -48,12 +48,12 @@ def read_demonstrations(config: DictConfig, *, drop_long: bool = False) -> Demon
     """Tokenise every row with verl's own data set and check it.
 
     Args:
-        config: of the warm start.
-        drop_long: leave out rows that are too long, instead of refusing all.
+        config: The configuration of the warm start.
+        drop_long: Leave out rows that are too long, instead of refusing all.
 
     Raises:
-        FileNotFoundError: no such file.
-        DemonstrationError: no ``messages``, a row without an answer, a row that is too long, or a chat template that
+        FileNotFoundError: A file of demonstrations is missing.
+        DemonstrationError: There is no column ``messages``, a row has no answer or is too long, or the chat template
             would teach other text than the demonstration.
     """
     _check_files(config)
@@ -103,16 +103,16 @@ def _check_files(config: DictConfig) -> None:
                 f"no demonstrations in {file}; make them with `gd2po data get rlla_4k/sft` and `gd2po data prepare "
                 "rlla_4k/sft`, or name a parquet file: data.train_files=…"
             )
-        found = pq.read_schema(file).names
-        if key not in found:
+        columns = pq.read_schema(file).names
+        if key not in columns:
             raise DemonstrationError(
-                f"{file} has no column {key!r} (found: {', '.join(found)}); the warm start needs dialogues that end "
+                f"{file} has no column {key!r} (found: {', '.join(columns)}); the warm start needs dialogues that end "
                 "with an answer, such as `gd2po data prepare` makes of rlla_4k/sft"
             )
 
 
 def _dataset(config: DictConfig, model: Any) -> Any:
-    """verl's data set without its limit: what is too long is counted here, not met at the first batch."""
+    """verl's data set without its limit of length: long rows are counted here, before the first batch."""
     from verl.trainer.sft_trainer import create_sft_dataset
 
     data = OmegaConf.merge(config.data, {"max_length": sys.maxsize})
@@ -123,7 +123,7 @@ def _dataset(config: DictConfig, model: Any) -> Any:
 
 
 def _lengths(dataset: Any, row: int, config: DictConfig) -> tuple[int, int]:
-    """Tokens of a row, and of its answer."""
+    """The number of tokens of a row, and of its answer."""
     messages = dataset.messages[row]
     answer = messages[-1]["content"].strip() if messages and messages[-1]["role"] == "assistant" else ""
     if not answer:

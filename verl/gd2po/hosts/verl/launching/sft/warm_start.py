@@ -13,7 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl import cpu
-from gd2po.hosts.verl.launching.sft.configuration import Schedule, compose_config, nodes, plan_schedule, processes_here
+from gd2po.hosts.verl.launching.sft.configuration import (
+    WarmStartSchedule,
+    compose_config,
+    nodes,
+    plan_schedule,
+    processes_here,
+)
 from gd2po.hosts.verl.launching.sft.demonstrations import Demonstrations, read_demonstrations
 from gd2po.runs import process as runs
 
@@ -26,24 +32,25 @@ _TRAINING_ONLY = ("attn_implementation", "dtype", "use_cache")
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedWarmStart:
     """A warm start that has passed every check."""
 
     task: str
     config: DictConfig
     demonstrations: Demonstrations
-    schedule: Schedule
+    schedule: WarmStartSchedule
     scratch: Path
     output: Path
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What came out.
+class TrainedWarmStart:
+    """The result of a warm start.
 
     Attributes:
-        output: the model, or None on a node of several without rank 0, which holds it.
-        first_loss, last_loss: mean negative log-likelihood of an answer token in the first and the last epoch.
+        output: The folder of the model; None on nodes other than that of rank 0, which holds it.
+        first_loss: The mean negative log-likelihood of an answer token in the first epoch.
+        last_loss: The mean negative log-likelihood of an answer token in the last epoch.
     """
 
     output: Path | None
@@ -51,45 +58,49 @@ class Trained:
     last_loss: float | None
 
 
-def prepare(task: str, model: str, overrides: Sequence[str], output: Path, *, drop_long: bool = False) -> Prepared:
-    """Compose and check; a folder beside ``output`` is made, no weight is loaded.
+def prepare(
+    task: str, model: str, overrides: Sequence[str], output: Path, *, drop_long: bool = False
+) -> PreparedWarmStart:
+    """Compose and check the configuration, and make a folder beside ``output``; no weight is loaded.
 
     Args:
-        task: folder with ``sft.yaml``.
-        model: Hugging Face folder or hub name.
-        overrides: Hydra's.
-        output: folder to make.
-        drop_long: leave out demonstrations that are too long, instead of refusing all.
+        task: The folder with ``sft.yaml``.
+        model: The Hugging Face folder or hub name of the model.
+        overrides: The Hydra overrides.
+        output: The folder to make.
+        drop_long: Leave out demonstrations that are too long, instead of refusing all.
 
     Raises:
-        FileNotFoundError, SettingsError, DemonstrationError: what cannot work, with its remedy.
+        FileNotFoundError: A file or the model is missing.
+        SettingsError: A setting cannot work; the message names the remedy.
+        DemonstrationError: The demonstrations cannot be imitated as they stand.
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise SettingsError(f"{output} is not empty and stays as it is; remove it, or name another --output")
     cpu.stand_alone()
     config = compose_config(task, model, overrides)
-    found = read_demonstrations(config, drop_long=drop_long)
-    schedule = plan_schedule(config, found.rows)
+    demonstrations = read_demonstrations(config, drop_long=drop_long)
+    schedule = plan_schedule(config, demonstrations.rows)
     output.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-    if found.left_out:
-        found.table.to_parquet(scratch / _ROWS)
+    if demonstrations.left_out:
+        demonstrations.table.to_parquet(scratch / _ROWS)
         config.data.train_files, config.data.train_max_samples = str(scratch / _ROWS), -1
     config.trainer.default_local_dir = str(scratch)
     if "file" not in config.trainer.logger:
         config.trainer.logger = [*config.trainer.logger, "file"]
-    return Prepared(task, config, found, schedule, scratch, output)
+    return PreparedWarmStart(task, config, demonstrations, schedule, scratch, output)
 
 
-def train(prepared: Prepared, on_step: Callable[[int, float], None]) -> Trained:
+def train(prepared: PreparedWarmStart, on_step: Callable[[int, float], None]) -> TrainedWarmStart:
     """Run verl's trainer, on all visible accelerators or on CPU.
 
     Args:
-        prepared: by :func:`prepare`; used up.
-        on_step: called with the number of updates and the loss of the last.
+        prepared: The result of :func:`prepare`; its folder is used up.
+        on_step: Called with the number of updates and the loss of the last update.
 
     Raises:
-        TrainingError: with the end of the log, which is kept.
+        TrainingError: The training fails; the message shows the end of the log, which is kept.
     """
     scratch, metrics = prepared.scratch, prepared.scratch / _METRICS
     OmegaConf.save(prepared.config, scratch / _CONFIG)
@@ -118,18 +129,18 @@ def _losses(metrics: Path) -> list[float]:
     return [step["data"]["train/loss"] for step in runs.read_steps(metrics) if "train/loss" in step["data"]]
 
 
-def _finish(prepared: Prepared, model: Path) -> Trained:
-    """Move the model to its place, and what tells how it was made into it."""
+def _finish(prepared: PreparedWarmStart, model: Path) -> TrainedWarmStart:
+    """Move the model to its place, and the record of its training into it."""
     if not model.is_dir():
         shutil.rmtree(prepared.scratch)
-        return Trained(None, None, None)
+        return TrainedWarmStart(None, None, None)
     losses, epoch = _losses(prepared.scratch / _METRICS), prepared.schedule.per_epoch
     _restore_config(model / "config.json", prepared.config)
     model.replace(prepared.output)
     shutil.rmtree(model.parent)
     (prepared.scratch / "latest_checkpointed_iteration.txt").unlink()
     prepared.scratch.rename(prepared.output / RECORD)
-    return Trained(prepared.output, fmean(losses[:epoch]), fmean(losses[-epoch:]))
+    return TrainedWarmStart(prepared.output, fmean(losses[:epoch]), fmean(losses[-epoch:]))
 
 
 def _restore_config(path: Path, config: DictConfig) -> None:

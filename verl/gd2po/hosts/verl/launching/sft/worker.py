@@ -1,4 +1,4 @@
-"""One process of a warm start, started by torchrun: verl's SFT trainer on a configuration that is complete."""
+"""One process of a warm start, started by torchrun: verl's SFT trainer on a complete configuration."""
 
 import sys
 
@@ -9,8 +9,8 @@ from verl.utils.device import auto_set_device
 from verl.utils.distributed import destroy_global_process_group, initialize_global_process_group
 
 
-class WarmStart(SFTTrainer):
-    """verl's trainer, with an order of the demonstrations that follows from ``trainer.seed``; verl's is always one."""
+class SeededSFTTrainer(SFTTrainer):
+    """verl's trainer, with an order of the demonstrations that follows from ``trainer.seed``; verl's order is fixed."""
 
     def _build_dataloader(self) -> None:
         super()._build_dataloader()
@@ -23,7 +23,7 @@ def main(path: str) -> None:
     config = OmegaConf.load(path)
     auto_set_device(config)
     initialize_global_process_group()
-    WarmStart(config).fit()
+    SeededSFTTrainer(config).fit()
     destroy_global_process_group()
 
 

@@ -1,4 +1,4 @@
-"""The installation: Python, packages, verl with the plug-in in it."""
+"""Checks of the installation: Python, packages, and verl with the plug-in in it."""
 
 import logging
 import os
@@ -10,44 +10,39 @@ from importlib.metadata import entry_points
 
 from gd2po.errors import HostError
 from gd2po.hosts.verl.door import seam
-from gd2po.hosts.verl.door.manifest import HOST_SYMBOLS, VERL_BELOW, VERL_MINIMUM, HostSymbol
-from gd2po.hosts.verl.preflight.doctor.finding import Finding, attempt
-from gd2po.hosts.verl.preflight.doctor.supported import Part, of_packages
+from gd2po.hosts.verl.door.manifest import HOST_SYMBOLS, HostSymbol
+from gd2po.hosts.verl.door.supported_verl import require_supported_verl
+from gd2po.hosts.verl.preflight.doctor.result import CheckResult, attempt
+from gd2po.hosts.verl.preflight.doctor.supported import RunPart, of_packages
 
 ENTRY_POINT_GROUP = "verl.plugins"
 
 
 def quiet() -> None:
-    """Leave out what verl says at import: engines nobody asked for, and a platform that we have chosen."""
-    logging.getLogger("verl.plugin.platform.platform_manager").addFilter(lambda said: said.levelno > logging.INFO)
+    """Suppress two messages of verl at import: engines that are not available, and the platform that it has chosen."""
+    logging.getLogger("verl.plugin.platform.platform_manager").addFilter(lambda record: record.levelno > logging.INFO)
     warnings.filterwarnings("ignore", message=".* engine is not available", module="verl.workers.engine")
 
 
-def examine(parts: frozenset[Part] = frozenset({"every run"})) -> Iterator[Finding]:
-    """Every finding about the installation, cheapest first. Imports verl.
+def examine(parts: frozenset[RunPart] = frozenset({"every run"})) -> Iterator[CheckResult]:
+    """Check the installation, cheapest checks first. Imports verl.
 
     Args:
-        parts: of a run that are wanted on this machine.
+        parts: The parts of a run that this machine must be able to do.
     """
-    yield Finding("python", sys.version_info >= (3, 11), sys.version.split()[0], ">=3.11,<3.13", "use Python 3.12")
+    yield CheckResult("python", sys.version_info >= (3, 11), sys.version.split()[0], ">=3.11,<3.13", "use Python 3.12")
     yield from of_packages(parts)
     yield attempt("plug-in loaded", _loaded)
     seams = [attempt(f"seam {symbol.name}", partial(_in_place, symbol)) for symbol in HOST_SYMBOLS]
-    broken = [finding for finding in seams if not finding.ok]
-    yield from broken or [Finding("seam", True, f"all {len(seams)} symbols of verl in use are as expected")]
-
-
-def _supported() -> str:
-    from gd2po.hosts.verl.door.supported_verl import require_supported_verl
-
-    return f"{require_supported_verl()} (supported: >={VERL_MINIMUM},<{VERL_BELOW})"
+    broken = [result for result in seams if not result.ok]
+    yield from broken or [CheckResult("seam", True, f"all {len(seams)} symbols of verl in use are as expected")]
 
 
 def _loaded() -> str:
     """Prove that verl itself loads the plug-in, not that we can import it.
 
     Raises:
-        HostError: saying why not.
+        HostError: verl does not load it; the message says why.
     """
     if not any(entry.value.startswith("gd2po.") for entry in entry_points(group=ENTRY_POINT_GROUP)):
         raise HostError(f"no entry point of gd2po in group {ENTRY_POINT_GROUP}; reinstall: pip install gd2po")
@@ -74,9 +69,9 @@ def require_plugin() -> None:
     """Refuse to start a run that would silently train without this plug-in.
 
     Raises:
-        HostError: naming what is wrong.
+        HostError: The plug-in is not in place; the message names the fault.
     """
-    _supported()
+    require_supported_verl()
     _loaded()
     for symbol in HOST_SYMBOLS:
         if symbol.wrapper:

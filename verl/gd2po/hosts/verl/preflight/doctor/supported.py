@@ -1,75 +1,73 @@
-"""The supported versions: the one table of them.
-
-The ranges are those that gd2po's and verl 0.9.1's own package metadata ask for; a test compares them.
-"""
+"""The supported versions of packages, as the installed verl and gd2po require them in their own metadata."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires
 from typing import Literal
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from gd2po.hosts.verl.door.manifest import VERL_BELOW, VERL_MINIMUM
-from gd2po.hosts.verl.preflight.doctor.finding import Finding
+from gd2po.hosts.verl.preflight.doctor.result import CheckResult
+from gd2po.versions import installed
 
-Part = Literal[
+RunPart = Literal[
     "every run", "rollouts with vllm", "rollouts with sglang", "training with fsdp", "training with megatron"
 ]
 
-
-@dataclass(frozen=True)
-class Supported:
-    """A package, the versions of it that are supported, what needs it, and what installs it."""
-
-    package: str
-    versions: str
-    needed_for: Part
-    install: str
-
-
-_CORE, _VLLM, _SGLANG = "pip install 'gd2po[vllm]' (GPU) or 'gd2po[cpu]'", "'gd2po[vllm]'", "'gd2po[sglang]'"
-_FSDP, _MEGATRON = "'verl[fsdp]'", "'verl[megatron]'"
-
-TABLE: tuple[Supported, ...] = (
-    Supported("verl", f">={VERL_MINIMUM},<{VERL_BELOW}", "every run", _CORE),
-    Supported("torch", ">=2.7", "every run", _CORE),
-    Supported("ray", ">=2.41.0", "every run", _CORE),
-    Supported("transformers", ">=5.5.3,!=5.6.0,<5.11", "every run", _CORE),
-    Supported("TransferQueue", ">=0.1.10", "every run", _CORE),
-    Supported("tensordict", ">=0.8.0,!=0.9.0,<=0.10.0", "every run", _CORE),
-    Supported("vllm", "==0.24.0", "rollouts with vllm", f"pip install {_VLLM}"),
-    Supported("sglang", ">=0.5.13,<0.5.15", "rollouts with sglang", f"pip install {_SGLANG}"),
-    Supported("flash-attn", "==2.8.3", "training with fsdp", f"pip install {_FSDP}"),
-    Supported("megatron-core", "", "training with megatron", f"pip install {_MEGATRON}"),
-    Supported("megatron-bridge", "==0.5.2", "training with megatron", f"pip install {_MEGATRON}"),
-    Supported("transformer-engine", "", "training with megatron", f"pip install {_MEGATRON}"),
-)
+PACKAGES: dict[RunPart, tuple[str, ...]] = {
+    "every run": ("verl", "torch", "ray", "transformers", "TransferQueue", "tensordict"),
+    "rollouts with vllm": ("vllm",),
+    "rollouts with sglang": ("sglang",),
+    "training with fsdp": ("flash-attn",),
+    "training with megatron": ("megatron-core", "megatron-bridge", "transformer-engine"),
+}
+_INSTALL: dict[RunPart, str] = {
+    "every run": "pip install 'gd2po[vllm]' (GPU) or 'gd2po[cpu]'",
+    "rollouts with vllm": "pip install 'gd2po[vllm]'",
+    "rollouts with sglang": "pip install 'gd2po[sglang]'",
+    "training with fsdp": "pip install 'verl[fsdp]'",
+    "training with megatron": "pip install 'verl[megatron]'",
+}
+_OURS = ("torch", "sglang")
+"""Packages for which gd2po's own requirement counts: verl leaves torch open, and its SGLang cannot be installed."""
 
 DRIVERS: dict[int, str] = {12: "525.60.13", 13: "580.65.06"}
 """Major version of the CUDA that torch was built for → the oldest driver for Linux that runs it, as NVIDIA states."""
 
 
-def of_packages(parts: frozenset[Part]) -> Iterator[Finding]:
-    """A finding for each package of the table.
+def of_packages(parts: frozenset[RunPart]) -> Iterator[CheckResult]:
+    """Check the version of each package.
 
     Args:
-        parts: of a run that are wanted here. A package that none of them needs is only told.
+        parts: The parts of a run that this machine must be able to do. Other packages are shown, and not judged.
     """
-    for row in TABLE:
-        yield _judge(row, _installed(row.package), row.needed_for in parts)
+    for part, packages in PACKAGES.items():
+        for package in packages:
+            yield _check(package, part, part in parts)
 
 
-def _judge(row: Supported, found: str | None, needed: bool) -> Finding:
-    expected = f"{row.versions or 'any version'}, for {row.needed_for}"
-    if found is None:
-        return Finding(row.package, False if needed else None, "not installed", expected, row.install)
-    fits = SpecifierSet(row.versions, prereleases=True).contains(found)
-    return Finding(row.package, fits if needed else None, found, expected, row.install)
+def _check(package: str, part: RunPart, needed: bool) -> CheckResult:
+    version, supported = installed(package).get(package), supported_versions(package)
+    ok = version is not None and supported.contains(version, prereleases=True)
+    expected = f"{_in_order(supported) or 'any version'}, for {part}"
+    return CheckResult(package, ok if needed else None, version or "not installed", expected, _INSTALL[part])
 
 
-def _installed(package: str) -> str | None:
+def supported_versions(package: str) -> SpecifierSet:
+    """The versions of a package that are supported; every version if verl is not installed or names no bound."""
+    if package == "verl":
+        return SpecifierSet(f">={VERL_MINIMUM},<{VERL_BELOW}")
     try:
-        return version(package)
+        lines = requires("gd2po" if package in _OURS else "verl") or ()
     except PackageNotFoundError:
-        return None
+        return SpecifierSet()
+    requirements = [line for line in map(Requirement, lines) if canonicalize_name(line.name) == package.lower()]
+    general_first = sorted(requirements, key=lambda requirement: requirement.marker is not None)
+    return general_first[0].specifier if general_first else SpecifierSet()
+
+
+def _in_order(versions: SpecifierSet) -> str:
+    return ",".join(map(str, sorted(versions, key=lambda bound: Version(bound.version.removesuffix(".*")))))

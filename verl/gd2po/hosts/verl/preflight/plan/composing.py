@@ -13,15 +13,15 @@ _USAGE = "TASK METHOD MODEL [overrides], as scripts/train.sh takes them, or FILE
 
 
 def compose_run(arguments: Sequence[str]) -> DictConfig:
-    """The configuration that these arguments stand for.
+    """Compose the configuration of a run from the arguments of a command.
 
     Args:
-        arguments: task, method and model with Hydra overrides, or a composed YAML file (``--cfg job`` prints one, and
-            every run keeps one in its folder) with overrides.
+        arguments: Task, method and model with Hydra overrides, or a composed YAML file with overrides (``--cfg job``
+            prints such a file, and every run keeps one in its folder).
 
     Raises:
-        SettingsError: they are too few, or Hydra refuses them.
-        FileNotFoundError: there is no such task or file.
+        SettingsError: There are too few arguments, or Hydra refuses them.
+        FileNotFoundError: The task or file does not exist.
     """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -30,8 +30,8 @@ def compose_run(arguments: Sequence[str]) -> DictConfig:
         config = _read(*arguments) if arguments and arguments[0].endswith((".yaml", ".yml")) else _compose(arguments)
         OmegaConf.resolve(config)
     except (HydraException, OmegaConfBaseException) as error:
-        said, _, _ = str(error).partition("\nConfig search path:")
-        raise SettingsError(f"this configuration does not compose: {said}") from None
+        message, _, _ = str(error).partition("\nConfig search path:")
+        raise SettingsError(f"this configuration does not compose: {message}") from None
     return config
 
 
@@ -41,17 +41,17 @@ def _compose(arguments: Sequence[str]) -> DictConfig:
     if len(arguments) < 3:
         raise SettingsError(f"found {' '.join(arguments) or 'no argument'}; expected {_USAGE}")
     task, method, model, *overrides = arguments
-    places = f"hydra.searchpath=[pkg://gd2po.configs,file://{_host()}]"
+    search_path = f"hydra.searchpath=[pkg://gd2po.configs,file://{_host()}]"
     chosen = [f"method={method}", f"run.model={Path(model).name}", f"actor_rollout_ref.model.path={model}"]
     with initialize_config_dir(str(config_dir(task)), version_base=None):
-        return compose("base", [places, *chosen, *overrides])
+        return compose("base", [search_path, *chosen, *overrides])
 
 
 def _read(file: str, *overrides: str) -> DictConfig:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.utils import setup_globals
 
-    setup_globals()  # the resolvers that a composed file may still refer to
+    setup_globals()  # registers the resolvers that a composed file may still use
     if not Path(file).is_file():
         raise FileNotFoundError(f"there is no file {file}; expected {_USAGE}")
     config = OmegaConf.load(file)
@@ -63,12 +63,12 @@ def _read(file: str, *overrides: str) -> DictConfig:
 
 
 def _host() -> Path:
-    """verl's own configuration tree.
+    """The folder of verl's own configuration.
 
     Raises:
         SettingsError: verl is not installed.
     """
-    found = find_spec("verl")
-    if found is None or not found.submodule_search_locations:
+    spec = find_spec("verl")
+    if spec is None or not spec.submodule_search_locations:
         raise SettingsError("verl is not installed, and a run is composed over its configuration; see gd2po doctor")
-    return Path(found.submodule_search_locations[0]) / "trainer" / "config"
+    return Path(spec.submodule_search_locations[0]) / "trainer" / "config"

@@ -1,4 +1,4 @@
-"""Who runs on which GPUs: the trainer and its parallelism, rollout replicas, and reward models."""
+"""Which GPUs a run uses for what: the trainer and its parallelism, rollout replicas, and reward models."""
 
 import math
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from gd2po.rewards.models.settings import ModelSettings
 
 @dataclass(frozen=True)
 class RewardPlacement:
-    """One reward model.
+    """The GPUs of one reward model.
 
     Attributes:
-        name: of the reward.
-        path: folder or hub name.
-        kind: ``scalar`` or ``guard``.
-        placement: ``colocated``, ``own_gpus`` or ``server``.
-        engine: what serves it; None for a running server.
-        replicas: copies of it; 0 for a running server.
-        tensor_parallel: GPUs of one copy.
-        gpu_memory: share of each of these GPUs.
+        name: The name of the reward.
+        path: The folder or hub name of the model.
+        kind: The kind of the model, ``scalar`` or ``guard``.
+        placement: Its place, ``colocated``, ``own_gpus`` or ``server``.
+        engine: The engine that serves the model; None for a running server.
+        replicas: The number of copies of the model; 0 for a running server.
+        tensor_parallel: The number of GPUs that share one copy.
+        gpu_memory: The share of the memory of each of these GPUs.
     """
 
     name: str
@@ -36,28 +36,28 @@ class RewardPlacement:
 
     @property
     def own_gpus(self) -> int:
-        """GPUs beyond those of the trainer."""
+        """The number of GPUs beyond those of the trainer."""
         return self.replicas * self.tensor_parallel if self.placement == "own_gpus" else 0
 
 
 @dataclass(frozen=True)
-class Layout:
-    """GPUs of a run.
+class GpuLayout:
+    """The GPUs of a run.
 
     Attributes:
-        nodes: of the trainer.
-        gpus_per_node: of the trainer.
-        strategy: training engine, such as ``fsdp`` or ``megatron``.
-        tensor: GPUs that share a layer in training (Megatron).
-        pipeline: GPUs that share the layers in training (Megatron).
-        sequence: GPUs that share a sequence in training (Ulysses, or Megatron's context parallelism).
-        shards: GPUs over which FSDP spreads weights, gradients and optimizer.
-        engine: rollout engine.
-        replica: GPUs of one rollout replica.
-        rollout_tensor: of these, how many share a layer.
-        shared: GPUs of the trainer that generate too.
-        stand_alone: GPUs of rollouts only, beyond the trainer's.
-        rewards: reward models.
+        nodes: The number of nodes of the trainer.
+        gpus_per_node: The number of GPUs on each node of the trainer.
+        strategy: The training engine, such as ``fsdp`` or ``megatron``.
+        tensor: The number of GPUs that share a layer in training (Megatron).
+        pipeline: The number of pipeline stages in training (Megatron).
+        sequence: The number of GPUs that share a sequence in training (Ulysses, or Megatron's context parallelism).
+        shards: The number of GPUs over which FSDP spreads weights, gradients and optimizer.
+        engine: The rollout engine.
+        replica: The number of GPUs of one rollout replica.
+        rollout_tensor: The number of GPUs of a replica that share a layer.
+        shared: The number of GPUs of the trainer that also generate.
+        stand_alone: The number of GPUs that only generate, beyond those of the trainer.
+        rewards: The reward models.
     """
 
     nodes: int
@@ -76,35 +76,35 @@ class Layout:
 
     @property
     def world(self) -> int:
-        """GPUs of the trainer."""
+        """The number of GPUs of the trainer."""
         return self.nodes * self.gpus_per_node
 
     @property
     def model_parallel(self) -> int:
-        """GPUs that work on the same row in training."""
+        """The number of GPUs that work on the same row in training."""
         return self.tensor * self.pipeline * self.sequence
 
     @property
     def data_parallel(self) -> int:
-        """Rows that are trained on at once."""
+        """The number of data-parallel workers of the trainer."""
         return self.world // self.model_parallel
 
     @property
     def replicas(self) -> int:
-        """Copies of the policy that generate."""
+        """The number of rollout replicas."""
         return (self.shared + self.stand_alone) // self.replica
 
     @property
     def all_gpus(self) -> int:
-        """GPUs that the cluster must have."""
+        """The number of GPUs that the cluster must have."""
         return self.world + self.stand_alone + sum(model.own_gpus for model in self.rewards)
 
     @classmethod
-    def of(cls, config: DictConfig) -> "Layout":
-        """Read from a composed configuration of verl's trainer."""
+    def of(cls, config: DictConfig) -> "GpuLayout":
+        """Read the layout from a composed configuration of verl's trainer."""
         actor, rollout, trainer = config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout, config.trainer
         world = trainer.nnodes * trainer.n_gpus_per_node
-        apart = trainer.v1.trainer_mode == "separate_async"
+        separate = trainer.v1.trainer_mode == "separate_async"
         tensor, pipeline, sequence, shards = _training(actor, world)
         return cls(
             nodes=trainer.nnodes,
@@ -118,13 +118,13 @@ class Layout:
             replica=math.prod(rollout[f"{kind}_parallel_size"] for kind in ("tensor_model", "data", "pipeline_model")),
             rollout_tensor=rollout.tensor_model_parallel_size,
             shared=world if config.actor_rollout_ref.hybrid_engine else 0,
-            stand_alone=rollout.nnodes * rollout.n_gpus_per_node if apart else 0,
+            stand_alone=rollout.nnodes * rollout.n_gpus_per_node if separate else 0,
             rewards=_rewards(config, world),
         )
 
 
 def _training(actor: DictConfig, world: int) -> tuple[int, int, int, int]:
-    """Tensor, pipeline and sequence parallelism, and the shards of FSDP."""
+    """The sizes of tensor, pipeline and sequence parallelism, and the number of FSDP shards."""
     if actor.strategy == "megatron":
         engine = actor.megatron
         return (

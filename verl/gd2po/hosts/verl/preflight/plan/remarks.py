@@ -1,24 +1,28 @@
-"""What a run does that its user may not expect; none of it stops it."""
+"""Remarks on what a run does and its user may not expect. None of them stops the run."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from gd2po.hosts.verl.preflight.plan.layout import Layout
-from gd2po.hosts.verl.preflight.plan.memory import Estimate
-from gd2po.hosts.verl.preflight.plan.parts import GIB
-from gd2po.hosts.verl.preflight.plan.schedule import Schedule, files_of
+from gd2po.hosts.verl.preflight.gpus import GIB
+from gd2po.hosts.verl.preflight.plan.layout import GpuLayout
+from gd2po.hosts.verl.preflight.plan.memory import MemoryEstimate
+from gd2po.hosts.verl.preflight.plan.schedule import RunSchedule, files_of
 from gd2po.hosts.verl.reading.run_settings import cautions, settings_of
 from gd2po.hosts.verl.reading.shape import ModelShape
 from gd2po.hosts.verl.step.skipping import why_inexact
 
 
 def remarks(
-    config: DictConfig, layout: Layout, schedule: Schedule, shape: ModelShape | None, estimate: Estimate | None
+    config: DictConfig,
+    layout: GpuLayout,
+    schedule: RunSchedule,
+    shape: ModelShape | None,
+    estimate: MemoryEstimate | None,
 ) -> Iterator[str]:
-    """Every remark, in words. Those about memory need an estimate."""
-    yield from _of_what_is_absent(config, layout, shape)
+    """Every remark in words. Remarks on memory need an estimate."""
+    yield from _of_missing_files(config, layout, shape)
     yield from _of_method(config)
     yield from _of_gpus(layout)
     yield from _of_schedule(schedule)
@@ -26,14 +30,14 @@ def remarks(
         yield from _of_memory(config, layout, estimate)
 
 
-def _of_what_is_absent(config: DictConfig, layout: Layout, shape: ModelShape | None) -> Iterator[str]:
+def _of_missing_files(config: DictConfig, layout: GpuLayout, shape: ModelShape | None) -> Iterator[str]:
     path = config.actor_rollout_ref.model.path
     if shape is None:
         yield f"{path} is no model on this machine that transformers can build: memory and checkpoints not estimated"
-    needed = [model.path for model in layout.rewards if model.placement != "server"]
-    needed += files_of(config.data.train_files) + files_of(config.data.val_files)
-    if absent := [path for path in needed if not Path(path).expanduser().exists()]:
-        yield f"not on this machine: {', '.join(absent)}"
+    files = [model.path for model in layout.rewards if model.placement != "server"]
+    files += files_of(config.data.train_files) + files_of(config.data.val_files)
+    if missing := [path for path in files if not Path(path).expanduser().exists()]:
+        yield f"not on this machine: {', '.join(missing)}"
 
 
 def _of_method(config: DictConfig) -> Iterator[str]:
@@ -45,24 +49,24 @@ def _of_method(config: DictConfig) -> Iterator[str]:
         yield f"rows that the filter masked are not left out of the update: {'; '.join(reasons)}"
 
 
-def _of_gpus(layout: Layout) -> Iterator[str]:
+def _of_gpus(layout: GpuLayout) -> Iterator[str]:
     for model in layout.rewards:
         if model.own_gpus:
-            wanted = f"{model.own_gpus} GPU{'s' * (model.own_gpus > 1)}"
+            gpus = f"{model.own_gpus} GPU{'s' * (model.own_gpus > 1)}"
             yield (
-                f"reward model {model.name} wants one node with {wanted} that the trainer leaves free; the cluster "
+                f"reward model {model.name} needs one node with {gpus} that the trainer leaves free; the cluster "
                 f"must have {layout.all_gpus} in all"
             )
     if layout.strategy == "megatron" or layout.engine == "sglang":
         yield "Megatron and SGLang were composed and validated only, see docs/support.md"
 
 
-def _of_schedule(schedule: Schedule) -> Iterator[str]:
+def _of_schedule(schedule: RunSchedule) -> Iterator[str]:
     if schedule.checkpoints and schedule.kept == schedule.checkpoints > 1:
         yield f"all {schedule.checkpoints} checkpoints are kept; trainer.max_actor_ckpt_to_keep=3 would keep three"
 
 
-def _of_memory(config: DictConfig, layout: Layout, estimate: Estimate) -> Iterator[str]:
+def _of_memory(config: DictConfig, layout: GpuLayout, estimate: MemoryEstimate) -> Iterator[str]:
     for phase in estimate.phases():
         if phase.bytes > estimate.gpu_bytes:
             yield (

@@ -8,22 +8,22 @@ from omegaconf import DictConfig, ListConfig
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """What is counted in.
+class RunSchedule:
+    """The prompts, steps and checkpoints of a run.
 
     Attributes:
-        rows: prompts in the training files; None where a file is not here.
-        left_out: prompts of an epoch that fill no batch; None with ``rows``.
-        prompts: of a step.
-        rollouts: of a step.
-        tokens: at most, of a step's prompts and responses.
-        mini_batch: prompts of an update.
-        updates: of the weights, in a step.
-        steps_per_epoch: None with ``rows``.
-        steps: in all; None where nothing says.
-        validations: in all; None with ``steps``.
-        checkpoints: written in all; None with ``steps``.
-        kept: checkpoints that stay; None with ``steps``.
+        rows: The number of prompts in the training files; None if a file is not on this machine.
+        left_out: The number of prompts of an epoch that fill no batch; None if ``rows`` is.
+        prompts: The number of prompts of a step.
+        rollouts: The number of rollouts of a step.
+        tokens: The largest number of tokens of a step, prompts and responses together.
+        mini_batch: The number of prompts of an update.
+        updates: The number of updates of the weights in a step.
+        steps_per_epoch: The number of steps of an epoch; None if ``rows`` is.
+        steps: The number of steps of the run; None if neither the data nor the configuration tells it.
+        validations: The number of validations of the run; None if ``steps`` is.
+        checkpoints: The number of checkpoints that the run writes; None if ``steps`` is.
+        kept: The number of checkpoints that stay at the end; None if ``steps`` is.
     """
 
     rows: int | None
@@ -40,8 +40,8 @@ class Schedule:
     kept: int | None
 
     @classmethod
-    def of(cls, config: DictConfig) -> "Schedule":
-        """Read from a composed configuration, and from the data files for their number of rows."""
+    def of(cls, config: DictConfig) -> "RunSchedule":
+        """Read the schedule from a composed configuration and from the number of rows of the data files."""
         data, trainer = config.data, config.trainer
         actor, n = config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout.n
         prompts, rows = data.train_batch_size, rows_of(data)
@@ -65,14 +65,14 @@ class Schedule:
 
 
 def files_of(value: Any) -> list[str]:
-    """``data.train_files`` or ``data.val_files`` as a list."""
+    """The value of ``data.train_files`` or ``data.val_files`` as a list of files."""
     return [str(file) for file in (value if isinstance(value, list | ListConfig) else [value]) if file]
 
 
 def rows_of(data: DictConfig) -> int | None:
-    """Prompts that an epoch may have at most; None where a file is missing or not parquet.
+    """The largest number of prompts of an epoch; None if a file is missing or not parquet.
 
-    Prompts that are too long are left out later, by verl.
+    verl leaves out prompts that are too long when it loads the data.
     """
     import pyarrow.parquet as pq
 
@@ -85,21 +85,21 @@ def rows_of(data: DictConfig) -> int | None:
 
 
 def keeps(trainer: DictConfig) -> int | None:
-    """Checkpoints that verl keeps; None for all."""
+    """The number of checkpoints that verl keeps; None if it keeps all."""
     return 1 if trainer.get("remove_previous_ckpt_in_save", False) else trainer.get("max_actor_ckpt_to_keep", None)
 
 
 def _steps(trainer: DictConfig, per_epoch: int | None) -> int | None:
-    """verl ends with the first of its two limits."""
-    asked = trainer.total_training_steps
+    """The number of steps: verl ends with the first of its two limits."""
+    limit = trainer.total_training_steps
     if per_epoch is None:
-        return asked
+        return limit
     passes = per_epoch * trainer.total_epochs
-    return passes if asked is None else min(asked, passes)
+    return passes if limit is None else min(limit, passes)
 
 
 def _occasions(steps: int | None, frequency: int, extra: int = 0) -> int | None:
-    """How often something happens that happens every so many steps, and at the last."""
+    """The number of times that something happens every ``frequency`` steps and at the last step."""
     if steps is None:
         return None
     return extra + (-(-steps // frequency) if frequency > 0 else 0)

@@ -1,19 +1,19 @@
-"""Splits that cannot work, each with what to set instead; verl finds most of them after its start, or in a step."""
+"""Refusals of splits that cannot work, each with the remedy. verl fails on most of them only after its start."""
 
 import math
 from collections.abc import Iterator
 
 from omegaconf import DictConfig
 
-from gd2po.hosts.verl.preflight.plan.layout import Layout, RewardPlacement
+from gd2po.hosts.verl.preflight.plan.layout import GpuLayout, RewardPlacement
 from gd2po.hosts.verl.preflight.plan.schedule import rows_of
 from gd2po.hosts.verl.reading.shape import ModelShape
 
 _ACTOR, _ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
 
 
-def impossible(config: DictConfig, layout: Layout, shape: ModelShape | None) -> Iterator[str]:
-    """Every refusal, in words. Without a shape those about heads and layers are left out."""
+def impossible(config: DictConfig, layout: GpuLayout, shape: ModelShape | None) -> Iterator[str]:
+    """Every refusal in words. Refusals about heads and layers need the shape of the model."""
     yield from _of_gpus(layout)
     if layout.world % layout.model_parallel == 0:
         yield from _of_batches(config, layout)
@@ -24,27 +24,27 @@ def impossible(config: DictConfig, layout: Layout, shape: ModelShape | None) -> 
         yield from _of_reward_model(model, layout)
 
 
-def _of_gpus(layout: Layout) -> Iterator[str]:
-    found = f"trainer.nnodes × trainer.n_gpus_per_node is {layout.nodes} × {layout.gpus_per_node} = {layout.world}"
+def _of_gpus(layout: GpuLayout) -> Iterator[str]:
+    cluster = f"trainer.nnodes × trainer.n_gpus_per_node is {layout.nodes} × {layout.gpus_per_node} = {layout.world}"
     if layout.world % layout.model_parallel:
         yield (
-            f"{found}, which is no multiple of tensor × pipeline × sequence parallelism "
+            f"{cluster}, which is no multiple of tensor × pipeline × sequence parallelism "
             f"({layout.tensor} × {layout.pipeline} × {layout.sequence} = {layout.model_parallel}) in training; choose "
             f"parallelism among the divisors of {layout.world}: {_divisors(layout.world)}"
         )
     if layout.world % layout.replica:
         yield (
-            f"{found}, which is no multiple of the {layout.replica} GPUs of a rollout replica "
+            f"{cluster}, which is no multiple of the {layout.replica} GPUs of a rollout replica "
             f"({_ROLLOUT}.tensor_model_parallel_size × data_parallel_size); choose one of {_divisors(layout.world)}"
         )
     if layout.world % layout.shards:
         yield (
-            f"{found}, which is no multiple of {_ACTOR}.fsdp_config.fsdp_size={layout.shards}; choose one of "
+            f"{cluster}, which is no multiple of {_ACTOR}.fsdp_config.fsdp_size={layout.shards}; choose one of "
             f"{_divisors(layout.world)}, or -1 for all"
         )
 
 
-def _of_batches(config: DictConfig, layout: Layout) -> Iterator[str]:
+def _of_batches(config: DictConfig, layout: GpuLayout) -> Iterator[str]:
     n, mini = config.actor_rollout_ref.rollout.n, config.actor_rollout_ref.actor.ppo_mini_batch_size
     prompts, parts = config.data.train_batch_size, _parts(config)
     if mini * n % layout.data_parallel:
@@ -75,30 +75,32 @@ def _of_batches(config: DictConfig, layout: Layout) -> Iterator[str]:
 
 
 def _parts(config: DictConfig) -> int:
-    """Batches that verl makes of one step's prompts."""
-    apart = config.trainer.v1.trainer_mode == "separate_async"
-    return int(config.trainer.v1.separate_async.parameter_sync_step) if apart else 1
+    """The number of batches that verl makes of one step's prompts."""
+    separate = config.trainer.v1.trainer_mode == "separate_async"
+    return int(config.trainer.v1.separate_async.parameter_sync_step) if separate else 1
 
 
-def _of_lengths(config: DictConfig, layout: Layout, shape: ModelShape | None) -> Iterator[str]:
+def _of_lengths(config: DictConfig, layout: GpuLayout, shape: ModelShape | None) -> Iterator[str]:
     data, actor, rollout = config.data, config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout
     row = data.max_prompt_length + data.max_response_length
-    told = f"data.max_prompt_length + data.max_response_length is {data.max_prompt_length} + {data.max_response_length}"
+    lengths = (
+        f"data.max_prompt_length + data.max_response_length is {data.max_prompt_length} + {data.max_response_length}"
+    )
     if rollout.max_model_len and rollout.max_model_len < row:
-        yield f"{told} = {row}, but {_ROLLOUT}.max_model_len is {rollout.max_model_len}; set it to {row} or more"
+        yield f"{lengths} = {row}, but {_ROLLOUT}.max_model_len is {rollout.max_model_len}; set it to {row} or more"
     if shape is not None and shape.positions and shape.positions < row:
-        yield f"{told} = {row}, but the model has {shape.positions} positions; lower one of the two lengths"
+        yield f"{lengths} = {row}, but the model has {shape.positions} positions; lower one of the two lengths"
     budget = actor.ppo_max_token_len_per_gpu * layout.sequence
     if actor.use_dynamic_bsz and budget < row:
         yield (
-            f"{told} = {row}, but a micro-batch holds {budget} tokens ({_ACTOR}.ppo_max_token_len_per_gpu="
+            f"{lengths} = {row}, but a micro-batch holds {budget} tokens ({_ACTOR}.ppo_max_token_len_per_gpu="
             f"{actor.ppo_max_token_len_per_gpu}"
             f"{f' × {layout.sequence} that share a sequence' if layout.sequence > 1 else ''}), and verl would stop at "
             f"the first longer row; set it to {-(-row // layout.sequence)} or more"
         )
 
 
-def _of_heads(layout: Layout, shape: ModelShape) -> Iterator[str]:
+def _of_heads(layout: GpuLayout, shape: ModelShape) -> Iterator[str]:
     yield from _shared_heads(f"{_ROLLOUT}.tensor_model_parallel_size", layout.rollout_tensor, shape)
     yield from _shared_heads(f"{_ACTOR}.megatron.tensor_model_parallel_size", layout.tensor, shape)
     if layout.strategy == "megatron":
@@ -112,12 +114,12 @@ def _of_heads(layout: Layout, shape: ModelShape) -> Iterator[str]:
 
 
 def _shared_heads(key: str, size: int, shape: ModelShape) -> Iterator[str]:
-    """Query heads must divide; key and value heads must divide, or be copied a whole number of times."""
-    fit = [one for one in range(1, shape.heads + 1) if _heads_fit(one, shape)]
-    if size not in fit:
+    """Query heads must divide evenly; key and value heads too, or be copied a whole number of times."""
+    sizes = [size for size in range(1, shape.heads + 1) if _heads_fit(size, shape)]
+    if size not in sizes:
         yield (
             f"{key} is {size}, but the model has {shape.heads} attention heads and {shape.kv_heads} of keys and "
-            f"values, which do not share among {size} GPUs; choose one of {', '.join(map(str, fit))}"
+            f"values, which do not share among {size} GPUs; choose one of {', '.join(map(str, sizes))}"
         )
 
 
@@ -125,7 +127,7 @@ def _heads_fit(size: int, shape: ModelShape) -> bool:
     return shape.heads % size == 0 and (shape.kv_heads % size == 0 or size % shape.kv_heads == 0)
 
 
-def _of_reward_model(model: RewardPlacement, layout: Layout) -> Iterator[str]:
+def _of_reward_model(model: RewardPlacement, layout: GpuLayout) -> Iterator[str]:
     key = f"algorithm.gd2po.rewards.{model.name}.model"
     if model.placement == "colocated" and layout.world % model.tensor_parallel:
         yield (
@@ -135,7 +137,7 @@ def _of_reward_model(model: RewardPlacement, layout: Layout) -> Iterator[str]:
 
 
 def _divisors(number: int) -> str:
-    return ", ".join(str(one) for one in range(1, number + 1) if number % one == 0)
+    return ", ".join(str(divisor) for divisor in range(1, number + 1) if number % divisor == 0)
 
 
 def _near(number: int, unit: int) -> str:

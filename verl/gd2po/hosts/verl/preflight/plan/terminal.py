@@ -7,16 +7,17 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from gd2po.hosts.verl.preflight.plan.layout import Layout, RewardPlacement
-from gd2po.hosts.verl.preflight.plan.making import Memory, Plan
-from gd2po.hosts.verl.preflight.plan.parts import GIB
-from gd2po.hosts.verl.preflight.plan.schedule import Schedule
+from gd2po.hosts.verl.preflight.gpus import GIB
+from gd2po.hosts.verl.preflight.plan.layout import GpuLayout, RewardPlacement
+from gd2po.hosts.verl.preflight.plan.making import RunPlan
+from gd2po.hosts.verl.preflight.plan.memory import GpuMemory
+from gd2po.hosts.verl.preflight.plan.schedule import RunSchedule
 
 _UNKNOWN = "unknown"
 
 
-def show(plan: Plan, console: Console) -> None:
-    """Print the plan; refusals and remarks last, where they are seen."""
+def show(plan: RunPlan, console: Console) -> None:
+    """Print the plan, with remarks and refusals at the end, where they are read first."""
     console.print(Text(plan.name, "bold", overflow="fold"))
     console.print(Text(f"{_device(plan)}; nothing was started", "dim"))
     _section(console, "Placement", _rows(_placement(plan.layout)))
@@ -24,7 +25,7 @@ def show(plan: Plan, console: Console) -> None:
     _section(console, "Batches", _rows(_batches(plan.schedule)))
     _section(console, "Checkpoints", _rows(_checkpoints(plan)))
     if plan.memory is not None:
-        _section(console, "Memory of a GPU, expected, in GiB", _memory_table(plan.memory))
+        _section(console, "Memory of a GPU, an estimate, in GiB", _memory_table(plan.memory))
         console.print(_rows(_beside(plan, plan.memory)))
     if plan.cpu_bytes is not None:
         _section(console, "Memory", _rows([("machine", f"at least {_gib(plan.cpu_bytes)} GiB")]))
@@ -32,7 +33,7 @@ def show(plan: Plan, console: Console) -> None:
         _sentences(console, Text(mark, style), sentences)
 
 
-def _device(plan: Plan) -> str:
+def _device(plan: RunPlan) -> str:
     if plan.device == "cpu":
         return "on CPU; each process counts as a GPU"
     return "on GPUs" if plan.memory is None else f"on GPUs of {plan.memory.gpu / GIB:.0f} GiB"
@@ -64,7 +65,7 @@ def _rows(rows: "Iterator[tuple[str, str]] | list[tuple[str, str]]") -> Table:
     return table
 
 
-def _placement(layout: Layout) -> Iterator[tuple[str, str]]:
+def _placement(layout: GpuLayout) -> Iterator[tuple[str, str]]:
     parallel = _times(layout.data_parallel, "data-parallel worker")
     split = {"tensor": layout.tensor, "pipeline": layout.pipeline, "sequence": layout.sequence}
     more = "".join(f", {name} parallel {size}" for name, size in split.items() if size > 1)
@@ -81,8 +82,8 @@ def _placement(layout: Layout) -> Iterator[tuple[str, str]]:
         yield "together", f"{layout.all_gpus} GPUs"
 
 
-def _generating(layout: Layout) -> str:
-    """Where the replicas are."""
+def _generating(layout: GpuLayout) -> str:
+    """The GPUs of the rollout replicas in words."""
     places = [f"on {layout.shared} of the trainer's"] * bool(layout.shared)
     return " and ".join(places + [f"on {layout.stand_alone} of their own"] * bool(layout.stand_alone))
 
@@ -95,8 +96,8 @@ def _reward_model(model: RewardPlacement) -> str:
     return f"{model.path}, {model.engine}: {copies}, {model.gpu_memory:g} of a GPU's memory, {where}"
 
 
-def _picture(layout: Layout) -> Table:
-    """GPUs of a node as columns; the numbers say which worker or replica a GPU belongs to."""
+def _picture(layout: GpuLayout) -> Table:
+    """The GPUs of a node as columns; a number names the worker or replica that a GPU belongs to."""
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", min_width=13)
     gpus = range(layout.gpus_per_node)
@@ -112,12 +113,12 @@ def _picture(layout: Layout) -> Table:
     return table
 
 
-def _worker(layout: Layout, gpu: int) -> int:
-    """Data-parallel worker of a GPU: tensor and sequence parallelism lie side by side, pipeline stages apart."""
+def _worker(layout: GpuLayout, gpu: int) -> int:
+    """The data-parallel worker of a GPU: neighbours share tensors and sequences, pipeline stages lie apart."""
     return gpu // (layout.tensor * layout.sequence) % max(1, layout.data_parallel)
 
 
-def _batches(schedule: Schedule) -> Iterator[tuple[str, str]]:
+def _batches(schedule: RunSchedule) -> Iterator[tuple[str, str]]:
     each = schedule.rollouts // schedule.prompts
     prompts, rows = f"{schedule.prompts:,} prompts × {each} rollouts", schedule.mini_batch * each
     yield "step", f"{prompts} = {schedule.rollouts:,}, at most {schedule.tokens:,} tokens"
@@ -133,7 +134,7 @@ def _batches(schedule: Schedule) -> Iterator[tuple[str, str]]:
         yield "run", f"{schedule.steps:,} steps, {_times(schedule.validations or 0, 'validation')}"
 
 
-def _checkpoints(plan: Plan) -> Iterator[tuple[str, str]]:
+def _checkpoints(plan: RunPlan) -> Iterator[tuple[str, str]]:
     schedule = plan.schedule
     if schedule.checkpoints == 0:
         yield "written", "none"
@@ -146,7 +147,7 @@ def _checkpoints(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "folder", plan.folder
 
 
-def _memory_table(memory: Memory) -> Table:
+def _memory_table(memory: GpuMemory) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", min_width=11)
     for _ in memory.phases:
@@ -161,22 +162,22 @@ def _memory_table(memory: Memory) -> Table:
     return table
 
 
-def _column(memory: Memory, name: str) -> Iterator[str]:
+def _column(memory: GpuMemory, name: str) -> Iterator[str]:
     for phase in memory.phases:
         yield next((_gib(part.bytes) for part in phase.parts if part.name == name), "")
 
 
-def _beside(plan: Plan, memory: Memory) -> Iterator[tuple[str, str]]:
+def _beside(plan: RunPlan, memory: GpuMemory) -> Iterator[tuple[str, str]]:
     cache = memory.cache
     room = f"{cache.tokens:,} tokens, {cache.rows:,} rows of full length at once"
     yield "KV cache", f"{_gib(cache.bytes)} GiB a GPU; a replica holds {room}"
     if memory.host:
         yield "host", f"{_gib(memory.host)} GiB on each node for what is offloaded"
-    yield "", "arithmetic, never compared with a GPU; assumptions: docs/plan.md"
+    yield "", "arithmetic, not yet compared with a GPU; assumptions: docs/plan.md"
 
 
-def _times(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def _times(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _gib(count: int) -> str:

@@ -3,13 +3,17 @@
 import json
 
 import pytest
-from transformers import AutoModelForCausalLM, LlamaConfig, MixtralConfig
+from transformers import AutoModelForCausalLM, LlamaConfig, MixtralConfig, Qwen2Config
 
 from gd2po.hosts.verl.reading.shape import read_shape
 
 
-def test_the_published_1_5b_has_the_published_number_of_weights(model_folder):
-    shape = read_shape(str(model_folder()))
+def test_the_published_1_5b_has_the_published_number_of_weights(tmp_path):
+    Qwen2Config(
+        vocab_size=151_936, hidden_size=1536, intermediate_size=8960, num_hidden_layers=28, num_attention_heads=12,
+        num_key_value_heads=2, tie_word_embeddings=True, architectures=["Qwen2ForCausalLM"],
+    ).save_pretrained(tmp_path)  # fmt: skip
+    shape = read_shape(str(tmp_path))
     assert shape.parameters == 1_543_714_304  # model card of Qwen2.5-1.5B: 1.54B, of which 1.31B are not embeddings
     assert shape.parameters - shape.vocabulary * shape.hidden == 1_310_340_608
     assert (shape.layers, shape.heads, shape.kv_heads, shape.head_dim) == (28, 12, 2, 128)
