@@ -24,9 +24,8 @@ from torch import Tensor
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from gd2po.hosts.verl.cpu.rollout.engine import DecodeEngine
-from gd2po.hosts.verl.cpu.rollout.request import Request
-from gd2po.hosts.verl.cpu.rollout.sampling import Sampling
-from gd2po.hosts.verl.cpu.rollout.seeding import uniform_numbers
+from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest
+from gd2po.hosts.verl.cpu.rollout.sampling import Sampling, uniform_numbers
 
 SHAPES = {"quickstart": (128, 2, 640), "20 M": (384, 8, 8_192)}  # hidden size, layers, vocabulary
 WORKLOADS = {"equal": (48, 48), "mixed": (1, 96)}  # fewest and most tokens of a request
@@ -96,7 +95,7 @@ def build_model(hidden: int, layers: int, vocabulary: int) -> PreTrainedModel:
     return Qwen2ForCausalLM(config).eval()
 
 
-def draw_requests(name: str, workload: str) -> list[Request]:
+def draw_requests(name: str, workload: str) -> list[GenerationRequest]:
     """Groups of equal prompts, each request with its own length."""
     rng, (_, _, vocabulary) = random.Random(0), SHAPES[name]
     requests = []
@@ -104,11 +103,11 @@ def draw_requests(name: str, workload: str) -> list[Request]:
         prompt = tuple(rng.randrange(1, vocabulary) for _ in range(rng.randint(16, LONGEST_PROMPT)))
         for member in range(GROUP):
             uniform = uniform_numbers(0, str(prompt), member, rng.randint(*WORKLOADS[workload])).tolist()
-            requests.append(Request(prompt, Sampling(), frozenset(), uniform))
+            requests.append(GenerationRequest(prompt, Sampling(), frozenset(), uniform))
     return requests
 
 
-def run_engine(model: PreTrainedModel, requests: Sequence[Request]) -> None:
+def run_engine(model: PreTrainedModel, requests: Sequence[GenerationRequest]) -> None:
     """The rollout server's engine."""
     engine = DecodeEngine(model, max_rows=1024, max_prefill_tokens=8192)
     engine.add(requests)
@@ -117,7 +116,7 @@ def run_engine(model: PreTrainedModel, requests: Sequence[Request]) -> None:
         engine.advance(never)
 
 
-def run_generate(model: PreTrainedModel, requests: Sequence[Request]) -> Tensor:
+def run_generate(model: PreTrainedModel, requests: Sequence[GenerationRequest]) -> Tensor:
     """One padded batch until its longest request is complete; returns log-probabilities of what it draws [B, T]."""
     width = max(len(request.prompt) for request in requests)
     padded = torch.tensor([(0,) * (width - len(request.prompt)) + request.prompt for request in requests])
@@ -137,7 +136,7 @@ def run_generate(model: PreTrainedModel, requests: Sequence[Request]) -> Tensor:
 
 
 @torch.inference_mode()
-def largest_difference(model: PreTrainedModel, requests: Sequence[Request]) -> float:
+def largest_difference(model: PreTrainedModel, requests: Sequence[GenerationRequest]) -> float:
     """Between the engine's log-probabilities and those of a forward pass over prompt and response.
 
     Raises:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from gd2po.hosts.verl.cpu.rollout.request import Request
+    from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest
 
 MARK = "RESULT "
 
 
 def run_vllm(
-    python: Path, model: "PreTrainedModel", batches: Sequence[Sequence["Request"]], repeats: int, threads: int
+    python: Path, model: "PreTrainedModel", batches: Sequence[Sequence["GenerationRequest"]], repeats: int, threads: int
 ) -> dict[str, Any]:
     """Seconds to the first answer (`start_s`), and `seconds` of each repeat of each batch.
 

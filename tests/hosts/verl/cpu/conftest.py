@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from gd2po.hosts.verl.cpu.rollout.engine import DecodeEngine
-from gd2po.hosts.verl.cpu.rollout.request import Request
+from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest
 from gd2po.hosts.verl.cpu.rollout.sampling import Sampling
 
 VOCABULARY = 259  # bytes, and the three special tokens of the tokenizer below
@@ -63,7 +63,7 @@ def engine(model: PreTrainedModel) -> DecodeEngine:
 
 
 @pytest.fixture
-def ask() -> Callable[..., Request]:
+def ask() -> Callable[..., GenerationRequest]:
     """A request; its draws follow from `seed`."""
 
     def build(
@@ -72,18 +72,18 @@ def ask() -> Callable[..., Request]:
         sampling: Sampling = GREEDY,
         stop: Sequence[int] = (),
         seed: int = 0,
-    ) -> Request:
+    ) -> GenerationRequest:
         uniform = torch.rand(tokens, generator=torch.Generator().manual_seed(seed)).tolist()
-        return Request(tuple(prompt), sampling, frozenset(stop), uniform)
+        return GenerationRequest(tuple(prompt), sampling, frozenset(stop), uniform)
 
     return build
 
 
 @pytest.fixture
-def run() -> Callable[[DecodeEngine, Sequence[Request]], None]:
+def run() -> Callable[[DecodeEngine, Sequence[GenerationRequest]], None]:
     """Run requests to their end."""
 
-    def until_idle(engine: DecodeEngine, requests: Sequence[Request]) -> None:
+    def until_idle(engine: DecodeEngine, requests: Sequence[GenerationRequest]) -> None:
         engine.add(requests)
         while engine.busy:
             engine.advance(Event())

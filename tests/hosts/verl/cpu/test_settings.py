@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl.cpu.preflight import check_cpu_run
-from gd2po.hosts.verl.cpu.resources import Needs, count_weights, memory_needed
+from gd2po.hosts.verl.cpu.resources import RayNeeds, count_weights, memory_needed
 from gd2po.hosts.verl.cpu.settings import FIXED, prepare_config, thread_variables
 
 INIT = "ray_kwargs.ray_init"
@@ -99,7 +99,7 @@ def test_an_engine_is_used_when_it_is_installed(prepared, monkeypatch, installed
 def test_ray_gets_what_the_actors_ask_for(prepared):
     composed = prepared("trainer.n_gpus_per_node=2")
     assert composed.ray_kwargs.ray_init.num_gpus == 2
-    assert composed.ray_kwargs.ray_init.num_cpus == Needs(devices=2, storage_units=1).cpus == 10
+    assert composed.ray_kwargs.ray_init.num_cpus == RayNeeds(devices=2, storage_units=1).cpus == 10
 
 
 def test_a_pool_of_reward_models_counts(prepared):

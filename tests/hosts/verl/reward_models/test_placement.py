@@ -4,7 +4,7 @@ import pytest
 from verl.experimental.reward_loop import reward_model as host
 from verl.utils.config import omega_conf_to_dataclass
 
-from gd2po.hosts.verl.cpu.resources import Needs, memory_needed
+from gd2po.hosts.verl.cpu.resources import RayNeeds, memory_needed
 from gd2po.hosts.verl.reading.names import ENGINE, own_devices
 from gd2po.hosts.verl.reward_models.placement import NamedRewardModelManager, verl_config
 
@@ -59,8 +59,8 @@ def test_on_cpu_an_engine_of_verl_asks_ray_for_more_than_our_server(verl_config,
         return verl_config("algorithm.adv_estimator=gd2po", *policy, *own)
 
     ours, verls = config(engine="transformers"), config()
-    assert Needs.of(ours).all_devices == Needs.of(verls).all_devices
-    assert Needs.of(verls).cpus - Needs.of(ours).cpus == 4  # two for each of two replicas
+    assert RayNeeds.of(ours).all_devices == RayNeeds.of(verls).all_devices
+    assert RayNeeds.of(verls).cpus - RayNeeds.of(ours).cpus == 4  # two for each of two replicas
     assert 2 << 30 < memory_needed(verls) - memory_needed(ours) < 4 << 30
 
 

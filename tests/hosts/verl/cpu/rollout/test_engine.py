@@ -7,7 +7,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from gd2po.hosts.verl.cpu.rollout.engine import DecodeEngine
-from gd2po.hosts.verl.cpu.rollout.request import Stop
+from gd2po.hosts.verl.cpu.rollout.request import StopReason
 from gd2po.hosts.verl.cpu.rollout.sampling import Sampling
 
 PROMPTS = [[1, 2, 3], [5, 6, 7, 8, 9, 10, 11], [1, 2, 3], [4], list(range(20, 60))]
@@ -70,7 +70,7 @@ def test_a_request_ends_at_its_stop_token_and_keeps_it(engine, ask, run):
     stopped, other = ask(PROMPTS[0], 20, stop=[stop]), ask(PROMPTS[1], 20)
     run(engine, [stopped, other])
     assert stopped.tokens == free.tokens[: free.tokens.index(stop) + 1]
-    assert stopped.stop is Stop.COMPLETED
+    assert stopped.stop is StopReason.COMPLETED
     assert len(other.tokens) == 20
 
 
@@ -112,7 +112,7 @@ def test_abort_keeps_what_was_drawn_and_the_rest_can_be_asked_for(engine, ask, r
     engine.advance(Event())
     engine.add([waiting])
     assert engine.abort() == [partial, waiting]
-    assert (partial.stop, partial.tokens) == (Stop.ABORTED, whole.tokens[:4])
+    assert (partial.stop, partial.tokens) == (StopReason.ABORTED, whole.tokens[:4])
     assert waiting.tokens == [] and not engine.busy
     rest = ask([*PROMPTS[1], *partial.tokens], 8)
     run(engine, [rest])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gd2po.hosts.verl.cpu.rollout.request import Limits, Request, Stop, check_prompt, parse_sampling
+from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest, Limits, StopReason, check_prompt, parse_sampling
 from gd2po.hosts.verl.cpu.rollout.sampling import Sampling
 
 LIMITS = Limits(prompt_length=16, response_length=32, max_model_len=64, eos_ids=frozenset({7}))
@@ -55,8 +55,8 @@ def test_stop_tokens():
 
 
 def test_a_request_is_complete_at_its_length():
-    request = Request((1,), Sampling(), frozenset(), torch.zeros(2))
+    request = GenerationRequest((1,), Sampling(), frozenset(), torch.zeros(2))
     request.append(3, -0.5)
     assert request.stop is None
     request.append(4, -0.5)
-    assert request.stop is Stop.COMPLETED
+    assert request.stop is StopReason.COMPLETED

@@ -1,7 +1,7 @@
 """The server as verl's client sees it, without Ray around it."""
 
 import asyncio
-from contextlib import asynccontextmanager
+import threading
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cp
 from omegaconf import OmegaConf
 from verl.workers.config import RolloutConfig
 
+from gd2po.hosts.verl.cpu.rollout import server as module
 from gd2po.hosts.verl.cpu.rollout.server import TransformersServer
 from gd2po.hosts.verl.cpu.rollout.weights import pack
 
@@ -37,11 +38,32 @@ def ask(server, prompts, **params):
     return asyncio.run(scenario())
 
 
-@asynccontextmanager
-async def half_done(server, **params):
-    task = asyncio.create_task(server.generate("id", [1, 2, 3], PARAMS | {"ignore_eos": True} | params))
-    await asyncio.sleep(0.05)
-    yield task
+@pytest.fixture
+def half_done(monkeypatch):
+    """Starts a request and waits until the model computes for it."""
+    computing, build_engine = threading.Event(), module.build_engine
+
+    def build_watched(*arguments):
+        engine = build_engine(*arguments)
+        engine.model.register_forward_hook(lambda *_: computing.set())
+        return engine
+
+    monkeypatch.setattr(module, "build_engine", build_watched)
+
+    async def half_done(server, **params):
+        task = asyncio.create_task(server.generate("id", [1, 2, 3], PARAMS | {"ignore_eos": True} | params))
+        assert await asyncio.to_thread(computing.wait, 60)
+        return task
+
+    return half_done
+
+
+async def held_back(server, *prompt, **params):
+    """A request that comes late: the server has not passed it on to the engine, or it would be among the aborted."""
+    task = asyncio.create_task(server.generate("id", list(prompt), PARAMS | params))
+    await asyncio.sleep(0)
+    assert (await server.abort_all_requests())["aborted_count"] == 0 and not task.done()
+    return task
 
 
 def send(server, model, global_steps):
@@ -105,17 +127,15 @@ def test_weights_out_of_order_are_refused(build):
         asyncio.run(build().finish_weights(1))
 
 
-def test_aborted_requests_return_their_part_and_later_ones_wait(build):
+def test_aborted_requests_return_their_part_and_later_ones_wait(build, half_done):
     async def scenario():
         server = build(response_length=200)
-        async with half_done(server, temperature=0) as running:
-            assert (await server.abort_all_requests())["aborted_count"] == 1
-            partial = await running
-            late = asyncio.create_task(server.generate("id", [1, 2, 3, *partial.token_ids], PARAMS | {"max_tokens": 3}))
-            await asyncio.sleep(0.05)
-            assert not late.done()
-            await server.resume_generation()
-            return partial, await late
+        running = await half_done(server, temperature=0)
+        assert (await server.abort_all_requests())["aborted_count"] == 1
+        partial = await running
+        late = await held_back(server, 1, 2, 3, *partial.token_ids, max_tokens=3)
+        await server.resume_generation()
+        return partial, await late
 
     partial, late = asyncio.run(scenario())
     assert partial.stop_reason == "aborted" and 0 < len(partial.token_ids) < 200
@@ -133,17 +153,17 @@ def test_late_requests_can_be_turned_away(build):
     assert (output.stop_reason, output.token_ids) == ("aborted", [])
 
 
-def test_sleep_lets_running_requests_finish(build):
+def test_sleep_lets_running_requests_finish(build, half_done):
     async def scenario():
         server = build(response_length=60)
-        async with half_done(server) as running:
-            await server.sleep()
-            assert len((await running).token_ids) == 60
-            late = asyncio.create_task(server.generate("id", [1], PARAMS))
-            await asyncio.sleep(0.02)
-            assert not late.done()
-            await server.wake_up()
-            return await late
+        running = await half_done(server)
+        await server.sleep()
+        assert len((await running).token_ids) == 60
+        late = await held_back(server, 1)
+        await server.resume_generation()
+        assert not late.done(), "it is still asleep"
+        await server.wake_up()
+        return await late
 
     assert asyncio.run(scenario()).stop_reason == "completed"
 

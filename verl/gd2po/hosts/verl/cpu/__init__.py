@@ -1,4 +1,4 @@
-"""verl on a machine without accelerator: a platform, a rollout server, and checks that speak before Ray hangs."""
+"""verl on a machine without accelerator: a platform, a rollout server, and checks before Ray starts and hangs."""
 
 import logging
 import os
@@ -37,7 +37,7 @@ def install() -> None:
 
 
 def stand_alone() -> None:
-    """For a program without Ray: no accelerator here means CPU, whatever cluster this machine belongs to."""
+    """For a program without Ray: choose CPU where this machine has no accelerator, also in a cluster that has some."""
     import verl  # noqa: F401  it loads the plug-in, which must not happen in the middle of the next import
 
     from gd2po.hosts.verl.cpu import platform
@@ -51,7 +51,7 @@ def check_run(config: "DictConfig") -> None:
     """In the driver, before Ray starts: complete the configuration for this hardware, and refuse what would hang.
 
     Raises:
-        gd2po.errors.SettingsError: naming what was found, what was expected, and the remedy.
+        gd2po.errors.SettingsError: The run would hang or die; the message names the fault and the remedy.
     """
     from gd2po.hosts.verl.cpu import platform
     from gd2po.hosts.verl.cpu.preflight import check_cpu_run
@@ -64,10 +64,10 @@ def check_run(config: "DictConfig") -> None:
 
 
 def check_sft(config: "DictConfig", stock: "DictConfig", processes: int) -> None:
-    """The same for a supervised warm start; `stock` is its configuration without the user's overrides.
+    """Complete and check a supervised warm start; `stock` is its configuration without the user's overrides.
 
     Raises:
-        gd2po.errors.SettingsError: the model does not fit into memory.
+        gd2po.errors.SettingsError: The model does not fit into memory.
     """
     from gd2po.hosts.verl.cpu import platform
     from gd2po.hosts.verl.cpu.preflight import check_memory
@@ -80,7 +80,7 @@ def check_sft(config: "DictConfig", stock: "DictConfig", processes: int) -> None
 
 
 def process_environment(processes: int) -> dict[str, str]:
-    """Variables for each of so many training processes on this machine."""
+    """Environment variables of each of ``processes`` training processes on this machine."""
     from gd2po.hosts.verl.cpu import platform
     from gd2po.hosts.verl.cpu.settings import thread_variables
 
@@ -100,7 +100,7 @@ def _use_plain_gloo(distributed: ModuleType) -> None:
 
 
 def _offload_nothing(engine: ModuleType) -> None:
-    """verl keeps a reference policy in pinned host memory, which needs an accelerator; here it is at home already."""
+    """verl keeps a reference policy in pinned host memory, which needs an accelerator; on CPU it is there already."""
 
     def no_policy(pin_memory: bool) -> None:
         return None

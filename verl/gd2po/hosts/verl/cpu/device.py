@@ -1,4 +1,4 @@
-"""What verl asks of `torch.cuda`, answered by the host: memory figures are the process's, the rest does nothing."""
+"""The host in place of `torch.cuda`: memory figures are those of the process, other functions do nothing."""
 
 import resource
 import sys
@@ -42,7 +42,7 @@ def _set_rng_state(state: torch.Tensor, *_args: Any) -> None:
 
 
 def build_device_module() -> ModuleType:
-    """A module with the names verl calls on `get_torch_device()`."""
+    """A module with the functions that verl calls on `get_torch_device()`."""
     module = ModuleType("gd2po_cpu_device", doc=__doc__)
     vars(module).update({name: getattr(torch.cpu, name) for name in torch.cpu.__all__})
     for name in (

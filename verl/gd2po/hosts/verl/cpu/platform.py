@@ -1,4 +1,4 @@
-"""The `cpu` platform: what verl asks of an accelerator, on a machine that has none."""
+"""The `cpu` platform: verl's interface to an accelerator, for a machine that has none."""
 
 import os
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ _CURRENT_CLUSTER = Path("/tmp/ray/ray_current_cluster")  # written by `ray start
 
 
 def is_selected() -> bool:
-    """Whether verl runs on this platform: `VERL_PLATFORM` says so, or says nothing and this machine is all there is.
+    """Whether verl runs on this platform: by `VERL_PLATFORM`, else if this machine stands alone without accelerator.
 
     A driver that joins a Ray cluster, and every Ray worker, may see no accelerator while the cluster has some.
     """
-    asked = os.environ.get(VARIABLE, "").strip().lower()
-    if asked:
-        return asked == NAME
+    chosen = os.environ.get(VARIABLE, "").strip().lower()
+    if chosen:
+        return chosen == NAME
     in_ray_worker = "RAY_RAYLET_PID" in os.environ
     return not (in_ray_worker or joins_cluster() or accelerator_present())
 
@@ -117,7 +117,7 @@ class CPUPlatform(PlatformBase):
         return False
 
     def rollout_env_vars(self) -> dict[str, str]:
-        """What verl's own vLLM rollout needs here; a value already in the environment wins."""
+        """The variables that verl's own vLLM rollout needs on CPU; a value in the environment has priority."""
         return {name: os.environ.get(name, value) for name, value in vllm.ENVIRONMENT.items()}
 
     def cudart(self) -> None:

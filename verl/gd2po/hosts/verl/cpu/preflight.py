@@ -1,11 +1,11 @@
-"""Checks before Ray starts: on too small a machine verl does not fail, it waits for ever."""
+"""Checks before Ray starts: on a machine that is too small verl does not fail, it waits for ever."""
 
 import socket
 
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po.errors import SettingsError
-from gd2po.hosts.verl.cpu.resources import Needs, memory_needed, ray_is_ours
+from gd2po.hosts.verl.cpu.resources import RayNeeds, memory_needed, ray_is_ours
 from gd2po.hosts.verl.reading.names import ROLLOUT
 
 
@@ -13,7 +13,7 @@ def check_cpu_run(config: DictConfig) -> None:
     """Refuse a run that would hang or die at start-up.
 
     Raises:
-        SettingsError: naming what was found, what a run needs, and what to do.
+        SettingsError: The message names the setting, the needs of the run, and the remedy.
     """
     _check_engine(config)
     if config.actor_rollout_ref.rollout.name == ROLLOUT:
@@ -57,22 +57,22 @@ def _check_rollout(config: DictConfig) -> None:
 
 
 def _check_ray(config: DictConfig) -> None:
-    needs = Needs.of(config)
+    needs = RayNeeds.of(config)
     for key, needed in (("num_cpus", needs.cpus), ("num_gpus", needs.all_devices)):
-        found = OmegaConf.select(config, f"ray_kwargs.ray_init.{key}")
-        if found is None or found < needed:
+        amount = OmegaConf.select(config, f"ray_kwargs.ray_init.{key}")
+        if amount is None or amount < needed:
             raise SettingsError(
-                f"ray_kwargs.ray_init.{key} is {found}, but this run's actors ask Ray for {needed} ({needs}); with less"
-                f" it would wait for ever. Leave the key out, or set it to {needed} (a logical number: it may exceed "
+                f"ray_kwargs.ray_init.{key} is {amount}, but this run's actors ask Ray for {needed} ({needs}); with "
+                f"less it would wait for ever. Leave the key out, or set it to {needed} (a logical number: it may exceed "
                 "what the machine has)"
             )
 
 
 def check_memory(needed: int, model: str) -> None:
-    """Refuse a run whose ``needed`` bytes are not there.
+    """Refuse a run that needs more bytes of memory than are available.
 
     Raises:
-        SettingsError: with both numbers.
+        SettingsError: The message names both numbers.
     """
     import psutil
 

@@ -1,4 +1,4 @@
-"""What a run takes from Ray, which without accelerator is bookkeeping, and from the machine, which is not."""
+"""The needs of a run: logical devices and CPUs of Ray, which are only counted, and memory of the machine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +23,14 @@ _BYTES_PER_WEIGHT = {"trained": 16, "frozen": 4}  # float32 weight, gradient and
 
 
 @dataclass(frozen=True)
-class Needs:
-    """Logical devices and CPUs that all of a run's actors ask Ray for.
+class RayNeeds:
+    """The logical devices and CPUs that all actors of a run ask Ray for.
 
     Attributes:
-        devices: of the trainer.
-        storage_units: of TransferQueue.
-        reward_devices: of reward models that have their own.
-        engine_devices: those of them on which an engine of verl serves; our own server asks for no CPUs.
+        devices: The number of devices of the trainer.
+        storage_units: The number of TransferQueue's storage units.
+        reward_devices: The number of devices of reward models that have their own.
+        engine_devices: The part of ``reward_devices`` on which an engine of verl serves; our server asks for no CPUs.
     """
 
     devices: int
@@ -39,8 +39,8 @@ class Needs:
     engine_devices: int = 0
 
     @classmethod
-    def of(cls, config: DictConfig) -> "Needs":
-        """Read from a composed configuration of verl's trainer."""
+    def of(cls, config: DictConfig) -> "RayNeeds":
+        """Read the needs from a composed configuration of verl's trainer."""
         devices = config.trainer.n_gpus_per_node * config.trainer.nnodes
         reward = config.reward.reward_model
         if reward.enable and reward.enable_resource_pool:
@@ -52,12 +52,12 @@ class Needs:
 
     @property
     def all_devices(self) -> int:
-        """Those of the trainer and of reward models that have their own."""
+        """The devices of the trainer and of reward models that have their own."""
         return self.devices + self.reward_devices
 
     @property
     def cpus(self) -> int:
-        """Enough for everything; Ray starts about as many idle processes, so not more than that."""
+        """The CPUs of all actors, and no more: Ray starts about as many idle processes."""
         engines = self.engine_devices * _OF_ITS_OWN
         return self.devices * _COLOCATED + engines + self.storage_units + _QUEUE_CONTROLLER + _STARTING
 
@@ -75,7 +75,7 @@ def ray_is_ours(config: DictConfig) -> bool:
 
 
 def memory_needed(config: DictConfig) -> int:
-    """Bytes of memory a run takes at least: its processes, and its weights in float32."""
+    """The bytes of memory that a run takes at least: its processes, and its weights in float32."""
     workers = config.trainer.n_gpus_per_node * config.trainer.nnodes
     models = [model.path for _, model in _models(config) if not model.url]
     processes = _SHARED_PROCESSES + 2 * workers + 2 * len(models)  # FSDP worker, rollout; server and router of a model
@@ -88,7 +88,7 @@ def memory_needed(config: DictConfig) -> int:
 
 
 def _engine_replicas(config: DictConfig, workers: int) -> int:
-    """Servers of reward models by engines of verl; colocated, there are as many as the trainer's devices hold."""
+    """The number of reward-model servers by engines of verl; colocated models have as many as the devices hold."""
     models = [served(config, model) for _, model in _models(config) if not model.url]
     return sum(
         model.replicas if model.placement == "own_gpus" else workers // model.tensor_parallel
@@ -103,12 +103,12 @@ def _models(config: DictConfig) -> list[tuple[str, ModelSettings]]:
 
 
 def sft_memory_needed(model: str, processes: int) -> int:
-    """Bytes of memory a supervised warm start takes at least; its processes share one copy of everything."""
+    """The bytes of memory that a supervised warm start takes at least; its processes share one copy of the state."""
     return processes * _PROCESS_BYTES + _BYTES_PER_WEIGHT["trained"] * count_weights(model)
 
 
 def count_weights(path: str) -> int:
-    """Weights of the model in folder `path`, counted without loading it; 0 when it is not a local folder."""
+    """The number of weights of the model in folder `path`, counted without loading them; 0 if it is no local folder."""
     folder = Path(path).expanduser()
     if not (folder / "config.json").is_file():
         return 0

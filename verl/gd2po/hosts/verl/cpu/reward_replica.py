@@ -1,6 +1,8 @@
-"""The driver's side of a reward model on CPU."""
+"""A reward model on CPU: our HTTP server in a Ray actor, and verl's handle of it in the driver."""
 
-from typing import Any
+import os
+from contextlib import ExitStack
+from typing import Any, Literal
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -8,10 +10,38 @@ from verl.utils.net_utils import get_free_port
 from verl.workers.rollout.replica import RolloutReplica
 
 from gd2po.hosts.verl.reading.names import ENGINE
+from gd2po.rewards.models.hosting.serving import serve
+
+
+class RewardModelServer:
+    """Serves a reward model until its actor ends; Ray starts a dead actor again on the same port.
+
+    Args:
+        path: The folder or hub name of the model.
+        kind: The kind of the model.
+        host: The address of this node.
+        port: The port to listen on.
+    """
+
+    def __init__(self, path: str, kind: Literal["scalar", "guard"], host: str, port: int) -> None:
+        self._open = ExitStack()  # the server ends with it
+        self._served = self._open.enter_context(serve(path, kind, host, port))
+
+    def process(self) -> int:
+        """The process id of the server; answers once the model is loaded."""
+        return os.getpid()
+
+    def wake_up(self) -> None:
+        """Take requests again."""
+        self._served.resume()
+
+    def sleep(self) -> None:
+        """Take no requests."""
+        self._served.pause()
 
 
 class RewardModelReplica(RolloutReplica):
-    """One server of a reward model, on the trainer's node; colocated or not, it computes in a process of its own."""
+    """One server of a reward model on the trainer's node, in a process of its own, colocated or not."""
 
     async def init_colocated(self, resource_pool: Any) -> None:
         """Start beside the trainer."""
@@ -19,13 +49,11 @@ class RewardModelReplica(RolloutReplica):
         await self.launch_servers()
 
     async def init_standalone(self) -> None:
-        """Start; a processor has no devices to set aside."""
+        """Start the server; on CPU there are no devices to reserve."""
         await self.launch_servers()
 
     async def launch_servers(self) -> None:
         """Start the server and wait until its model is loaded."""
-        from gd2po.hosts.verl.cpu.reward_server import RewardModelServer
-
         host = ray.util.get_node_ip_address()
         port, _ = get_free_port(host)
         node = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)

@@ -1,4 +1,4 @@
-"""What a run without accelerator sets wherever the configuration still has verl's stock value."""
+"""Settings for a run without accelerator; they replace verl's stock values and no others."""
 
 import importlib.util
 import logging
@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gd2po import vllm_cpu as vllm
 from gd2po.hosts.verl.cpu.platform import NAME, VARIABLE
-from gd2po.hosts.verl.cpu.resources import Needs, ray_is_ours
+from gd2po.hosts.verl.cpu.resources import RayNeeds, ray_is_ours
 from gd2po.hosts.verl.reading.names import ROLLOUT
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ ENGINE: dict[str, Any] = {
     # Compiling needs a C++ compiler and minutes.
     "use_torch_compile": False,
 }
-"""What an FSDP engine needs here."""
+"""Settings of an FSDP engine on CPU."""
 
 MODEL: dict[str, Any] = {
     # Packed sequences are a feature of flash-attention.
@@ -38,7 +38,7 @@ MODEL: dict[str, Any] = {
     # Memory is what a host has plenty of.
     "enable_gradient_checkpointing": False,
 }
-"""What a trained model needs here."""
+"""Settings of a trained model on CPU."""
 
 FIXED: dict[str, Any] = {
     "trainer.device": "cpu",
@@ -58,7 +58,7 @@ FIXED: dict[str, Any] = {
     f"ray_kwargs.ray_init.runtime_env.env_vars.{VARIABLE}": NAME,
     f"{_ROLLOUT}.checkpoint_engine.update_weights_bucket_megabytes": 256,
 }
-"""Key to value. A reference policy that is not used is set all the same."""
+"""Key → value for every run on CPU. A reference policy is set even if it is not used."""
 
 SFT: dict[str, Any] = {
     "trainer.device": "cpu",
@@ -69,13 +69,13 @@ SFT: dict[str, Any] = {
     "data.use_dynamic_bsz": False,
     "data.micro_batch_size_per_gpu": 1,
 }
-"""The same for a supervised warm start."""
+"""Key → value for a supervised warm start on CPU."""
 
 _PACKAGE_OF = {"vllm": "vllm", "sglang": "sglang", "trtllm": "tensorrt_llm"}
 
 
 def prepare_config(config: DictConfig) -> dict[str, Any]:
-    """Fill in what this hardware needs, in place. A value that differs from verl's stock value is kept.
+    """Complete the configuration for this hardware in place. A value that differs from verl's stock value is kept.
 
     Returns:
         The keys that were set, with their values.
@@ -89,7 +89,7 @@ def prepare_config(config: DictConfig) -> dict[str, Any]:
 
 
 def complete(config: DictConfig, stock: DictConfig, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Set what still has the value of ``stock``, in place, and return it."""
+    """Change settings in place that still have their value of ``stock``, and return the changes."""
     changed = {key: value for key, value in settings.items() if _untouched(config, stock, key, value)}
     for key, value in changed.items():
         OmegaConf.update(config, key, value, force_add=True)
@@ -97,25 +97,25 @@ def complete(config: DictConfig, stock: DictConfig, settings: Mapping[str, Any])
 
 
 def _untouched(config: DictConfig, stock: DictConfig, key: str, value: Any) -> bool:
-    found = OmegaConf.select(config, key)
-    return found != value and found == OmegaConf.select(stock, key)
+    current = OmegaConf.select(config, key)
+    return current != value and current == OmegaConf.select(stock, key)
 
 
 def _rollout(config: DictConfig) -> dict[str, Any]:
-    """Our server, unless the engine that was asked for is installed."""
+    """Settings of our rollout server, or of the configured engine if that is installed."""
     name = f"{_ROLLOUT}.name"
-    asked = OmegaConf.select(config, name)
-    if asked in _PACKAGE_OF and importlib.util.find_spec(_PACKAGE_OF[asked]):
-        needed = vllm.ROLLOUT if asked == vllm.NAME and vllm.is_installed() else {}
+    engine = OmegaConf.select(config, name)
+    if engine in _PACKAGE_OF and importlib.util.find_spec(_PACKAGE_OF[engine]):
+        needed = vllm.ROLLOUT if engine == vllm.NAME and vllm.is_installed() else {}
         return {f"{_ROLLOUT}.{key}": value for key, value in needed.items()}
-    if asked not in (None, ROLLOUT):
-        logger.warning("rollout.name=%s is not installed and there is no accelerator: using %s", asked, ROLLOUT)
+    if engine not in (None, ROLLOUT):
+        logger.warning("rollout.name=%s is not installed and there is no accelerator: using %s", engine, ROLLOUT)
         OmegaConf.update(config, name, ROLLOUT)
     return {name: ROLLOUT, f"{_ROLLOUT}.tensor_model_parallel_size": 1}
 
 
 def _reward_models() -> dict[str, Any]:
-    """What those need that vLLM serves; whatever else serves them does not read it."""
+    """Settings of reward models served by vLLM's CPU build; other servers do not read them."""
     return {f"{_REWARD_MODELS}.{key}": value for key, value in vllm.ROLLOUT.items()} if vllm.is_installed() else {}
 
 
@@ -123,7 +123,7 @@ def _ray(config: DictConfig) -> dict[str, Any]:
     """Logical resources that hold all of verl's actors, and threads that do not outnumber the cores."""
     if not ray_is_ours(config):
         return {}
-    needs = Needs.of(config)
+    needs = RayNeeds.of(config)
     init = "ray_kwargs.ray_init"
     return {
         f"{init}.num_gpus": needs.all_devices,

@@ -16,19 +16,19 @@ from gd2po.hosts.verl.reading.names import server_name
 
 
 class TransformersAdapter(BaseRollout):
-    """Hands weights to the server and tells it when to rest. Every worker has a server of its own."""
+    """Hands weights to the server and tells it when to sleep. Every worker has a server of its own."""
 
     def __init__(self, config: RolloutConfig, model_config: HFModelConfig, device_mesh: DeviceMesh) -> None:
         super().__init__(config, model_config, device_mesh)
         self._name = server_name(replica_rank=int(os.environ["RANK"]))
 
     async def resume(self, tags: list[str]) -> None:
-        """Let the server work again, once its cache may be used."""
+        """Wake the server up once its cache may be used."""
         if "kv_cache" in tags:
             await self._server().wake_up.remote()
 
     async def release(self) -> None:
-        """Let the server rest."""
+        """Put the server to sleep."""
         await self._server().sleep.remote()
 
     async def update_weights(
@@ -39,7 +39,7 @@ class TransformersAdapter(BaseRollout):
         peft_config: dict[str, Any] | None = None,
         **_unused: Any,
     ) -> None:
-        """Send every weight, then their version."""
+        """Send all weights, then their version."""
         if wire_format != "named_tensors" or peft_config is not None:
             raise NotImplementedError(
                 f"found wire_format={wire_format!r} and {'a' if peft_config else 'no'} LoRA adapter; this rollout takes"

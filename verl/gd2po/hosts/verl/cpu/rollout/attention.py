@@ -1,4 +1,4 @@
-"""Attention of one new token per row that reads the cache where it lies.
+"""Attention of one new token per row, without a copy of the cache.
 
 Heads that share keys are, for one token, queries that share keys: [B, H, 1, d] becomes [B, H_kv, H / H_kv, d].
 transformers repeats keys and values for every head instead, a copy of the whole cache per layer and token.
@@ -35,7 +35,7 @@ def attend(
 
 
 def use_shared_heads(model: PreTrainedModel) -> None:
-    """Let a model that uses `sdpa` attend like this."""
+    """Replace the attention of a model that uses `sdpa`."""
     AttentionInterface.register(NAME, attend)
     AttentionMaskInterface.register(NAME, sdpa_mask)
     if model.config._attn_implementation == "sdpa":

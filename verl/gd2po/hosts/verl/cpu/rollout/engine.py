@@ -12,7 +12,7 @@ from transformers import Cache, DynamicCache, PreTrainedModel
 
 from gd2po.hosts.verl.cpu.rollout.attention import use_shared_heads
 from gd2po.hosts.verl.cpu.rollout.cache import Rows
-from gd2po.hosts.verl.cpu.rollout.request import Request, Stop
+from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest, StopReason
 from gd2po.hosts.verl.cpu.rollout.sampling import Sampling, choose
 
 
@@ -27,8 +27,8 @@ class DecodeEngine:
         use_shared_heads(model)
         self._max_rows = max_rows
         self._max_prefill_tokens = max_prefill_tokens
-        self._waiting: deque[Request] = deque()
-        self._running: list[Request] = []
+        self._waiting: deque[GenerationRequest] = deque()
+        self._running: list[GenerationRequest] = []
         self._rows = Rows()
 
     @property
@@ -36,23 +36,23 @@ class DecodeEngine:
         """Whether any request waits or runs."""
         return bool(self._waiting or self._running)
 
-    def add(self, requests: Iterable[Request]) -> None:
+    def add(self, requests: Iterable[GenerationRequest]) -> None:
         """Queue requests; they join the batch at the next step with room for them."""
         self._waiting.extend(requests)
 
-    def abort(self) -> list[Request]:
-        """End every request with what it has drawn so far, and forget the cache."""
+    def abort(self) -> list[GenerationRequest]:
+        """End every request with the tokens drawn so far, and forget the cache."""
         aborted = [*self._running, *self._waiting]
         for request in aborted:
-            request.stop = Stop.ABORTED
+            request.stop = StopReason.ABORTED
         self._waiting.clear()
         self._running, self._rows = [], Rows()
         return aborted
 
     @torch.inference_mode()
-    def advance(self, interrupt: Event) -> list[Request]:
+    def advance(self, interrupt: Event) -> list[GenerationRequest]:
         """Step until a request is complete, none is left, or `interrupt` is set; returns the completed ones."""
-        completed: list[Request] = []
+        completed: list[GenerationRequest] = []
         while self.busy and not completed and not interrupt.is_set():
             self._admit()
             completed = self._retire() or self._decode()
@@ -64,7 +64,7 @@ class DecodeEngine:
             self._prefill(admitted)
             self._running += admitted
 
-    def _next_admissible(self) -> list[Request]:
+    def _next_admissible(self) -> list[GenerationRequest]:
         """Requests from the front of the queue whose distinct prompts, padded, fit one prefill; at least one."""
         prompts: set[tuple[int, ...]] = set()
         count = 0
@@ -75,7 +75,7 @@ class DecodeEngine:
             prompts, count = wider, count + 1
         return [self._waiting.popleft() for _ in range(count)]
 
-    def _prefill(self, requests: Sequence[Request]) -> None:
+    def _prefill(self, requests: Sequence[GenerationRequest]) -> None:
         prompts = list(dict.fromkeys(request.prompt for request in requests))
         lengths = [len(prompt) for prompt in prompts]
         width = max(lengths)
@@ -88,7 +88,7 @@ class DecodeEngine:
         self._rows.join(cache, lengths, index)
         _draw(requests, logits[index])
 
-    def _decode(self) -> list[Request]:
+    def _decode(self) -> list[GenerationRequest]:
         if not self._running:
             return []
         tokens = torch.tensor([request.tokens[-1:] for request in self._running])
@@ -109,7 +109,7 @@ class DecodeEngine:
         )
         return output.logits[:, -1]
 
-    def _retire(self) -> list[Request]:
+    def _retire(self) -> list[GenerationRequest]:
         completed = [request for request in self._running if request.stop]
         if len(completed) == len(self._running):
             self._running, self._rows = [], Rows()
@@ -119,7 +119,7 @@ class DecodeEngine:
         return completed
 
 
-def _draw(requests: Sequence[Request], logits: Tensor) -> None:
+def _draw(requests: Sequence[GenerationRequest], logits: Tensor) -> None:
     """Give each request its next token from its row of `logits` [B, V]."""
     groups: dict[Sampling, list[int]] = {}
     for row, request in enumerate(requests):

@@ -9,7 +9,7 @@ from gd2po.hosts.verl.cpu.rollout.request import Limits
 
 
 def build_engine(config: RolloutConfig, model_config: HFModelConfig) -> DecodeEngine:
-    """Load the model the trainer loads; the trainer's weights replace these before the first rollout."""
+    """Load the same model as the trainer, whose weights replace these before the first rollout."""
     from verl.utils.model import get_hf_auto_model_class
     from verl.utils.torch_dtypes import PrecisionType
 
@@ -28,18 +28,18 @@ def build_engine(config: RolloutConfig, model_config: HFModelConfig) -> DecodeEn
 
 
 def build_limits(config: RolloutConfig, model_config: HFModelConfig) -> Limits:
-    """Lengths and stop tokens from the configuration, the model and its tokenizer."""
+    """The lengths and stop tokens from the configuration, the model and its tokenizer."""
     context = model_config.hf_config.get_text_config().max_position_embeddings
-    asked = config.max_model_len
-    if asked is not None and asked > context:
+    limit = config.max_model_len
+    if limit is not None and limit > context:
         raise ValueError(
-            f"actor_rollout_ref.rollout.max_model_len is {asked}, but the model reads at most {context} tokens; "
+            f"actor_rollout_ref.rollout.max_model_len is {limit}, but the model reads at most {context} tokens; "
             "lower it"
         )
     return Limits(
         prompt_length=config.prompt_length,
         response_length=config.response_length,
-        max_model_len=asked or context,
+        max_model_len=limit or context,
         eos_ids=_eos_ids(model_config),
         ignore_eos=config.ignore_eos,
     )
@@ -49,6 +49,6 @@ def _eos_ids(model_config: HFModelConfig) -> frozenset[int]:
     sources: list[Any] = [model_config.hf_config, model_config.generation_config, model_config.tokenizer]
     ids: set[int] = set()
     for source in sources:
-        found = getattr(source, "eos_token_id", None)
-        ids.update(found if isinstance(found, list) else [] if found is None else [found])
+        token = getattr(source, "eos_token_id", None)
+        ids.update(token if isinstance(token, list) else [] if token is None else [token])
     return frozenset(ids)

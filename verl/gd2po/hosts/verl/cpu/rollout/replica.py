@@ -14,7 +14,7 @@ class TransformersReplica(RolloutReplica):
 
     async def launch_servers(self) -> None:
         """Start the server and wait until its model is loaded."""
-        self._refuse_what_it_cannot_do()
+        self._check_supported()
         node_id = await self.workers[0].__ray_call__.remote(_node_id)
         from gd2po.hosts.verl.cpu.rollout.server import TransformersServer
 
@@ -33,7 +33,7 @@ class TransformersReplica(RolloutReplica):
         self._server_handle = server
         self._server_address = server_name(self.replica_rank)
 
-    def _refuse_what_it_cannot_do(self) -> None:
+    def _check_supported(self) -> None:
         if self.is_reward_model or self.is_teacher_model or self.rollout_mode != RolloutMode.HYBRID:
             raise NotImplementedError(
                 f"rollout.name={ROLLOUT} serves the policy inside its trainer only (trainer_mode sync or "

@@ -1,4 +1,4 @@
-"""One generation request, and how verl's sampling parameters become one."""
+"""A generation request, read from verl's sampling parameters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +20,15 @@ _KNOWN = {
 }
 
 
-class Stop(Enum):
-    """Why a request ended, in the words of verl's servers."""
+class StopReason(Enum):
+    """The reason why a request ended, in the words of verl's servers."""
 
     COMPLETED = "completed"
     ABORTED = "aborted"
 
 
 @dataclass(eq=False)
-class Request:
+class GenerationRequest:
     """A prompt, how to continue it, and what has been drawn so far. `uniform`, a number per token, decides draws."""
 
     prompt: tuple[int, ...]
@@ -37,7 +37,7 @@ class Request:
     uniform: list[float]
     tokens: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
-    stop: Stop | None = None
+    stop: StopReason | None = None
 
     @property
     def next_uniform(self) -> float:
@@ -49,7 +49,7 @@ class Request:
         self.tokens.append(token)
         self.log_probs.append(log_prob)
         if token in self.stop_ids or len(self.tokens) == len(self.uniform):
-            self.stop = Stop.COMPLETED
+            self.stop = StopReason.COMPLETED
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ class Limits:
     ignore_eos: bool = False
 
     def max_tokens(self, prompt_length: int, params: Mapping[str, Any]) -> int:
-        """Tokens this request may draw: what it asks for, else the configured response length, never past the model."""
+        """The number of tokens that a request may draw: its own limit, else the configured one, within the context."""
         room = self.max_model_len - prompt_length
         if room < 1:
             raise ValueError(
                 f"prompt of {prompt_length} tokens leaves no room to generate: the model's context is "
                 f"{self.max_model_len}; shorten the prompt or raise actor_rollout_ref.rollout.max_model_len"
             )
-        asked = params.get("max_tokens", params.get("max_new_tokens"))
-        if asked is None:
-            asked = min(self.response_length, self.prompt_length + self.response_length - prompt_length)
-        return max(1, min(int(asked), room))
+        limit = params.get("max_tokens", params.get("max_new_tokens"))
+        if limit is None:
+            limit = min(self.response_length, self.prompt_length + self.response_length - prompt_length)
+        return max(1, min(int(limit), room))
 
     def stop_ids(self, params: Mapping[str, Any]) -> frozenset[int]:
         """End-of-sequence ids unless ignored, and the request's own stop tokens."""
@@ -82,7 +82,7 @@ class Limits:
 
 
 def parse_sampling(params: Mapping[str, Any]) -> Sampling:
-    """The draw that verl's sampling parameters describe; what this server cannot do is refused, not ignored."""
+    """The way of sampling that verl's parameters describe; parameters that this server does not know are refused."""
     unknown = sorted(name for name in params.keys() - _KNOWN if params[name] is not None)
     if unknown:
         raise ValueError(f"sampling parameters {unknown} are not known; this server takes {sorted(_KNOWN)}")

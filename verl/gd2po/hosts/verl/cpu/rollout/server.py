@@ -8,17 +8,16 @@ from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.config import HFModelConfig, RolloutConfig
 from verl.workers.rollout.replica import TokenOutput
 
-from gd2po.hosts.verl.cpu.rollout.gate import Gate
 from gd2po.hosts.verl.cpu.rollout.loading import build_engine, build_limits
-from gd2po.hosts.verl.cpu.rollout.request import Request, Stop, check_prompt, parse_sampling
-from gd2po.hosts.verl.cpu.rollout.runner import Runner
-from gd2po.hosts.verl.cpu.rollout.seeding import Occurrences, prompt_key, uniform_numbers
+from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest, StopReason, check_prompt, parse_sampling
+from gd2po.hosts.verl.cpu.rollout.runner import Gate, Runner
+from gd2po.hosts.verl.cpu.rollout.sampling import Occurrences, prompt_key, uniform_numbers
 from gd2po.hosts.verl.cpu.rollout.weights import Packed, WeightLoader
 from gd2po.hosts.verl.reading.names import server_name
 
 
 class TransformersServer:
-    """Generates for one replica. All methods share one event loop; the model computes in a thread beside it."""
+    """Generates for one replica. All methods share one event loop; the model computes in another thread."""
 
     def __init__(self, config: RolloutConfig, model_config: DictConfig, replica_rank: int) -> None:
         model: HFModelConfig = omega_conf_to_dataclass(model_config, dataclass_type=HFModelConfig)
@@ -48,14 +47,14 @@ class TransformersServer:
             raise NotImplementedError("this rollout reads text only; use rollout.name=vllm for images and video")
         prompt = check_prompt(prompt_ids)
         if not await self._gate.admits():
-            return self._answer([], None, Stop.ABORTED)
+            return self._answer([], None, StopReason.ABORTED)
         request = await self._request(prompt, sampling_params)
-        if self._gate.open:  # it may have closed while the request was numbered
+        if self._gate.open:  # the gate may have closed while the request was numbered
             await self._runner.run(request)
         log_probs = request.log_probs if sampling_params.get("logprobs") else None
-        return self._answer(request.tokens, log_probs, request.stop or Stop.ABORTED)
+        return self._answer(request.tokens, log_probs, request.stop or StopReason.ABORTED)
 
-    def _answer(self, tokens: list[int], log_probs: list[float] | None, stop: Stop) -> TokenOutput:
+    def _answer(self, tokens: list[int], log_probs: list[float] | None, stop: StopReason) -> TokenOutput:
         return TokenOutput(
             token_ids=tokens,
             log_probs=log_probs,
@@ -63,7 +62,7 @@ class TransformersServer:
             extra_fields={"global_steps": self._global_steps},
         )
 
-    async def _request(self, prompt: tuple[int, ...], params: dict[str, Any]) -> Request:
+    async def _request(self, prompt: tuple[int, ...], params: dict[str, Any]) -> GenerationRequest:
         sampling = parse_sampling(params)
         key = prompt_key(self._global_steps, prompt, sampling)
         if self._rank == 0:
@@ -72,14 +71,14 @@ class TransformersServer:
             occurrence = await ray.get_actor(server_name(0)).count.remote(self._global_steps, key)
         max_tokens = self._limits.max_tokens(len(prompt), params)
         uniform = uniform_numbers(self._seed, key, occurrence, max_tokens)
-        return Request(prompt, sampling, self._limits.stop_ids(params), uniform.tolist())
+        return GenerationRequest(prompt, sampling, self._limits.stop_ids(params), uniform.tolist())
 
     async def count(self, version: int | None, key: str) -> int:
         """Number this request among its equals; the server of replica 0 counts for all."""
         return self._occurrences.next(version, key)
 
     async def begin_weights(self) -> None:
-        """Expect a full set of weights."""
+        """Begin an update of all weights."""
         self._loader = WeightLoader(self._engine.model)
 
     async def load_weights(self, bucket: list[Packed]) -> None:
@@ -90,7 +89,7 @@ class TransformersServer:
             self._loader.load(bucket)
 
     async def finish_weights(self, global_steps: int | None) -> None:
-        """Check that all weights have come, and note their version."""
+        """Check that all weights have arrived, and note their version."""
         if self._loader is None:
             raise RuntimeError("finish_weights came before begin_weights; expected begin, load (repeatedly), finish")
         self._loader.finish()
@@ -103,7 +102,7 @@ class TransformersServer:
         self._global_steps = global_steps
 
     async def sleep(self) -> None:
-        """Finish what runs, then take no requests. Nothing is freed: the cache lives only as long as its requests."""
+        """Finish running requests, then take no more. Nothing is freed: a cache lives as long as its requests."""
         self._gate.close("asleep")
         await self._runner.drain()
 
@@ -112,7 +111,7 @@ class TransformersServer:
         self._gate.clear("asleep")
 
     async def abort_all_requests(self, reject_request: bool = False) -> dict[str, Any]:
-        """Answer all requests with what they have drawn so far, and take no more until `resume_generation`."""
+        """Answer all requests with the tokens drawn so far, and take no more until `resume_generation`."""
         self._gate.close("paused", reject=reject_request)
         return {"aborted_count": await self._runner.abort()}
 

@@ -37,7 +37,7 @@ async def buckets(weights: AsyncIterator[tuple[str, Tensor]], max_bytes: int) ->
 
 
 class WeightLoader:
-    """Copies named weights into a model and insists that, in the end, every one has come."""
+    """Copies named weights into a model and checks at the end that all have arrived."""
 
     def __init__(self, model: nn.Module) -> None:
         self._targets = model.state_dict()
@@ -50,9 +50,9 @@ class WeightLoader:
             name, tensor = unpack(packed)
             target = self._targets.get(name)
             if target is None or target.shape != tensor.shape:
-                found = "no weight of that name" if target is None else f"shape {tuple(target.shape)}"
+                actual = "no weight of that name" if target is None else f"shape {tuple(target.shape)}"
                 raise ValueError(
-                    f"weight {name!r} of shape {tuple(tensor.shape)} does not fit the rollout's model: {found}; "
+                    f"weight {name!r} of shape {tuple(tensor.shape)} does not fit the rollout's model: {actual}; "
                     "trainer and rollout must load the same actor_rollout_ref.model (mixtures of experts and "
                     "unmerged LoRA adapters need rollout.name=vllm)"
                 )
