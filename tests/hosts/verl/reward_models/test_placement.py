@@ -11,8 +11,8 @@ from gd2po.hosts.verl.reward_models.placement import NamedRewardModelManager, ve
 
 def placed(verl_config_of_run, settings, name):
     """The block that verl's manager gets, with the servers' part as it reads it."""
-    found = verl_config(verl_config_of_run, settings.rewards[name].model)
-    return found, omega_conf_to_dataclass(found.rollout)
+    block = verl_config(verl_config_of_run, settings.rewards[name].model)
+    return block, omega_conf_to_dataclass(block.rollout)
 
 
 @pytest.fixture
@@ -64,25 +64,11 @@ def test_on_cpu_an_engine_of_verl_asks_ray_for_more_than_our_server(verl_config,
     assert 2 << 30 < memory_needed(verls) - memory_needed(ours) < 4 << 30
 
 
-def test_servers_of_two_models_have_names_of_their_own(run, model_settings, monkeypatch):
+def test_servers_of_two_models_have_names_of_their_own(run, model_settings, replicas):
     """verl names the Ray actors of a reward model by replica alone; a second model would take the first one's names."""
-    made = []
-
-    class Replica:
-        def __init__(self, *, name_suffix, **_options):
-            made.append(name_suffix)
-            self._server_handle = self._server_address = None
-
-        async def init_standalone(self):
-            """Nothing to start."""
-
-    original = host.get_rollout_replica_class
-    monkeypatch.setattr(host, "get_rollout_replica_class", lambda *_engine: Replica)
-    monkeypatch.setattr(host, "HFModelConfig", lambda path: type("Model", (), {"get_processor": lambda self: None})())
-    monkeypatch.setattr(NamedRewardModelManager, "_initialize_router", lambda self: None)
-    settings = model_settings(useful={"path": "/m", "placement": "own_gpus", "replicas": 2})
-    NamedRewardModelManager("useful", verl_config(run, settings.rewards["useful"].model))
-    assert made == ["useful", "useful"]
-    assert host.get_rollout_replica_class is not original
-    monkeypatch.undo()
-    assert host.get_rollout_replica_class is original
+    ours = host.get_rollout_replica_class
+    for name in ("useful", "harmless"):
+        settings = model_settings(**{name: {"path": "/m", "placement": "own_gpus", "replicas": 2}})
+        NamedRewardModelManager(name, verl_config(run, settings.rewards[name].model))
+    assert [replica.name for replica in replicas] == ["useful", "useful", "harmless", "harmless"]
+    assert host.get_rollout_replica_class is ours, "it is swapped for the time of the start only"

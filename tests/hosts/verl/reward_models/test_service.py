@@ -8,7 +8,7 @@ from gd2po.rewards.models.contract import Scored
 
 def test_shares_requests_and_seconds_are_means_over_the_rollouts():
     scored = [Scored(1.0, seconds=0.5), Scored(None, cut=7, failure="timeout", attempts=3, seconds=1.5)]
-    infos = [{"useful": one.score, **service_info("useful", one)} for one in scored]
+    infos = [{"useful": result.score, **service_info("useful", result)} for result in scored]
     assert service_metrics(infos) == pytest.approx(
         {
             "reward_model/useful/failed": 0.5,

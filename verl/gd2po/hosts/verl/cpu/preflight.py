@@ -63,8 +63,8 @@ def _check_ray(config: DictConfig) -> None:
         if amount is None or amount < needed:
             raise SettingsError(
                 f"ray_kwargs.ray_init.{key} is {amount}, but this run's actors ask Ray for {needed} ({needs}); with "
-                f"less it would wait for ever. Leave the key out, or set it to {needed} (a logical number: it may exceed "
-                "what the machine has)"
+                f"less it would wait for ever. Leave the key out, or set it to {needed} (a logical number: it may "
+                "exceed what the machine has)"
             )
 
 

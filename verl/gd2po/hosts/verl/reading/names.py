@@ -15,34 +15,34 @@ MANAGER = {
     "name": "NamedRewardManager",
     "module": {"path": "pkg://gd2po.hosts.verl.reward_models.manager"},
 }
-"""``reward.reward_manager`` that has verl's reward workers ask named models."""
+"""Value of ``reward.reward_manager`` with which verl's reward workers use named models."""
 
 ADDRESSES = "gd2po_reward_models"
-"""Key of the run's configuration under which its reward workers find reward name → addresses."""
+"""Key of the run's configuration that holds reward name → addresses, for its reward workers."""
 
 ENGINE = "transformers_reward"
 """Our server of reward models on CPU, in verl's registry of rollout servers."""
 
 
 def server_name(replica_rank: int) -> str:
-    """Name of the Ray actor that serves replica `replica_rank`."""
+    """The name of the Ray actor that serves replica `replica_rank`."""
     return f"{ROLLOUT}_server_{replica_rank}_0"
 
 
 def models_of(settings: Settings) -> Iterator[tuple[str, ModelSettings]]:
-    """Name and reward model of each reward that has one."""
+    """The name and the model of each reward that has a model."""
     return ((name, reward.model) for name, reward in settings.rewards.items() if reward.model is not None)
 
 
 def served(config: DictConfig, model: ModelSettings) -> ModelSettings:
-    """The model with the engine that serves it named: where it says none, that of the rollouts."""
+    """The model with its engine set; the engine of the rollouts is the default."""
     if model.engine or model.placement == "server":
         return model
     return model.model_copy(update={"engine": config.actor_rollout_ref.rollout.name})
 
 
 def is_served_by_verl(model: ModelSettings) -> bool:
-    """Whether an engine of verl serves it, rather than our own server; its engine must be named."""
+    """Whether an engine of verl serves the model, rather than our own server; its engine must be set."""
     return model.engine != ROLLOUT
 
 
@@ -52,5 +52,5 @@ def is_colocated(settings: Settings) -> bool:
 
 
 def own_devices(models: Iterable[tuple[str, ModelSettings]]) -> dict[str, int]:
-    """Reward name → devices that its model wants for itself."""
+    """Reward name → number of devices that its model has for itself."""
     return {name: model.replicas * model.tensor_parallel for name, model in models if model.placement == "own_gpus"}

@@ -1,4 +1,4 @@
-"""Read the named scores of a batch out of verl's TransferQueue, and refuse what is not a score."""
+"""Read the named scores of a batch from verl's TransferQueue, and refuse values that are no scores."""
 
 import contextlib
 import math
@@ -12,14 +12,14 @@ from torch import Tensor
 from gd2po.errors import RewardError, nearest
 
 ERROR_KEY = "gd2po_error"
-"""Where a reward worker puts the text of an error, for the trainer to raise."""
+"""Key under which a reward worker sends the text of an error, which the trainer raises."""
 
 
 def as_score(name: str, value: Any, sample: str) -> float:
     """A finite number, or NaN for None and NaN: "not scored".
 
     Raises:
-        RewardError: for anything else, naming reward, sample and value.
+        RewardError: The value is anything else; the message names reward, sample and value.
     """
     if value is None:
         return math.nan
@@ -36,20 +36,20 @@ def as_score(name: str, value: Any, sample: str) -> float:
 
 
 def read_scores(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], names: Iterable[str]) -> dict[str, Tensor]:
-    """Named scores of S rollouts.
+    """Read the named scores of S rollouts.
 
     Args:
-        infos: [S] what the reward function returned for each (verl's ``reward_extra_info``).
-        keys: [S] TransferQueue keys, to name a rollout by.
-        names: declared rewards.
+        infos: [S] The results of the reward function (verl's ``reward_extra_info``).
+        keys: [S] The TransferQueue keys, which name the rollouts in errors.
+        names: The declared rewards.
 
     Returns:
         Name → [S] float64; NaN where a rollout was not scored: the value is None or NaN, or the name is absent from
         this rollout but not from all (a batch may mix tasks with different rewards).
 
     Raises:
-        RewardError: an error that a reward worker met; a value that is no score; a reward that no rollout of the batch
-            returned; a rollout that has none of the declared rewards.
+        RewardError: A reward worker met an error, a value is no score, no rollout of the batch has one of the rewards,
+            or a rollout has none of the declared rewards.
     """
     names = list(names)
     for info in infos:
@@ -83,7 +83,7 @@ def _check_present(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], name
 
 
 def plain_column(column: Any) -> list[Any]:
-    """A column of a fetched batch as Python objects; some TransferQueue back ends wrap each."""
+    """A column of a fetched batch as Python objects; some TransferQueue back ends wrap each object."""
     from tensordict import NonTensorData
 
     return [value.data if isinstance(value, NonTensorData) else value for value in column]

@@ -7,19 +7,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ModelShape:
-    """What sizes follow from.
+    """The numbers from which the sizes of a model follow.
 
     Attributes:
-        parameters: weights, tied ones once.
-        layer_parameters: of the largest block that is never split.
-        layers: blocks.
-        hidden: width.
-        intermediate: width inside the feed-forward part.
-        heads: of queries.
-        kv_heads: of keys and values.
-        head_dim: width of one.
-        vocabulary: rows of the embedding.
-        positions: longest sequence in tokens; None where the model names none.
+        parameters: The number of weights; tied weights count once.
+        layer_parameters: The number of weights of the largest block that is never split.
+        layers: The number of blocks.
+        hidden: The width of the model.
+        intermediate: The width inside the feed-forward part.
+        heads: The number of query heads.
+        kv_heads: The number of heads of keys and values.
+        head_dim: The width of one head.
+        vocabulary: The number of rows of the embedding.
+        positions: The longest sequence in tokens; None if the model names no limit.
     """
 
     parameters: int
@@ -35,10 +35,10 @@ class ModelShape:
 
 
 def read_shape(path: str) -> ModelShape | None:
-    """The shape of the model in folder ``path``, without loading a weight; None where it is not on this machine.
+    """The shape of the model in folder ``path``, without loading a weight; None if it is not on this machine.
 
-    The architecture is built on torch's meta device, so its weights are counted and never allocated. None also where
-    transformers does not know the architecture.
+    The architecture is built on torch's meta device, so its weights are counted and never allocated. The result
+    is None also if transformers does not know the architecture.
     """
     folder = Path(path).expanduser()
     if not (folder / "config.json").is_file():
@@ -80,7 +80,7 @@ def _measure(model: Any) -> ModelShape:
 
 
 def _blocks(model: Any) -> list[Any]:
-    """Blocks that FSDP gathers one at a time; the whole model where it names none."""
+    """The blocks that FSDP gathers one at a time; the whole model if it names no blocks."""
     names = set(model._no_split_modules or ())
     return [module for module in model.modules() if type(module).__name__ in names] or [model]
 

@@ -1,1 +1,1 @@
-"""The reward models of a training run: started with it, asked by its reward workers, asleep while they are not."""
+"""The reward models of a training run: they start with it, and colocated ones sleep while nothing is scored."""

@@ -1,4 +1,4 @@
-"""In the driver, before Ray starts: refuse reward models that cannot work, and choose the manager that asks them."""
+"""Before Ray starts, in the driver: refuse reward models that cannot work, and choose the reward manager."""
 
 import importlib.util
 
@@ -11,15 +11,15 @@ from gd2po.settings import Settings
 
 _STOCK_MANAGER = "naive"
 _PLACES = 2
-"""verl makes room for three processes on each device of the trainer (`ResourcePoolManager`); the policy takes one."""
+"""Reward models that fit beside the policy: verl has room for three processes on each device of the trainer."""
 
 
 def check_reward_models(config: DictConfig, settings: Settings) -> None:
-    """Complete the configuration in place where rewards have models; nothing happens where none has.
+    """Complete the configuration in place if any reward has a model.
 
     Raises:
         SettingsError: verl's own reward model or another reward manager is configured too, or a reward has no source.
-        RewardModelError: a checkpoint cannot be used.
+        RewardModelError: A checkpoint cannot be used.
     """
     models = dict(models_of(settings))
     if not models:
@@ -47,10 +47,10 @@ def check_reward_models(config: DictConfig, settings: Settings) -> None:
 
 
 def check_engines(config: DictConfig, settings: Settings) -> None:
-    """Refuse what no engine here can serve; to be asked once the configuration fits the hardware.
+    """Refuse models that no engine can serve here. The configuration must fit the hardware already.
 
     Raises:
-        SettingsError: an engine is missing, or of another hardware, or too many models are colocated.
+        SettingsError: An engine is missing or is for other hardware, or too many models are colocated.
     """
     models = [(name, served(config, model)) for name, model in models_of(settings) if not model.url]
     without_accelerator = config.trainer.device == "cpu"

@@ -1,4 +1,4 @@
-"""All reward models of a run, in the trainer's process: started, checked, woken and put to sleep together."""
+"""All reward models of a run, managed in the trainer's process: start, check, wake-up and sleep."""
 
 import asyncio
 import logging
@@ -22,16 +22,20 @@ logger = logging.getLogger(__name__)
 
 
 class Fleet:
-    """The running reward models: ``addresses`` of each, and whether any is ``colocated``.
+    """The running reward models of a run.
 
     Args:
-        config: of the run.
-        settings: its rewards.
-        pool: the trainer's devices, for colocated models.
+        config: The configuration of the run.
+        settings: The settings with its rewards.
+        pool: The trainer's devices, for colocated models.
+
+    Attributes:
+        addresses: Reward name → addresses of the servers of its model.
+        colocated: Whether any model shares the trainer's devices.
 
     Raises:
-        SettingsError: too few devices are free for the models that want their own.
-        RewardModelError: a model does not answer, gives no raw logits, or prefers the wrong answers.
+        SettingsError: Too few devices are free for the models on devices of their own.
+        RewardModelError: A model does not answer, gives no raw logits, or prefers the wrong answers.
     """
 
     def __init__(self, config: DictConfig, settings: Settings, pool: Any) -> None:
@@ -55,22 +59,22 @@ class Fleet:
         """Load the colocated models.
 
         Raises:
-            RewardModelError: one has no server left, and its ``on_failure`` is ``error``.
+            RewardModelError: A model has no server left, and its ``on_failure`` is ``error``.
         """
         for name, manager in self._sleepers():
             try:
                 manager.wake_up()
             except RewardModelError:
                 if self._model(name).on_failure == "error":
-                    raise  # otherwise who asks it finds no server, and each rollout without a score is counted
+                    raise  # otherwise requests find no server and the rollout counts as not scored
 
     def sleep(self) -> None:
-        """Give the trainer its memory back."""
+        """Free the memory of the colocated models for the trainer."""
         for _, manager in self._sleepers():
             manager.sleep()
 
     def replicas_of(self, engine: str) -> list[Any]:
-        """verl's replicas of the models that an engine serves."""
+        """The replicas, verl's objects, of all models that this engine serves."""
         served_by = (manager for manager in self._managers.values() if manager.config.rollout.name == engine)
         return [replica for manager in served_by for replica in manager.rollout_replicas]
 
@@ -93,7 +97,7 @@ class Fleet:
 
 
 async def _check_model(name: str, model: ModelSettings, direction: Direction, addresses: list[str]) -> None:
-    logger.warning("reward %s: %s at %s", name, model.path, ", ".join(addresses))  # below warning verl hides it
+    logger.warning("reward %s: %s at %s", name, model.path, ", ".join(addresses))  # verl hides lower levels
     client = RewardModelClient(name, model, addresses)
     try:
         report = await check_scores(client, model, direction)
@@ -103,12 +107,12 @@ async def _check_model(name: str, model: ModelSettings, direction: Direction, ad
 
 
 def _check_devices(settings: Settings) -> None:
-    """verl would wait for ever for devices that nobody gives back."""
-    wanted = own_devices(models_of(settings))
+    """Refuse a run for whose devices verl would wait for ever."""
+    needed = own_devices(models_of(settings))
     free = ray.available_resources().get(get_resource_name(), 0)
-    if sum(wanted.values()) > free:
-        asked = ", ".join(f"{name} {count}" for name, count in wanted.items())
+    if sum(needed.values()) > free:
+        models = ", ".join(f"{name} {count}" for name, count in needed.items())
         raise SettingsError(
-            f"reward models on GPUs of their own want {sum(wanted.values())} ({asked}), and beside the trainer's "
+            f"reward models on GPUs of their own need {sum(needed.values())} ({models}), and beside the trainer's "
             f"{free:g} are free in the cluster; lower trainer.n_gpus_per_node, or set placement: colocated"
         )

@@ -1,4 +1,4 @@
-"""Inside verl's reward workers: ask every reward model about a rollout at once, and the reward function beside them."""
+"""Inside verl's reward workers: all reward models and the reward function score a rollout at the same time."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ logger.setLevel(os.getenv("VERL_LOGGING_LEVEL", "WARN"))
 class NamedRewardManager(NaiveRewardManager):
     """A reward manager of verl: named scores from reward models, and from a reward function where there is one.
 
-    All models score a rollout concurrently, as soon as it is there.
+    All models score a rollout concurrently, as soon as it is complete.
     """
 
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any, **kwargs: Any) -> None:
@@ -43,21 +43,21 @@ class NamedRewardManager(NaiveRewardManager):
         self._template: Mapping[str, Any] = config.data.get("apply_chat_template_kwargs") or {}
 
     async def run_single(self, data: Any) -> dict[str, Any]:
-        """The scores of one rollout.
+        """Score one rollout.
 
         Args:
-            data: verl's ``DataProto`` of one session; its last row carries the conversation and the response.
+            data: verl's ``DataProto`` of one session; its last row has the conversation and the response.
 
         Returns:
-            ``reward_score``, the weighted total, and ``reward_extra_info``, all named scores with how they were got.
+            ``reward_score``, the weighted total, and ``reward_extra_info``, the named scores and service figures.
         """
         data = data[-1:]
         full, seen, response = await self.loop.run_in_executor(None, self._conversation, data[0])
-        asked = [
+        calls = [
             client.score(full if client.settings.prompt == "full" else seen, response)
             for client in self._clients.values()
         ]
-        named, *scored = await asyncio.gather(self._by_function(data), *asked)
+        named, *scored = await asyncio.gather(self._by_function(data), *calls)
         info = dict(named)
         for name, result in zip(self._clients, scored, strict=True):
             if result.failure:
@@ -76,7 +76,7 @@ class NamedRewardManager(NaiveRewardManager):
         return {name: value for name, value in result["reward_extra_info"].items() if name != "score"}
 
     def _conversation(self, item: Any) -> tuple[list[Message], list[Message], str]:
-        """The messages of the row, what the policy saw of them, and its response as text."""
+        """The messages of the row, the part of them that the policy saw, and its response as text."""
         responses, attention = item.batch["responses"], item.batch["attention_mask"]
         answered = int(attention[-len(responses) :].sum())
         prompted = int(attention.sum()) - answered

@@ -1,4 +1,4 @@
-"""From the settings of a named reward model to verl's own configuration of a reward model, and to its server."""
+"""The settings of a named reward model as verl's own configuration of a reward model, and its servers."""
 
 import asyncio
 import functools
@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 
 
 def verl_config(config: DictConfig, model: ModelSettings) -> DictConfig:
-    """``reward.reward_model`` for this model; what it does not say is as the run has it.
+    """The block ``reward.reward_model`` for this model; settings that the model does not have are those of the run.
 
     Args:
-        config: of the run.
-        model: placed on the trainer's devices or on its own.
+        config: The configuration of the run.
+        model: The model, placed on the trainer's devices or on its own.
     """
     colocated = model.placement == "colocated"
     trainer = config.trainer
@@ -53,15 +53,15 @@ def verl_config(config: DictConfig, model: ModelSettings) -> DictConfig:
 
 
 class NamedRewardModelManager(RewardModelManager):
-    """verl's manager of one reward model, made fit for several: the Ray actors of each bear its name.
+    """verl's manager of one reward model, of which a run can have several: the Ray actors of each have its name.
 
     Args:
-        name: of the reward.
-        config: as :func:`verl_config` gives it.
-        resource_pool: of the trainer, where the model is colocated; None where it has its own devices.
+        name: The name of the reward.
+        config: The result of :func:`verl_config`.
+        resource_pool: The trainer's devices for a colocated model; None for a model on devices of its own.
 
     Raises:
-        RewardModelError: a server of the model does not start.
+        RewardModelError: A server of the model does not start.
     """
 
     def __init__(self, name: str, config: Any, resource_pool: Any = None) -> None:
@@ -82,9 +82,9 @@ class NamedRewardModelManager(RewardModelManager):
         """Load the model in each replica that is left.
 
         Raises:
-            RewardModelError: none is.
+            RewardModelError: No replica is left.
         """
-        lost = self._tell("wake_up")
+        lost = self._call("wake_up")
         if len(lost) == len(self.rollout_replicas):
             raise RewardModelError(
                 f"reward {self._name!r}: no server of the model {self.config.model_path} wakes up: "
@@ -92,28 +92,28 @@ class NamedRewardModelManager(RewardModelManager):
             )
 
     def sleep(self) -> None:
-        """Give the trainer its memory back; a server that is lost has done so, and is missed when it shall wake up."""
-        self._tell("sleep")
+        """Free the memory for the trainer. A lost server holds none; its loss is reported at the next wake-up."""
+        self._call("sleep")
 
-    def _tell(self, what: str) -> dict[str, BaseException]:
-        """Address → why it is lost, of the replicas that did not do it."""
-        patience = Wait(
-            f"the servers of reward {self._name!r} at {', '.join(self.server_addresses)} to {what.replace('_', ' ')}",
+    def _call(self, method: str) -> dict[str, BaseException]:
+        """Call a method of every replica; return address → error of the replicas that are lost."""
+        limit = Wait(
+            f"the servers of reward {self._name!r} at {', '.join(self.server_addresses)} to {method.replace('_', ' ')}",
             "a process of one hangs",
             "The server's own lines in the log say more",
         )
-        calls = [getattr(replica, what)() for replica in self.rollout_replicas]
-        results = zip(self.server_addresses, asyncio.run(_settled(calls, patience)), strict=True)
+        calls = [getattr(replica, method)() for replica in self.rollout_replicas]
+        results = zip(self.server_addresses, asyncio.run(_settled(calls, limit)), strict=True)
         lost = {address: error for address, error in results if isinstance(error, BaseException)}
         for address, error in lost.items():
             cause = f"{type(error).__name__}: {error}".splitlines()[0]
-            logger.error("reward %s: the server at %s is lost (%s): %s", self._name, address, what, cause)
+            logger.error("reward %s: the server at %s is lost (%s): %s", self._name, address, method, cause)
         return lost
 
 
-async def _settled(calls: Sequence[Awaitable[Any]], patience: Wait) -> list[Any]:
-    """Results and errors, in the order of the calls."""
-    return list(await patience.around(asyncio.gather)(*calls, return_exceptions=True))
+async def _settled(calls: Sequence[Awaitable[Any]], limit: Wait) -> list[Any]:
+    """The results and errors, in the order of the calls."""
+    return list(await limit.around(asyncio.gather)(*calls, return_exceptions=True))
 
 
 @contextmanager

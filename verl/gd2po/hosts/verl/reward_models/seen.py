@@ -1,4 +1,4 @@
-"""What the policy saw of a conversation: verl cuts the beginning off a prompt that is too long."""
+"""The part of a conversation that the policy saw: verl cuts the beginning off a prompt that is too long."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,16 +7,16 @@ from gd2po.rewards.models.contract import Message
 
 
 def as_seen(messages: Sequence[Message], tokenizer: Any, kept: int, template: Mapping[str, Any]) -> list[Message]:
-    """The messages without what was cut off their left.
+    """Remove from the messages the text that was cut off.
 
     Args:
-        messages: of the row; never changed.
-        tokenizer: of the policy.
-        kept: prompt tokens that the policy got.
-        template: further arguments of its chat template.
+        messages: The messages of the row; they are not changed.
+        tokenizer: The tokenizer of the policy.
+        kept: The number of prompt tokens that the policy got.
+        template: Further arguments of the chat template.
 
     Returns:
-        Messages of which nothing was kept are gone; one that was cut within has lost the beginning of its text.
+        The messages without those that were cut off whole; one that was cut within has lost the beginning of its text.
     """
     options = {"add_generation_prompt": True, **template}
     text: str = tokenizer.apply_chat_template(list(messages), tokenize=False, **options)
@@ -26,12 +26,12 @@ def as_seen(messages: Sequence[Message], tokenizer: Any, kept: int, template: Ma
 
 
 def _without_beginning(messages: Sequence[Message], text: str, lost: int) -> Iterator[Message]:
-    """``lost``: characters cut off the rendered ``text``, in which the contents stand one after the other."""
+    """Cut ``lost`` characters off the rendered ``text``, in which the contents follow one another."""
     position = 0
     for message in messages:
         content = message["content"]
         start = text.find(content, position)
-        if start < 0:  # the template has changed the text: what cannot be placed is kept
+        if start < 0:  # the template has changed the text: a message that cannot be located is kept
             yield message
             continue
         position = start + len(content)
