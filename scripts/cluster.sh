@@ -24,7 +24,7 @@ name=${names[rank]:-$(hostname)}
 gpus=${GPUS_PER_NODE:-${SLURM_GPUS_ON_NODE:-$(nvidia-smi --list-gpus 2>/dev/null | wc -l || true)}}
 ((gpus > 0)) || refuse "no GPU found; to try it without: VERL_PLATFORM=cpu GPUS_PER_NODE=1"
 
-if [[ -z ${GD2PO_CLUSTER_LOG:-} ]]; then # run all this again where no terminal can end it, and show what it writes
+if [[ -z ${GD2PO_CLUSTER_LOG:-} ]]; then # run all this again where no terminal can end it, and show its output
   log=$PWD/outputs/cluster/$(date +%Y-%m-%d_%H-%M-%S)_$name.log
   mkdir -p "${log%/*}" && : >"$log"
   GD2PO_CLUSTER_LOG=$log setsid bash "$0" "$@" >"$log" 2>&1 </dev/null &

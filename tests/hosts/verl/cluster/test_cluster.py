@@ -15,9 +15,9 @@ def wait_command(cluster, seconds: int, *, nodes: str = "alpha,beta", gpus: int 
 
 
 def submit(cluster, *command: str) -> str:
-    found = cluster.run("gd2po", "cluster", "submit", f"--dashboard={cluster.dashboard}", "--", *command)
-    output, _ = found.communicate(timeout=60)
-    assert found.returncode == 0, output
+    submission = cluster.run("gd2po", "cluster", "submit", f"--dashboard={cluster.dashboard}", "--", *command)
+    output, _ = submission.communicate(timeout=60)
+    assert submission.returncode == 0, output
     return output.splitlines()[-1]
 
 

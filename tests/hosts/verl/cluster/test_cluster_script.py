@@ -26,10 +26,10 @@ TRAINING = ("tool-calling", "gd2po_hard", "/models/none")
     ],
 )
 def test_what_cannot_work_is_refused(script, cluster, rank, variables, message):
-    found = script(rank, *TRAINING, **variables)
-    output, _ = found.communicate(timeout=60)
+    node = script(rank, *TRAINING, **variables)
+    output, _ = node.communicate(timeout=60)
     assert message in output
-    assert found.returncode == 2
+    assert node.returncode == 2
     assert cluster.processes() == []
 
 

@@ -27,8 +27,8 @@ pytestmark = [
     pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator"),
 ]
 
-PATIENCE = "60"
-"""Seconds that the plug-in lets one wait take in these runs; the default is half an hour."""
+WAIT_LIMIT = "60"
+"""The longest wait in seconds in these runs; the default is half an hour."""
 
 OVERRIDES = (
     *("trainer.save_freq=1", "trainer.resume_mode=auto", "trainer.max_actor_ckpt_to_keep=3"),
@@ -42,13 +42,13 @@ class Training:
     def __init__(self, script, cluster, arguments) -> None:
         self.folder, self.run = cluster.folder, cluster.folder / "run"
         ranks = {"alpha": "0", "beta": "1"}
-        self.nodes = {name: script(rank, *arguments, GD2PO_ENGINE_TIMEOUT=PATIENCE) for name, rank in ranks.items()}
+        self.nodes = {name: script(rank, *arguments, GD2PO_ENGINE_TIMEOUT=WAIT_LIMIT) for name, rank in ranks.items()}
         for node in self.nodes.values():  # a pipe that nobody reads would stop the display
             threading.Thread(target=node.stdout.read, daemon=True).start()
 
     def log(self) -> str:
-        found = sorted(self.folder.glob("outputs/cluster/*_alpha.log"))  # named by time
-        return found[-1].read_text(errors="replace") if found else ""
+        logs = sorted(self.folder.glob("outputs/cluster/*_alpha.log"))  # named by time
+        return logs[-1].read_text(errors="replace") if logs else ""
 
     def await_saved(self, step: int) -> None:
         deadline = time.monotonic() + 400
@@ -71,7 +71,7 @@ class Training:
     def driver(self) -> psutil.Process:
         """`gd2po train`, which the job runs on the head."""
         children = self.raylet("alpha").children(recursive=True)
-        return next(one for one in children if one.cmdline()[2:3] == ["train"] and "python" in one.cmdline()[0])
+        return next(child for child in children if child.cmdline()[2:3] == ["train"] and "python" in child.cmdline()[0])
 
 
 Find = Callable[[Training], psutil.Process]

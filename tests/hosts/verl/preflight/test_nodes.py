@@ -11,7 +11,7 @@ ALPHA, BETA, POOR = Node("alpha", "10.0.0.1", 8), Node("beta", "10.0.0.2", 8), N
 
 
 @pytest.mark.parametrize(
-    ("names", "found", "lacks"),
+    ("names", "nodes", "lacks"),
     [
         (("alpha", "beta"), [ALPHA, BETA], ""),
         (("alpha", "10.0.0.2"), [ALPHA, BETA], ""),
@@ -24,8 +24,8 @@ ALPHA, BETA, POOR = Node("alpha", "10.0.0.1", 8), Node("beta", "10.0.0.2", 8), N
         ((), [ALPHA, BETA], ""),
     ],
 )
-def test_what_is_missing_is_named(names, found, lacks):
-    assert ExpectedNodes(2, 8, names).lacks(found) == lacks
+def test_what_is_missing_is_named(names, nodes, lacks):
+    assert ExpectedNodes(2, 8, names).lacks(nodes) == lacks
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def seen(monkeypatch):
 
 def test_progress_is_said_when_it_changes(seen):
     seen(None, None, [ALPHA], [ALPHA], [ALPHA, BETA])
-    said: list[str] = []
-    assert wait_for_nodes("http://head", ExpectedNodes(2, 8, ("alpha", "beta")), 60, said.append) == [ALPHA, BETA]
-    assert said == [
+    reported: list[str] = []
+    assert wait_for_nodes("http://head", ExpectedNodes(2, 8, ("alpha", "beta")), 60, reported.append) == [ALPHA, BETA]
+    assert reported == [
         "waiting for nodes, 0 s: 0 of 2 nodes, 0 of 16 GPUs; the dashboard of the head does not answer yet",
         "waiting for nodes, 0 s: 1 of 2 nodes, 8 of 16 GPUs; missing: beta",
     ]
@@ -53,9 +53,9 @@ def test_progress_is_said_when_it_changes(seen):
 def test_and_repeated_after_a_while(seen, monkeypatch):
     monkeypatch.setattr(nodes, "_REPEAT_SECONDS", 0.02)
     seen([ALPHA], [ALPHA], [ALPHA], [ALPHA], [ALPHA, BETA])
-    said: list[str] = []
-    wait_for_nodes("http://head", ExpectedNodes(2, 8), 60, said.append)
-    assert 2 <= len(said) <= 4 and len(set(said)) == 1
+    reported: list[str] = []
+    wait_for_nodes("http://head", ExpectedNodes(2, 8), 60, reported.append)
+    assert 2 <= len(reported) <= 4 and len(set(reported)) == 1
 
 
 def test_the_end_of_patience_names_who_is_missing_and_who_is_here(seen):
