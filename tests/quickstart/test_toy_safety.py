@@ -17,7 +17,7 @@ from gd2po.quickstart.warm_start import WarmStart
 from gd2po.rewards.models.checks import CheckReport, check_scores
 from gd2po.rewards.models.contract import RewardModelError
 from gd2po.rewards.models.files.checkpoints import check_checkpoint
-from gd2po.rewards.models.scorer import open_scorer
+from gd2po.rewards.models.hosting.serving import open_scorer
 from gd2po.rewards.models.settings import ModelSettings
 
 MODELS = ("helpful", "harmless", "cost", "guard")

@@ -105,49 +105,6 @@ EVAL_API_KEY_ENV = "OPENAI_API_KEY"
 BFCL_CONTEXT = 32_768
 """Longest prompt and answer together in tokens: the longest prompts of right answers have about 84,000 characters."""
 
-# -- Data --------------------------------------------------------------------------------------------------------------
-
-DATASET_ROOT = "dataset"
-"""Folder of the data sets, relative to where a command is started; the launchers read from it."""
-
-DOWNLOAD_RETRIES = 3
-"""Further attempts after a failure that may pass: no connection, a connection lost, a server in trouble."""
-
-DOWNLOAD_BACKOFF = 1.0
-"""Seconds before the first further attempt of a download; doubled each time."""
-
-DOWNLOAD_TIMEOUT = 30.0
-"""Seconds without a byte after which a download counts as lost."""
-
-# -- Reward models -----------------------------------------------------------------------------------------------------
-
-Truncation = Literal["left", "right"]
-OnFailure = Literal["error", "not_scored"]
-
-REWARD_MODEL_MAX_LENGTH = 2048
-"""Longest conversation that a reward model reads, in tokens, as published."""
-
-REWARD_MODEL_TRUNCATION: Truncation = "left"
-"""Side on which a longer one is cut: the response and its end, where the score is read, stay. Published: right."""
-
-REWARD_MODEL_GPU_MEMORY = 0.3
-"""Share of a GPU's memory for one reward model."""
-
-REWARD_MODEL_TIMEOUT = 60.0
-"""Seconds that a reward model may take for one answer."""
-
-REWARD_MODEL_RETRIES = 6
-"""Further requests after a failure that may pass; with their waits about half a minute, enough for a restart."""
-
-REWARD_MODEL_ON_FAILURE: OnFailure = "error"
-"""What becomes of a rollout that a reward model does not answer."""
-
-REWARD_MODEL_BREAKER_FAILURES = 5
-"""Rollouts without an answer in a row after which a reward model is taken for gone."""
-
-REWARD_MODEL_BREAKER_SECONDS = 30.0
-"""Seconds between two tries at a reward model that is taken for gone."""
-
 # -- Check -------------------------------------------------------------------------------------------------------------
 
 CHECK_TAUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

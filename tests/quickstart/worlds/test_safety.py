@@ -10,7 +10,7 @@ import pytest
 
 from gd2po.errors import SettingsError
 from gd2po.quickstart.worlds.safety import answers, demonstrations, pairs, questions, safe_and_unsafe, write_prompts
-from gd2po.rewards.models.known_pairs import known_pairs
+from gd2po.rewards.models.checks import known_pairs
 
 SEEDS = (1, 2, 3)
 

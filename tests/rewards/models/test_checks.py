@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from gd2po.rewards.models.checks import CheckReport, check_scores
+from gd2po.rewards.models.checks import CheckReport, KnownPair, check_scores, known_pairs
 from gd2po.rewards.models.contract import RewardModelError, Scored
-from gd2po.rewards.models.known_pairs import KnownPair, known_pairs
 from gd2po.rewards.models.settings import ModelSettings
 
 Score = Callable[[KnownPair, bool], float]

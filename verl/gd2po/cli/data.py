@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gd2po import defaults
 from gd2po.cli.app import data, refusals
+from gd2po.data import DATASET_ROOT
 
 if TYPE_CHECKING:
     from gd2po.data.catalogue import Member
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="data sets or members of them; `gd2po data list`")]
 Root = Annotated[Path, typer.Option("--in", help="folder of the data sets")]
-ROOT = Path(defaults.DATASET_ROOT)
+ROOT = Path(DATASET_ROOT)
 
 
 @data.command("list")

@@ -11,6 +11,7 @@ from gd2po import defaults
 from gd2po.cli import engines
 from gd2po.cli.app import evaluate, refusals
 from gd2po.cli.safety_tables import accuracy_table, result_table
+from gd2po.data import DATASET_ROOT
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,7 +73,7 @@ def safety(
     console = Console()
     with refusals():
         declared = read_rewards(rewards, reward_path or ())
-        files = find_files(data or [Path(defaults.DATASET_ROOT)])
+        files = find_files(data or [Path(DATASET_ROOT)])
         items, total = read_items(files, limit)
         task = Task(items, total, checksums(files), declared)
         rival = read_rival(against) if against else None

@@ -7,3 +7,6 @@
 
 Needs neither verl nor torch.
 """
+
+DATASET_ROOT = "dataset"
+"""Folder of the data sets, relative to where a command is started; the launchers read from it."""

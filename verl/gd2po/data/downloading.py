@@ -8,10 +8,18 @@ from pathlib import Path
 
 import httpx
 
-from gd2po import defaults
 from gd2po.errors import DownloadError
 
 Progress = Callable[[int, int | None], None]
+
+RETRIES = 3
+"""Further attempts after a failure that may pass: no connection, a connection lost, a server in trouble."""
+
+BACKOFF = 1.0
+"""Seconds before the first further attempt; doubled each time."""
+
+TIMEOUT = 30.0
+"""Seconds without a byte after which an attempt has failed."""
 
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _RANGE = re.compile(r"bytes (?:(?P<start>\d+)-\d+|\*)/(?P<total>\d+|\*)")
@@ -39,9 +47,9 @@ def download(
     part: Path,
     listener: Listener,
     *,
-    retries: int = defaults.DOWNLOAD_RETRIES,
-    backoff: float = defaults.DOWNLOAD_BACKOFF,
-    timeout: float = defaults.DOWNLOAD_TIMEOUT,
+    retries: int = RETRIES,
+    backoff: float = BACKOFF,
+    timeout: float = TIMEOUT,
 ) -> None:
     """Bring a file here; what ``part`` already holds of it is not fetched again.
 

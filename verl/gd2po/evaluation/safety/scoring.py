@@ -15,7 +15,7 @@ from gd2po.evaluation.safety.items import Messages
 from gd2po.rewards.models.checks import check_scores
 from gd2po.rewards.models.client import RewardModelClient
 from gd2po.rewards.models.contract import Scored
-from gd2po.rewards.models.scorer import open_scorer
+from gd2po.rewards.models.hosting.serving import open_scorer
 from gd2po.settings import RewardSettings
 
 Progress = Callable[[int, int], None]

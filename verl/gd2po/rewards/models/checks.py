@@ -1,12 +1,14 @@
 """Checks of a running reward model before anything is trained or evaluated by it."""
 
 import asyncio
+import json
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 from gd2po.defaults import Direction
 from gd2po.rewards.models.client import RewardModelClient
 from gd2po.rewards.models.contract import RewardModelError
-from gd2po.rewards.models.known_pairs import KnownPair, known_pairs
 from gd2po.rewards.models.settings import ModelSettings
 
 INVERTED_SHARE = 0.75
@@ -14,6 +16,30 @@ INVERTED_SHARE = 0.75
 
 DOUBTFUL_SHARE = 0.6
 """Share of known pairs with the better answer preferred below which a report says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPair:
+    """A prompt with a better and a worse answer, shipped to check the sign of a reward model.
+
+    Attributes:
+        measures: what they differ in: ``helpfulness`` or ``safety``.
+        prompt: the user's question.
+        better, worse: the two answers, of which everybody knows the better one.
+    """
+
+    measures: str
+    prompt: str
+    better: str
+    worse: str
+
+
+@cache
+def known_pairs(measures: str) -> tuple[KnownPair, ...]:
+    """The pairs of ``helpfulness`` or ``safety``; all of them for anything else."""
+    text = (files("gd2po.rewards.models") / "known_pairs.json").read_text(encoding="utf-8")
+    pairs = tuple(KnownPair(**pair) for pair in json.loads(text))
+    return tuple(pair for pair in pairs if pair.measures == measures) or pairs
 
 
 @dataclass(frozen=True, slots=True)

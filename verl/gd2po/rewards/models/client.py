@@ -1,28 +1,27 @@
-"""Asks one reward model for scores, wherever it is served and by whatever."""
+"""The client of one reward model: the same for every server and engine."""
 
 import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gd2po.rewards.models.breaker import Breaker
 from gd2po.rewards.models.contract import Message, Prompt, RewardModelError, Scored
 from gd2po.rewards.models.prompts import PromptWriter, load_tokenizer
-from gd2po.rewards.models.servers import Failed, Servers, check_addresses
+from gd2po.rewards.models.servers import Breaker, NoScore, Servers, check_addresses
 from gd2po.rewards.models.settings import ModelSettings
 
 TOP_TOKENS = 20
-"""Log-probabilities that are asked of a guard: as many as servers give by default."""
+"""The number of log-probabilities that a guard is asked for: as many as servers give by default."""
 
 
 class RewardModelClient:
-    """One reward model, asked about many rollouts at once. Use it within one event loop.
+    """Scores many rollouts at once by one reward model. Use it within one event loop.
 
     Args:
-        name: of the reward.
-        settings: of the model.
-        addresses: where it is served.
-        tokenizer: of the model; by default the one at ``settings.path``.
+        name: the name of the reward.
+        settings: the settings of the model.
+        addresses: the base addresses of its servers.
+        tokenizer: the model's tokenizer; by default the one at ``settings.path``.
 
     Raises:
         RewardModelError: the tokenizer, the template, the labels or an address cannot be used.
@@ -46,11 +45,11 @@ class RewardModelClient:
         """The score of a response.
 
         Args:
-            messages: the conversation before it; left as it is.
-            response: text.
+            messages: the conversation before the response; not changed.
+            response: the text of the response.
 
         Raises:
-            RewardModelError: there is none, and ``on_failure`` is ``error``.
+            RewardModelError: the model gives no score, and ``on_failure`` is ``error``.
         """
         started = time.monotonic()
         try:
@@ -63,7 +62,7 @@ class RewardModelClient:
             return self._without(prompt, f"not asked, since it does not answer ({self._breaker.last})", 0, 0.0)
         try:
             score, attempts = await self._ask(prompt)
-        except Failed as failure:
+        except NoScore as failure:
             if failure.refused:
                 self._breaker.answered()
             else:
@@ -80,13 +79,15 @@ class RewardModelClient:
         try:
             score = read(answer)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise Failed(f"the answer has no score ({error!r}): {str(answer)[:200]}", attempts, refused=True) from error
+            raise NoScore(
+                f"the answer has no score ({error!r}): {str(answer)[:200]}", attempts, refused=True
+            ) from error
         if not math.isfinite(score):
-            raise Failed(f"the score is {score}", attempts, refused=True)
+            raise NoScore(f"the score is {score}", attempts, refused=True)
         return score, attempts
 
     def _request(self, ids: list[int]) -> tuple[str, dict[str, Any], Callable[[dict[str, Any]], float]]:
-        """Endpoint, body, and how the score is read off the answer."""
+        """The endpoint, the body, and a function that reads the score off the answer."""
         if self._writer.labels is not None:
             options = {"max_tokens": 1, "temperature": 0, "logprobs": TOP_TOKENS, "return_tokens_as_token_ids": True}
             return "v1/completions", {"prompt": ids, **options}, self._log_odds

@@ -1,8 +1,9 @@
-"""One request to one of a reward model's servers: which failures may pass, and how long to wait."""
+"""Requests to a reward model's servers: which failures may pass, how long to wait, and when to stop asking."""
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -12,13 +13,19 @@ from gd2po.rewards.models.contract import RewardModelError
 
 _PASSING = {408, 409, 425, 429}
 
+BREAKER_FAILURES = 5
+"""Rollouts without an answer in a row after which a reward model is taken for gone."""
 
-class Failed(Exception):
-    """No answer.
+BREAKER_SECONDS = 30.0
+"""Seconds between two requests to a reward model that is taken for gone."""
+
+
+class NoScore(Exception):
+    """No score.
 
     Attributes:
-        attempts: requests that were made.
-        refused: the server has answered, but without a score; False where none answered in all attempts.
+        attempts: the number of requests that were made.
+        refused: True where a server answered without a score; False where none answered in all attempts.
     """
 
     def __init__(self, reason: str, attempts: int, refused: bool = False) -> None:
@@ -32,7 +39,7 @@ class Servers:
     Proxies of the environment are left aside: they would not reach the machines of a cluster.
 
     Args:
-        addresses: base addresses, as :func:`check_addresses` wants them.
+        addresses: base addresses, see :func:`check_addresses`.
         timeout: seconds for one request, from its beginning to the end of the answer.
         retries: further requests after a failure that may pass.
     """
@@ -57,7 +64,7 @@ class Servers:
         """The answer and the number of requests it took.
 
         Raises:
-            Failed: refused, or no answer in all attempts.
+            NoScore: refused, or no answer in all attempts.
         """
         tried: list[str] = []
         for attempt in range(self._retries + 1):
@@ -73,10 +80,10 @@ class Servers:
                     return _parsed(response, attempt + 1), attempt + 1
                 trouble, wait = f"{response.status_code}: {response.text[:300]}", retries.delay(attempt, response)
                 if response.status_code < 500 and response.status_code not in _PASSING:
-                    raise Failed(trouble, attempt + 1, refused=True)
+                    raise NoScore(trouble, attempt + 1, refused=True)
             if attempt < self._retries:
                 await asyncio.sleep(wait)
-        raise Failed(trouble, self._retries + 1)
+        raise NoScore(trouble, self._retries + 1)
 
     async def _request(self, address: str, endpoint: str, body: dict[str, Any]) -> httpx.Response:
         self._busy[address] += 1
@@ -91,6 +98,49 @@ class Servers:
         others = len(self._addresses) - 1
         fresh = [address for address in self._addresses if not others or address not in tried[-others:]]
         return min(fresh or self._addresses, key=self._busy.__getitem__)
+
+
+class Breaker:
+    """A circuit breaker: fails fast while a model does not answer, and lets one request through per cool-down.
+
+    Args:
+        failures: the number of failures in a row that open it.
+        cool_down: seconds between two requests while it is open.
+        clock: a function that returns growing seconds.
+
+    Attributes:
+        last: the reason of the last failure.
+    """
+
+    def __init__(
+        self,
+        failures: int = BREAKER_FAILURES,
+        cool_down: float = BREAKER_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limit, self._cool_down, self._clock = failures, cool_down, clock
+        self._failures = 0
+        self._next_try = 0.0
+        self.last = ""
+
+    def admits(self) -> bool:
+        """Whether a call may be made; while open, one per cool-down."""
+        if self._failures < self._limit:
+            return True
+        if self._clock() < self._next_try:
+            return False
+        self._next_try = self._clock() + self._cool_down
+        return True
+
+    def answered(self) -> None:
+        """Close it: the model has answered."""
+        self._failures = 0
+
+    def failed(self, reason: str) -> None:
+        """Count a failure, and open it where that was one too many."""
+        self._failures += 1
+        self.last = reason
+        self._next_try = self._clock() + self._cool_down
 
 
 def check_addresses(reward: str, addresses: Sequence[str]) -> None:
@@ -113,5 +163,5 @@ def _parsed(response: httpx.Response, attempts: int) -> dict[str, Any]:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise Failed(f"the answer is no JSON object: {response.text[:200]!r}", attempts, refused=True)
+        raise NoScore(f"the answer is no JSON object: {response.text[:200]!r}", attempts, refused=True)
     return body

@@ -4,17 +4,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gd2po import defaults
-
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class _Block(BaseModel):
+class _ModelBlock(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class GuardSettings(_Block):
+class GuardSettings(_ModelBlock):
     """How the answer of a generative guard is read. The score is log P(unsafe) − log P(safe) of its next token.
 
     Attributes:
@@ -28,30 +26,32 @@ class GuardSettings(_Block):
     safe: tuple[str, ...] = ("safe",)
 
 
-class ModelSettings(_Block):
+class ModelSettings(_ModelBlock):
     """One reward model. What more of its score means is the reward's ``direction``.
 
     Attributes:
-        path: folder or hub name; its tokenizer writes the prompts also where a server at ``url`` answers.
-        measures: what the score is about; decides the known pairs of the sign check. ``other`` has none.
+        path: the model's folder or hub name; its tokenizer writes the prompts also where a server at ``url`` answers.
+        measures: what the score measures; decides the known pairs of the sign check. ``other`` has none.
         kind: ``scalar``, a sequence-classification head with one output, of which the raw logit is taken; or ``guard``.
-        guard: of a generative guard.
-        sign_check: refuse a model that prefers the wrong answer of known pairs.
+        guard: how the answer of a generative guard is read.
+        sign_check: whether a model that prefers the worse answer of known pairs is refused.
         template: ``chat``, the template of the model's tokenizer; ``beaver``, of the Beaver models; or a Jinja file.
         prompt: ``seen``, what the policy saw of the conversation; or ``full``, also where that was cut.
-        max_length: longest conversation in tokens, response and template included.
-        truncation: side on which a longer one loses tokens. The score is read at the right end.
+        max_length: the longest conversation in tokens, response and template included; as published.
+        truncation: the side on which a longer conversation loses tokens. The score is read at the right end, so
+            ``left`` keeps what it is read from; published: ``right``.
         placement: ``colocated`` on the trainer's GPUs, asleep unless it scores; on ``own_gpus``; or a ``server`` that
             runs already.
-        url: base address(es) of the server, such as ``http://10.0.0.5:8000``.
-        engine: what verl serves it with; None for the engine of the rollouts.
-        replicas: of a model on its own GPUs. Colocated, there are as many as fit.
-        tensor_parallel: GPUs of one replica.
-        gpu_memory: share of a GPU's memory.
-        timeout: seconds that one request may take.
-        retries: further requests after a failure that may pass.
-        on_failure: what becomes of a rollout without answer: ``error`` stops the run, ``not_scored`` leaves the reward
-            out for this rollout and counts it.
+        url: the base address(es) of the server, such as ``http://10.0.0.5:8000``.
+        engine: the engine that verl serves the model with; None for the engine of the rollouts.
+        replicas: the number of replicas of a model on its own GPUs. Colocated, there are as many as fit.
+        tensor_parallel: the number of GPUs of one replica.
+        gpu_memory: the share of a GPU's memory that one replica may take.
+        timeout: the seconds that one request may take.
+        retries: the number of further requests after a failure that may pass; with their waits the default takes about
+            half a minute, enough for a restart of the server.
+        on_failure: what becomes of a rollout without an answer: ``error`` stops the run, ``not_scored`` leaves the
+            reward out for this rollout and counts it.
     """
 
     path: str
@@ -61,17 +61,17 @@ class ModelSettings(_Block):
     sign_check: bool = True
     template: str = "chat"
     prompt: Literal["seen", "full"] = "seen"
-    max_length: Count = defaults.REWARD_MODEL_MAX_LENGTH
-    truncation: defaults.Truncation = defaults.REWARD_MODEL_TRUNCATION
+    max_length: Count = 2048
+    truncation: Literal["left", "right"] = "left"
     placement: Literal["colocated", "own_gpus", "server"] = "colocated"
     url: tuple[str, ...] = ()
     engine: str | None = None
     replicas: Count = 1
     tensor_parallel: Count = 1
-    gpu_memory: Annotated[float, Field(gt=0, le=1)] = defaults.REWARD_MODEL_GPU_MEMORY
-    timeout: Positive = defaults.REWARD_MODEL_TIMEOUT
-    retries: Annotated[int, Field(ge=0)] = defaults.REWARD_MODEL_RETRIES
-    on_failure: defaults.OnFailure = defaults.REWARD_MODEL_ON_FAILURE
+    gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.3
+    timeout: Positive = 60.0
+    retries: Annotated[int, Field(ge=0)] = 6
+    on_failure: Literal["error", "not_scored"] = "error"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gd2po.http_server import serving
+from gd2po.rewards.models.client import RewardModelClient
 from gd2po.rewards.models.files.checkpoints import Kind
 from gd2po.rewards.models.hosting.endpoints import Endpoints, build_app
 from gd2po.rewards.models.hosting.local import LocalModel
+from gd2po.rewards.models.settings import ModelSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +54,20 @@ def serve(path: str, kind: Kind, host: str = "127.0.0.1", port: int = 0) -> Iter
     endpoints = Endpoints(path, kind, LocalModel(path, kind))
     with serving(build_app(endpoints), host, port) as url:
         yield Served(url, endpoints)
+
+
+@contextmanager
+def open_scorer(name: str, settings: ModelSettings) -> Iterator[RewardModelClient]:
+    """A client of the model; where the settings have no ``url``, it is loaded and served in this process.
+
+    The caller closes the client's connections in the event loop in which it used them.
+
+    Args:
+        name: of the reward.
+        settings: of the model.
+    """
+    if settings.url:
+        yield RewardModelClient(name, settings, settings.url)
+        return
+    with serve(settings.path, settings.kind) as served:
+        yield RewardModelClient(name, settings, [served.url])

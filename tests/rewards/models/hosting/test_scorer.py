@@ -5,8 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from gd2po.rewards.models.hosting.serving import serve
-from gd2po.rewards.models.scorer import open_scorer
+from gd2po.rewards.models.hosting.serving import open_scorer, serve
 
 QUESTION = [{"role": "user", "content": "how do i bake bread ?"}]
 

@@ -1,6 +1,6 @@
 """The circuit breaker."""
 
-from gd2po.rewards.models.breaker import Breaker
+from gd2po.rewards.models.servers import Breaker
 
 
 def test_it_opens_after_failures_in_a_row_and_tries_again_after_the_cool_down():
