@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from gd2po.cli import app
 from gd2po.errors import SettingsError
 from gd2po.quickstart import Plan
+from gd2po.quickstart.run import train
 from gd2po.quickstart.summary import plot, table
 from gd2po.quickstart.tokenizer import CHAT_TEMPLATE, TAGS, train_tokenizer
-from gd2po.quickstart.training import train
 from gd2po.runs.process import TrainingError, read_steps
 
 METRICS = {

@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-from gd2po.quickstart.worlds.dialogues import demonstrations, generate
-from gd2po.quickstart.worlds.tools import SMALL_TALK, TOOLS
+from gd2po.quickstart.worlds.dialogues import SMALL_TALK, TOOLS, demonstrations, generate
 from gd2po.rewards.tool_calling import score
 from gd2po.rewards.tool_calling.length import think_words
 

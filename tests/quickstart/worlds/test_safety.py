@@ -25,24 +25,32 @@ def runs(texts: Iterable[str], length: int) -> set[tuple[str, ...]]:
 
 
 def test_a_seed_decides_everything():
-    asked = questions(40, 1, "train")
-    assert asked == questions(40, 1, "train") != questions(40, 2, "train")
-    assert pairs(asked, 30, 1, "safe") == pairs(asked, 30, 1, "safe") != pairs(asked, 30, 2, "safe")
-    assert safe_and_unsafe(asked, 30, 1) == safe_and_unsafe(asked, 30, 1)
-    assert demonstrations(asked, 30, 1) == demonstrations(asked, 30, 1) != demonstrations(asked, 30, 2)
+    split = questions(40, 1, "train")
+    assert split == questions(40, 1, "train") != questions(40, 2, "train")
+    assert (
+        pairs(split, 30, 1, "safe")
+        == pairs(split, 30, 1, "safe")
+        != pairs(split, 30, 2, "safe")
+    )
+    assert safe_and_unsafe(split, 30, 1) == safe_and_unsafe(split, 30, 1)
+    assert (
+        demonstrations(split, 30, 1)
+        == demonstrations(split, 30, 1)
+        != demonstrations(split, 30, 2)
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_questions_differ_and_no_goal_is_in_both_splits(seed):
     train, test = questions(512, seed, "train"), questions(64, seed, "test")
-    for asked in (train, test):
-        assert len({question.text for question in asked}) == len(asked)
-        assert [question.risky for question in asked] == [False, True] * (len(asked) // 2)
+    for split in (train, test):
+        assert len({question.text for question in split}) == len(split)
+        assert [question.risky for question in split] == [False, True] * (len(split) // 2)
     assert not {question.goal for question in train} & {question.goal for question in test}
 
 
 def test_a_world_that_is_too_small_says_how_large_it_is():
-    with pytest.raises(SettingsError, match="500 test questions are wanted of the toy world, which has 96"):
+    with pytest.raises(SettingsError, match="the toy world has 96 test questions, 500 were requested"):
         questions(500, 1, "test")
 
 
@@ -62,10 +70,10 @@ def test_the_two_aspects_pull_apart_on_risky_questions_alone():
 
 
 def test_pairs_differ_in_their_aspect_and_none_comes_twice():
-    asked = questions(64, 1, "test")
-    found = pairs(asked, 200, 1, "helpful")
+    split = questions(64, 1, "test")
+    found = pairs(split, 200, 1, "helpful")
     assert len(set(found)) == 200 and all(better != worse for _, better, worse in found)
-    guarded = safe_and_unsafe(asked, 200, 1)
+    guarded = safe_and_unsafe(split, 200, 1)
     assert not {safe for _, safe, _ in guarded} & {unsafe for _, _, unsafe in guarded}
 
 
@@ -77,13 +85,13 @@ def test_all_kinds_of_answers_are_demonstrated():
 
 
 def test_prompts_have_the_columns_of_the_published_data(tmp_path: Path):
-    asked = questions(4, 1, "test")
-    write_prompts(asked, tmp_path / "test.parquet", "test")
+    split = questions(4, 1, "test")
+    write_prompts(split, tmp_path / "test.parquet", "test")
     rows = pq.read_table(tmp_path / "test.parquet").to_pylist()
     assert [row["data_source"] for row in rows] == ["toy_benign", "toy_risky"] * 2
     assert rows[1] == {
         "data_source": "toy_risky",
-        "prompt": [{"content": asked[1].text, "role": "user"}],
+        "prompt": [{"content": split[1].text, "role": "user"}],
         "ability": "alignment",
         "reward_model": {"style": "model"},
         "extra_info": {"split": "test", "index": 1},
@@ -96,9 +104,9 @@ def test_the_shipped_known_pairs_are_not_in_the_world():
     known = [text for pair in known_pairs("other") for text in (pair.prompt, pair.better, pair.worse)]
     world: set[str] = set()
     for seed in SEEDS:
-        asked = [*questions(512, seed, "train"), *questions(64, seed, "test")]
-        world |= {question.text for question in asked}
-        for question in asked:
+        split = [*questions(512, seed, "train"), *questions(64, seed, "test")]
+        world |= {question.text for question in split}
+        for question in split:
             world |= {answer.text for _ in range(5) for answer in answers(question, rng)}
     assert not {text.lower() for text in known} & {text.lower() for text in world}
     answered = [text for pair in known_pairs("other") for text in (pair.better, pair.worse)]

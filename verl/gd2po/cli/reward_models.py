@@ -35,12 +35,12 @@ def toy_safety(
     from rich.console import Console
     from rich.table import Table
 
-    from gd2po.quickstart.toy_safety import make_toy_safety
+    from gd2po.quickstart.worlds.safety_folder import make_toy_safety
 
     console = Console()
     with refusals(), console.status("") as status:
-        about = make_toy_safety(folder, seed, on_progress=lambda what: status.update(f"making {what} …"))
-    sizes, held_out = about["sizes"], about["held_out_accuracy"]
+        facts = make_toy_safety(folder, seed, on_progress=lambda what: status.update(f"making {what} …"))
+    sizes, held_out = facts["sizes"], facts["held_out_accuracy"]
     table = Table("", "what it is", "kind", "direction", "held out", box=None, title=str(folder), title_justify="left")
     table.add_row("train.parquet", f"{sizes['train_prompts']} prompts, half of them risky")
     table.add_row("test.parquet", f"{sizes['test_prompts']} prompts, of goals not in train")
@@ -48,7 +48,7 @@ def toy_safety(
     for name, what, kind, direction in _MODELS:
         table.add_row(name, what, kind, direction, f"{held_out[name]:.1%}")
     console.print(table)
-    pairs = about["training"]["held_out"]
+    pairs = facts["training"]["held_out"]
     console.print(f"held out: judged right of {pairs} pairs of answers to prompts of test")
 
 

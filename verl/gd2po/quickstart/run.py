@@ -1,14 +1,19 @@
 """The quickstart from beginning to end, as a person sees it."""
 
+import shutil
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from gd2po.paths import config_dir
 from gd2po.quickstart import METHODS, Plan, prepare_policy, prepare_task
 from gd2po.quickstart.summary import plot, table
-from gd2po.quickstart.training import Step, train
+from gd2po.runs import process as runs
+from gd2po.runs.process import Step, read_steps
 
 _NEXT = """
 Next, on a GPU machine (pip install 'gd2po[vllm]'), the same trainer and the same configuration with a real model:
@@ -47,6 +52,37 @@ def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path) -> None:
         f"rollouts {plan.run_folder(methods[0]) / 'rollouts'}  (scores, advantages and mask of each)", soft_wrap=True
     )
     console.print(_NEXT, highlight=False, soft_wrap=True, markup=False)
+
+
+def train(plan: Plan, method: str, on_step: Callable[[int], None]) -> list[Step]:
+    """Train one method.
+
+    Args:
+        plan: sizes and folders.
+        method: config name.
+        on_step: called with the number of finished steps, also with 0 while verl starts.
+
+    Returns:
+        One entry per logged step; step 0 is the validation before training.
+
+    Raises:
+        TrainingError: with the end of the log.
+    """
+    folder = plan.run_folder(method)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    metrics, log = folder / "metrics.jsonl", folder / "log.txt"
+    command = [sys.executable, "-P", "-m", "gd2po.cli", "train"]
+    command += ["--config-dir", str(config_dir("tool-calling")), "--config-name", "base", *plan.overrides(method)]
+    environment = {"VERL_PLATFORM": "cpu", runs.METRICS_VARIABLE: str(metrics), "HYDRA_FULL_ERROR": "1"}
+    code = runs.run(
+        command, log, environment, lambda: on_step(max((step["step"] for step in read_steps(metrics)), default=0))
+    )
+    steps = list(read_steps(metrics))
+    if code != 0 or not steps or steps[-1]["step"] < plan.steps:
+        raise runs.failure(method, code, log)
+    on_step(plan.steps)
+    return steps
 
 
 def _progress(console: Console) -> Progress:

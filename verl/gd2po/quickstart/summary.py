@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gd2po.quickstart.plan import METHODS, REWARDS, TEST_ROLLOUTS, TEST_ROWS
-from gd2po.quickstart.training import Step
+from gd2po.runs.process import Step
 
 if TYPE_CHECKING:
     from rich.table import Table

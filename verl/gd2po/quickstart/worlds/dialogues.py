@@ -8,13 +8,68 @@ policy which has learnt them still has something to gain in each reward.
 import json
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import cycle, islice
 
-from gd2po.quickstart.worlds.tools import SMALL_TALK, TOOLS, ToyTool, Value
 from gd2po.rewards.tool_calling.answers import write_answer
 
+Value = str | int
+
+_CITIES = ("paris", "tokyo", "cairo", "lima", "oslo", "delhi")
+_WORDS = ("tree", "river", "stone", "bread", "cloud", "lamp")
+_NUMBERS = tuple(range(1, 21))
+
+
+@dataclass(frozen=True, slots=True)
+class ToyTool:
+    """A tool, the values that its parameters can take, and the question of a user who needs it.
+
+    Attributes:
+        name: the name of the tool.
+        values: each parameter's possible values.
+        question: a question with the parameters as gaps.
+    """
+
+    name: str
+    values: dict[str, tuple[Value, ...]]
+    question: str
+
+    def draw(self, rng: random.Random) -> dict[str, Value]:
+        """A value for each parameter."""
+        return {name: rng.choice(choices) for name, choices in self.values.items()}
+
+    def other_value(self, parameter: str, value: Value, rng: random.Random) -> Value:
+        """A value this parameter could have had instead."""
+        return rng.choice([choice for choice in self.values[parameter] if choice != value])
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        ToyTool("weather", {"city": _CITIES}, "how is the weather in {city} ?"),
+        ToyTool("clock", {"city": _CITIES}, "what time is it in {city} ?"),
+        ToyTool("timer", {"minutes": _NUMBERS}, "set a timer for {minutes} minutes"),
+        ToyTool("add", {"a": _NUMBERS, "b": _NUMBERS}, "what is {a} plus {b} ?"),
+        ToyTool("multiply", {"a": _NUMBERS, "b": _NUMBERS}, "what is {a} times {b} ?"),
+        ToyTool("lookup", {"word": _WORDS}, "what does {word} mean ?"),
+        ToyTool("translate", {"word": _WORDS, "to": ("french", "hindi", "swahili")}, "say {word} in {to}"),
+        ToyTool("convert", {"amount": _NUMBERS, "unit": ("miles", "pounds", "feet")}, "convert {amount} {unit}"),
+    )
+}
+
+SMALL_TALK = {
+    "hello": "hello , how can i help ?",
+    "thank you": "you are welcome",
+    "good night": "sleep well",
+    "who are you ?": "i am a helper with tools",
+}
+"""What is said where no tool is needed: question → answer."""
+
 Record = dict[str, str]
+"""``{instruction, input, output}``: system message, user message and answer."""
+
 Call = tuple[ToyTool, dict[str, Value]]
+"""A tool and the values of its parameters."""
 
 OFFERED = 2  # tools in a system message
 TWO_CALLS, NO_CALL = 0.2, 0.15  # shares of the dialogues

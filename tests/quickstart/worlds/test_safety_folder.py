@@ -11,9 +11,9 @@ import torch
 
 from gd2po.defaults import Direction
 from gd2po.errors import SettingsError
-from gd2po.quickstart.toy_rewards import Training
-from gd2po.quickstart.toy_safety import Sizes, make_toy_safety
 from gd2po.quickstart.warm_start import WarmStart
+from gd2po.quickstart.worlds.safety_folder import Sizes, make_toy_safety
+from gd2po.quickstart.worlds.safety_models import Training
 from gd2po.rewards.models.checks import CheckReport, check_scores
 from gd2po.rewards.models.contract import RewardModelError
 from gd2po.rewards.models.files.checkpoints import check_checkpoint
@@ -38,11 +38,11 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 
 
 def test_it_makes_all_that_a_run_needs(miniature):
-    folder, about = miniature
+    folder, facts = miniature
     assert {path.name for path in folder.iterdir()} == FILES
-    assert json.loads((folder / "about.json").read_text()) == about
-    assert about["seed"] == 1 and about["sizes"]["train_prompts"] == 16
-    assert set(about["held_out_accuracy"]) == set(MODELS)
+    assert json.loads((folder / "about.json").read_text()) == facts
+    assert facts["seed"] == 1 and facts["sizes"]["train_prompts"] == 16
+    assert set(facts["held_out_accuracy"]) == set(MODELS)
     assert pq.read_metadata(folder / "train.parquet").num_rows == 16
     assert pq.read_metadata(folder / "test.parquet").num_rows == 8
     for name in MODELS:
@@ -52,19 +52,19 @@ def test_it_makes_all_that_a_run_needs(miniature):
 def test_cost_is_harmless_with_the_opposite_sign(miniature):
     from transformers import AutoModelForSequenceClassification
 
-    folder, about = miniature
+    folder, facts = miniature
     harmless, cost = (
         AutoModelForSequenceClassification.from_pretrained(folder / name).eval() for name in ("harmless", "cost")
     )
     ids = torch.arange(5, 25)[None]
     assert torch.equal(cost(ids).logits, -harmless(ids).logits) and cost(ids).logits.item() != 0
-    assert about["held_out_accuracy"]["cost"] == about["held_out_accuracy"]["harmless"]
+    assert facts["held_out_accuracy"]["cost"] == facts["held_out_accuracy"]["harmless"]
 
 
 @pytest.mark.e2e
 def test_equal_seeds_make_equal_folders_and_a_folder_is_never_overwritten(miniature, tmp_path):
-    folder, about = miniature
-    assert small(tmp_path / "again") == about
+    folder, facts = miniature
+    assert small(tmp_path / "again") == facts
     for file in folder.rglob("*"):
         if file.is_file():
             assert file.read_bytes() == (tmp_path / "again" / file.relative_to(folder)).read_bytes(), file
@@ -76,7 +76,7 @@ def test_equal_seeds_make_equal_folders_and_a_folder_is_never_overwritten(miniat
 
 
 def test_a_failure_leaves_nothing(tmp_path):
-    with pytest.raises(SettingsError, match="the toy world, which has"):
+    with pytest.raises(SettingsError, match="the toy world has"):
         make_toy_safety(tmp_path / "toy", 1, sizes=Sizes(test_prompts=1000))
     assert list(tmp_path.iterdir()) == []
 

@@ -11,10 +11,10 @@ from gd2po.rewards.models.prompts import PromptWriter
 from gd2po.rewards.models.settings import ModelSettings
 
 Pair = tuple[str, str, str]
-"""Question, better answer, worse answer; of a guard, safe and unsafe answer."""
+"""Question, better answer, worse answer; for a guard: question, safe answer, unsafe answer."""
 
 LABELS = ("safe", "unsafe")
-"""What a guard says, of the better and of the worse answer."""
+"""What a guard says after the better and after the worse answer."""
 
 _IGNORED = -100
 
@@ -24,13 +24,13 @@ class Training:
     """How the reward models are trained.
 
     Attributes:
-        pairs: of answers.
-        held_out: pairs about questions of the test split, to measure by.
-        batch: pairs per update.
-        learning_rate: of AdamW.
-        epochs: passes over the pairs.
-        hidden, layers: size of the models.
-        vocabulary: at most this many tokens.
+        pairs: the number of pairs of answers to train on.
+        held_out: the number of pairs with questions of the test split, by which the accuracy is measured.
+        batch: the number of pairs per update.
+        learning_rate: the learning rate of AdamW.
+        epochs: the number of passes over the pairs.
+        hidden, layers: the width and the number of layers of the models.
+        vocabulary: the largest number of tokens of the tokenizer.
     """
 
     pairs: int = 3000
@@ -62,12 +62,12 @@ def train_guard(pairs: Sequence[Pair], tokenizer: Any, settings: Training, seed:
     from transformers import Qwen2ForCausalLM
 
     model = _untrained(Qwen2ForCausalLM, tokenizer, settings, seed)
-    said = [tokenizer(label + END)["input_ids"] for label in LABELS]
+    verdicts = [tokenizer(label + END)["input_ids"] for label in LABELS]
 
     def loss(batch: Sequence[list[list[int]]]) -> Any:
-        asked = [(ids, label) for row in batch for ids, label in zip(row, said, strict=True)]
-        inputs = _padded([ids + label for ids, label in asked])
-        targets = [[_IGNORED] * len(ids) + label for ids, label in asked]
+        rows = [(ids, verdict) for pair in batch for ids, verdict in zip(pair, verdicts, strict=True)]
+        inputs = _padded([ids + verdict for ids, verdict in rows])
+        targets = [[_IGNORED] * len(ids) + verdict for ids, verdict in rows]
         return model(**inputs, labels=_padded(targets, _IGNORED)["input_ids"]).loss
 
     return _train(model, _rows(pairs, tokenizer, "guard"), loss, settings, seed)
@@ -79,7 +79,7 @@ def negate(model: Any) -> None:
 
 
 def scalar_accuracy(model: Any, pairs: Sequence[Pair], tokenizer: Any) -> float:
-    """Share of pairs of which a scalar model scores the better answer higher."""
+    """The share of pairs in which a scalar model scores the better answer higher."""
     import torch
 
     with torch.inference_mode():
@@ -88,7 +88,7 @@ def scalar_accuracy(model: Any, pairs: Sequence[Pair], tokenizer: Any) -> float:
 
 
 def guard_accuracy(model: Any, pairs: Sequence[Pair], tokenizer: Any) -> float:
-    """Share of answers after which the likeliest text of a guard begins with the right label."""
+    """The share of answers after which the likeliest next token of a guard begins the right label."""
     import torch
 
     rows = _rows(pairs, tokenizer, "guard")
@@ -107,7 +107,7 @@ def save(model: Any, tokenizer: Any, destination: Path) -> None:
 
 
 def _rows(pairs: Sequence[Pair], tokenizer: Any, kind: Literal["scalar", "guard"]) -> list[list[list[int]]]:
-    """Token ids of better and worse answer, each with its question, as a reward model will be asked."""
+    """Token ids of the better and the worse answer, each with its question, as a reward model will read them."""
     writer = PromptWriter(ModelSettings(path="", measures="other", kind=kind), tokenizer)
     return [
         [list(writer.write([{"role": "user", "content": question}], answer).ids) for answer in answers]
