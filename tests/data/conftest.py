@@ -14,10 +14,9 @@ import pytest
 from gd2po.data import catalogue, downloading
 from gd2po.data.catalogue import Member
 from gd2po.data.checks import SCHEMA
-from gd2po.data.checksums import Checksum
+from gd2po.data.published import Checksum, count_rows
 from gd2po.data.records import Texts
 from gd2po.data.tool_calling import to_row
-from gd2po.data.verification import count_rows
 from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
 

@@ -7,7 +7,7 @@ import pytest
 from gd2po.data.catalogue import DATA_SETS, find_members, find_set
 from gd2po.errors import DataError
 
-MEMBERS = [member for found in DATA_SETS for member in found.members]
+MEMBERS = [member for data_set in DATA_SETS for member in data_set.members]
 
 
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
@@ -17,16 +17,19 @@ def test_every_address_is_pinned_to_a_commit(member):
     assert len(member.checksum.value) == {"sha256": 64, "git-blob": 40}[member.checksum.kind]
 
 
-@pytest.mark.parametrize("found", DATA_SETS, ids=lambda found: found.name)
-def test_every_set_has_terms_and_a_card_with_its_figures(found, request):
-    assert found.licence and found.terms.endswith(".")
-    card = (request.config.rootpath / "dataset" / f"{found.name}.md").read_text(encoding="utf-8")
-    for member in found.members:
+@pytest.mark.parametrize("data_set", DATA_SETS, ids=lambda data_set: data_set.name)
+def test_every_set_has_terms_and_a_card_with_its_figures(data_set, request):
+    assert data_set.licence and data_set.terms.endswith(".")
+    card = (request.config.rootpath / "dataset" / f"{data_set.name}.md").read_text(encoding="utf-8")
+    for member in data_set.members:
         assert member.checksum.value in card and member.file in card and f"| {member.rows:,} |" in card
 
 
 def test_files_of_a_set_do_not_share_a_place(tmp_path):
-    assert len({member.path(tmp_path) for member in MEMBERS}) == len({member.name for member in MEMBERS}) == 12
+    assert len(MEMBERS) >= 12
+    assert (
+        len({member.path(tmp_path) for member in MEMBERS}) == len({member.name for member in MEMBERS}) == len(MEMBERS)
+    )
 
 
 def test_names_are_sets_or_members():

@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gd2po.cli import app
+from gd2po.data import catalogue
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_one_failure_does_not_keep_the_others_away(run, serve_sets, tmp_path):
     shown = run("get", "rlla_4k")
     assert shown.exit_code == 2
     assert "/test.parquet cannot be fetched: the server answers 404" in shown.output
-    assert "1 of 3 not brought: rlla_4k/test" in shown.output
+    assert "1 of 3 files could not be fetched: rlla_4k/test" in shown.output
     assert sorted(path.name for path in (tmp_path / "dataset/rlla_4k/raw").iterdir()) == [
         "rlla_sft.json",
         "train.parquet",
@@ -59,7 +60,7 @@ def test_trouble_on_the_way_is_shown(run, serve_sets):
 def test_a_machine_without_a_network(run, made_sets, tmp_path):
     (made_sets / "rlla_4k" / "train.parquet").unlink()
     shown = run("get", "rlla_4k", "--from", made_sets, "--to", "elsewhere")
-    assert shown.exit_code == 2 and "1 of 3 not brought: rlla_4k/train" in shown.output
+    assert shown.exit_code == 2 and "1 of 3 files could not be fetched: rlla_4k/train" in shown.output
     assert f"{made_sets} holds no train.parquet with git-blob" in shown.output
     assert (tmp_path / "elsewhere/rlla_4k/raw/test.parquet").is_file()
     assert run("verify", "rlla_4k/test", "--in", "elsewhere").exit_code == 0
@@ -98,7 +99,11 @@ def test_a_set_is_prepared_from_what_is_here(run, made_sets, tmp_path, monkeypat
     assert run("prepare", "rlla_4k/train").exit_code == 2
     monkeypatch.setenv("COLUMNS", "120")
     listed = {line.split()[0]: line.split()[-1] for line in run("list").output.splitlines()[1:]}
-    assert [name for name, here in listed.items() if here == "yes"] == ["rlla_4k/test", "rlla_4k/sft"]
+    assert len(listed) == sum(len(data_set.members) for data_set in catalogue.DATA_SETS)
+    assert [name for name, here in listed.items() if here == "yes"] == [
+        "rlla_4k/test",
+        "rlla_4k/sft",
+    ]
     assert set(listed.values()) == {"yes", "no"}
 
 

@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 
 from gd2po.data.catalogue import Member
-from gd2po.data.checksums import Checksum
 from gd2po.data.downloading import Listener
 from gd2po.data.fetching import Fetched, fetch
-from gd2po.data.verification import find_fault
+from gd2po.data.published import Checksum
 from gd2po.errors import DataError, DownloadError
 
 RIGHT, WRONG = b'[{"a": 1}, {"a": 2}]', b"<html>please log in</html>"
@@ -34,12 +33,12 @@ def names(root):
 
 
 def test_a_download_lands_in_raw_and_is_not_repeated(member, root, server):
-    assert find_fault(member, root).startswith("absent; run `gd2po data get toy/f`")
+    assert member.find_fault(root).startswith("absent; run `gd2po data get toy/f`")
     assert fetch(member, root) is Fetched.DOWNLOADED
     assert (root / "toy" / "raw" / "f.json").read_bytes() == RIGHT
     assert fetch(member, root) is Fetched.PRESENT
     assert names(root) == ["f.json"] and len(server.asked) == 1
-    assert find_fault(member, root) is None
+    assert member.find_fault(root) is None
 
 
 def test_an_interrupted_download_is_gone_on_with(member, root, server, no_waiting):
@@ -74,7 +73,7 @@ def test_a_wrong_file_in_the_place_is_set_aside_and_replaced(member, root):
     path = member.path(root)
     path.parent.mkdir(parents=True)
     path.write_bytes(WRONG)
-    assert f"has {member.checksum.kind}" in find_fault(member, root)
+    assert f"has {member.checksum.kind}" in member.find_fault(root)
     said = []
     assert fetch(member, root, listener=Listener(trouble=said.append)) is Fetched.DOWNLOADED
     assert path.read_bytes() == RIGHT and path.with_name("f.json.rejected").read_bytes() == WRONG
@@ -93,7 +92,7 @@ def test_the_old_file_stays_when_the_new_one_cannot_be_had(member, root, server)
 
 def test_a_wrong_number_of_rows_is_a_fault(member, root):
     fetch(member, root)
-    assert "has 2 rows, expected 3" in find_fault(replace(member, rows=3), root)
+    assert "has 2 rows, expected 3" in replace(member, rows=3).find_fault(root)
 
 
 def test_a_copy_is_found_by_its_name_at_any_depth(member, root, tmp_path, server):

@@ -41,7 +41,9 @@ def rows(path):
 
 def test_every_file_is_made_in_its_place_with_verl_s_columns(made):
     reports = [*prepare_named("rlla_4k", made).reports, *prepare_named("api_bank", made).reports]
-    assert [report.destination for report in reports] == [recipe.path(made) for recipe in RECIPES[:4]]
+    assert [report.destination for report in reports] == [
+        recipe.path(made) for recipe in RECIPES if recipe.name.startswith(("rlla_4k/", "api_bank/"))
+    ]
     assert [(report.read, report.written) for report in reports] == [(10, 10), (4, 4), (8, 6), (12, 12)]
     schemas = {path.stem: pq.read_schema(path) for path in made.glob("*/*.parquet")}
     assert schemas.pop("sft") == SFT_SCHEMA

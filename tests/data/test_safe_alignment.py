@@ -12,7 +12,6 @@ from gd2po.data.catalogue import find_members
 from gd2po.data.fetching import fetch
 from gd2po.data.recipes import prepare_named
 from gd2po.data.safe_alignment import SCHEMA, prepare_prompts
-from gd2po.data.verification import find_fault
 from gd2po.errors import DataError
 
 SETS = ("alpaca", "hh_rlhf", "pku_saferlhf")
@@ -94,7 +93,7 @@ def test_the_published_files_are_those_of_the_catalogue(published_safety, tmp_pa
     for member in find_members(SETS):
         fetch(member, tmp_path, source=published_safety / member.name.partition("/")[0])
         path = member.path(tmp_path)
-        assert find_fault(member, tmp_path) is None and path.stat().st_size == member.size
+        assert member.find_fault(tmp_path) is None and path.stat().st_size == member.size
 
 
 def test_every_published_row_is_prepared_with_its_own_prompt(published_safety, tmp_path):

@@ -27,17 +27,9 @@ def runs(texts: Iterable[str], length: int) -> set[tuple[str, ...]]:
 def test_a_seed_decides_everything():
     split = questions(40, 1, "train")
     assert split == questions(40, 1, "train") != questions(40, 2, "train")
-    assert (
-        pairs(split, 30, 1, "safe")
-        == pairs(split, 30, 1, "safe")
-        != pairs(split, 30, 2, "safe")
-    )
+    assert pairs(split, 30, 1, "safe") == pairs(split, 30, 1, "safe") != pairs(split, 30, 2, "safe")
     assert safe_and_unsafe(split, 30, 1) == safe_and_unsafe(split, 30, 1)
-    assert (
-        demonstrations(split, 30, 1)
-        == demonstrations(split, 30, 1)
-        != demonstrations(split, 30, 2)
-    )
+    assert demonstrations(split, 30, 1) == demonstrations(split, 30, 1) != demonstrations(split, 30, 2)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

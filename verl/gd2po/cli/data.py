@@ -36,11 +36,11 @@ def list_(root: Root = ROOT) -> None:
     table.add_column("size", justify="right")
     for heading in ("licence", "for", "here"):
         table.add_column(heading)
-    for found in DATA_SETS:
-        for member in found.members:
+    for data_set in DATA_SETS:
+        for member in data_set.members:
             size = "unknown" if member.size is None else decimal(member.size)
             here = "[green]yes[/]" if member.path(root).is_file() else "no"
-            table.add_row(member.name, f"{member.rows:,}", size, found.licence, member.purpose, here)
+            table.add_row(member.name, f"{member.rows:,}", size, data_set.licence, member.purpose, here)
     Console().print(table)
 
 
@@ -53,16 +53,18 @@ def get(
         typer.Option("--from", metavar="DIR", exists=True, file_okay=False, help="look here, not in the network"),
     ] = None,
 ) -> None:
-    """Bring published files to TO/<set>/raw, each checked by its checksum; shows their licence first."""
+    """Bring published files to TO/<set>/raw, each checked by its checksum; their licence is shown first."""
     from gd2po.data.catalogue import find_members, find_set
 
     with refusals():
         members = find_members(names)
-    for found in dict.fromkeys(find_set(member) for member in members):
-        typer.echo(f"{typer.style(found.name, bold=True)}, licence: {found.terms}")
+    for data_set in dict.fromkeys(find_set(member) for member in members):
+        typer.echo(f"{typer.style(data_set.name, bold=True)}, licence: {data_set.terms}")
     failed = [member.name for member in members if not _bring(member, to, source)]
     if failed:
-        typer.secho(f"{len(failed)} of {len(members)} not brought: {', '.join(failed)}", fg="red", err=True)
+        typer.secho(
+            f"{len(failed)} of {len(members)} files could not be fetched: {', '.join(failed)}", fg="red", err=True
+        )
         raise typer.Exit(2)
 
 
@@ -73,11 +75,10 @@ def verify(names: Names, root: Root = ROOT) -> None:
     from rich.table import Table
 
     from gd2po.data.catalogue import find_members
-    from gd2po.data.verification import find_fault
 
     with refusals():
         members = find_members(names)
-    faults = {member: find_fault(member, root) for member in members}
+    faults = {member: member.find_fault(root) for member in members}
     table = Table.grid(padding=(0, 2))
     for _ in range(3):
         table.add_column(overflow="fold")

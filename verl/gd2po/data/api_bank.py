@@ -15,12 +15,12 @@ from gd2po.errors import DataError
 from gd2po.rewards.tool_calling.api_bank.rows import API_BANK
 
 
-class Item(BaseModel):
-    """What is used of a published item.
+class PublishedItem(BaseModel):
+    """The fields of a published item that are used.
 
     Attributes:
         system: the system message, with the tools.
-        user: the dialogue so far.
+        user: the dialogue so far, as one user message.
         answer: the gold call, or a list of it.
     """
 
@@ -39,22 +39,22 @@ def prepare_validation(levels: Mapping[str, Path], destination: Path) -> Prepare
         destination: the parquet file to write.
 
     Raises:
-        DataError: an item of another shape, or a gold call that the scorer does not find right.
+        DataError: an item of another shape, or a gold call that its own scorer counts as wrong.
     """
     rows = [
         to_row(texts, level, index, f"{API_BANK}{level}")
         for level, path in levels.items()
         for index, texts in enumerate(_read(path))
     ]
-    found = [check_row(row, position) for position, row in enumerate(rows)]
-    return write_checked(found, destination, SCHEMA, lambda row: row["extra_info"]["split"], drop_bad=False)
+    checked = [check_row(row, position) for position, row in enumerate(rows)]
+    return write_checked(checked, destination, SCHEMA, lambda row: row["extra_info"]["split"], drop_bad=False)
 
 
 def _read(path: Path) -> Iterator[Texts]:
-    """System message, dialogue and gold call of each item; the call in JSON as it stands there."""
+    """The system message, the dialogue and the gold call of each item; the call in JSON."""
     for index, item in enumerate(json.loads(path.read_bytes())):
         try:
-            found = Item.model_validate(item)
+            fields = PublishedItem.model_validate(item)
         except ValidationError as error:
-            raise DataError(f"{path}: item {index}: {explain(error, Item)}") from error
-        yield Texts(instruction=found.system, input=found.user, output=json.dumps(found.answer, ensure_ascii=False))
+            raise DataError(f"{path}: item {index}: {explain(error, PublishedItem)}") from error
+        yield Texts(instruction=fields.system, input=fields.user, output=json.dumps(fields.answer, ensure_ascii=False))

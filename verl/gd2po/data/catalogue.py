@@ -6,7 +6,7 @@ Every address is pinned to a commit. A further data set is one more entry in :mo
 
 from collections.abc import Iterable
 
-from gd2po.data.sets.entry import DataSet, Member
+from gd2po.data.published import DataSet, Member
 from gd2po.data.sets.safe_alignment import SAFE_ALIGNMENT
 from gd2po.data.sets.tool_calling import TOOL_CALLING
 from gd2po.errors import DataError, nearest
@@ -17,8 +17,8 @@ DATA_SETS = (*TOOL_CALLING, *SAFE_ALIGNMENT)
 
 
 def known_names() -> list[str]:
-    """Names of the sets and of their members."""
-    return [name for found in DATA_SETS for name in (found.name, *(member.name for member in found.members))]
+    """The names of the sets and of their members."""
+    return [name for data_set in DATA_SETS for name in (data_set.name, *(member.name for member in data_set.members))]
 
 
 def find_members(names: Iterable[str]) -> list[Member]:
@@ -32,12 +32,15 @@ def find_members(names: Iterable[str]) -> list[Member]:
 
 def find_set(member: Member) -> DataSet:
     """The set that a member belongs to."""
-    return next(found for found in DATA_SETS if member in found.members)
+    return next(data_set for data_set in DATA_SETS if member in data_set.members)
 
 
 def _members(name: str) -> list[Member]:
     members = [
-        member for found in DATA_SETS for member in found.members if name.rstrip("/") in (found.name, member.name)
+        member
+        for data_set in DATA_SETS
+        for member in data_set.members
+        if name.rstrip("/") in (data_set.name, member.name)
     ]
     if not members:
         raise DataError(f"there is no data set {name!r}.{nearest(name, known_names())}")

@@ -1,4 +1,4 @@
-"""What a tool-calling row must be before a GPU is spent on it, and files of such rows."""
+"""Checks of tool-calling rows before a GPU is spent on them, and the columns of their files."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,12 @@ _USED = {"data_source", "prompt", "reward_model", "extra_info"}
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """The first thing wrong with the row at a 0-based position."""
+    """The first fault of one row.
+
+    Attributes:
+        row: the 0-based position of the row.
+        reason: what is wrong with it.
+    """
 
     row: int
     reason: str
@@ -49,8 +54,8 @@ def check_rows(rows: Iterable[Row]) -> list[RowProblem]:
     name it, and a ground truth that earns full marks when a model says exactly that: format 1, and the highest
     correctness when it calls a tool. The gold call of an API-Bank row must be right by that benchmark's own scorer.
     """
-    found = (check_row(row, position) for position, row in enumerate(rows))
-    return [outcome for outcome in found if isinstance(outcome, RowProblem)]
+    outcomes = (check_row(row, position) for position, row in enumerate(rows))
+    return [outcome for outcome in outcomes if isinstance(outcome, RowProblem)]
 
 
 def check_row(row: Row, position: int) -> Row | RowProblem:
@@ -90,12 +95,12 @@ def _reason(row: Row) -> str | None:
     for message in messages:
         if not (message["content"] or "").strip():
             return f"the {message['role']} message is empty"
-    about = row["extra_info"] or {}
-    if about.get("split") is None or about.get("index") is None:
+    extra = row["extra_info"] or {}
+    if extra.get("split") is None or extra.get("index") is None:
         return "extra_info lacks split or index, so errors could not name this row"
     truth = (row["reward_model"] or {}).get("ground_truth")
     if str(row["data_source"]).startswith(API_BANK):
-        return _gold_call_reason(truth, about)
+        return _gold_call_reason(truth, extra)
     return _ground_truth_reason(truth)
 
 
@@ -111,11 +116,11 @@ def _ground_truth_reason(truth: Any) -> str | None:
     return None
 
 
-def _gold_call_reason(truth: Any, about: Mapping[str, Any]) -> str | None:
+def _gold_call_reason(truth: Any, extra: Mapping[str, Any]) -> str | None:
     try:
-        score_api_bank("", truth, about)
+        score_api_bank("", truth, extra)
         gold = json.loads(truth)
-        scores = score_api_bank(write_answer(gold if isinstance(gold, list) else [gold]), truth, about)
+        scores = score_api_bank(write_answer(gold if isinstance(gold, list) else [gold]), truth, extra)
     except GD2POError as error:
         return str(error)
     if scores["strict_correct"] != 1:

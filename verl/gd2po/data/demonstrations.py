@@ -18,8 +18,8 @@ SCHEMA = pa.schema([
     ("extra_info", pa.struct([("index", pa.int64()), ("split", pa.string())])),
 ])  # fmt: skip
 
-Prompt = tuple[str, str]
-"""System and user message."""
+PromptTexts = tuple[str, str]
+"""The system message and the user message of a prompt."""
 
 
 def prepare_demonstrations(
@@ -28,7 +28,7 @@ def prepare_demonstrations(
     *,
     split: str,
     drop_bad: bool = False,
-    held_out: Mapping[Prompt, str] | None = None,
+    held_out: Mapping[PromptTexts, str] | None = None,
     notes: Iterable[str] = (),
 ) -> PrepareReport:
     """Convert, check and write demonstrations: ``messages`` (system, user, assistant) and ``extra_info``.
@@ -37,19 +37,19 @@ def prepare_demonstrations(
         source: as :func:`gd2po.data.tool_calling.prepare` takes it; the answer, thought included, is what is imitated.
         destination: the parquet file to write; its folder is made.
         split: goes into ``extra_info`` with the position of the record in ``source``.
-        drop_bad: leave out and report bad rows, instead of refusing the whole source.
-        held_out: prompts that must not be learned, with the name of the row that tests on them.
-        notes: go into the report.
+        drop_bad: whether bad rows are left out and reported, instead of the whole source refused.
+        held_out: prompts that must not be learned → the name of the row that tests on them.
+        notes: sentences for the report.
 
     Raises:
         DataError: not JSON, no record, bad rows without ``drop_bad``, or nothing left to write.
     """
-    found = [
+    rows = [
         _demonstration(texts, split, index, held_out or {})
         for index, texts in enumerate(read_texts(source, imitate=True))
     ]
     return write_checked(
-        found,
+        rows,
         destination,
         SCHEMA,
         lambda row: answer_kind(row["messages"][-1]["content"]),
@@ -59,7 +59,7 @@ def prepare_demonstrations(
 
 
 def _demonstration(
-    texts: Texts | RowProblem, split: str, index: int, held_out: Mapping[Prompt, str]
+    texts: Texts | RowProblem, split: str, index: int, held_out: Mapping[PromptTexts, str]
 ) -> Row | RowProblem:
     if isinstance(texts, RowProblem):
         return texts

@@ -1,4 +1,4 @@
-"""A user's own dialogues: tools and messages as chat APIs have them, and the calls or the response that is wanted next.
+"""A user's own dialogues: tools and messages as chat APIs have them, and the reference calls or response to them.
 
 ::
 
@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from gd2po.data.records import Record, Texts
+from gd2po.data.records import StrictRecord, Texts
 from gd2po.errors import nearest
 from gd2po.rewards.tool_calling.answers import NO_THOUGHT, write_answer
 from gd2po.rewards.tool_calling.prompt import system_prompt, user_prompt
@@ -41,25 +41,25 @@ class Tool(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _unwrapped(cls, found: Any) -> Any:
-        return found.get("function", found) if isinstance(found, Mapping) else found
+    def _unwrapped(cls, tool: Any) -> Any:
+        return tool.get("function", tool) if isinstance(tool, Mapping) else tool
 
 
-class GoldCall(Record):
-    """A call that is wanted."""
+class GoldCall(StrictRecord):
+    """A call of the reference answer."""
 
     name: str
     parameters: dict[str, Any]
 
 
-class Function(Record):
+class Function(StrictRecord):
     """Name and arguments of an earlier call; the arguments as an object, or as JSON text."""
 
     name: str
     arguments: Annotated[dict[str, Any], BeforeValidator(_parsed)]
 
 
-class ToolCall(Record):
+class ToolCall(StrictRecord):
     """An earlier call of the assistant."""
 
     function: Function
@@ -67,7 +67,7 @@ class ToolCall(Record):
     type: Literal["function"] = "function"
 
 
-class Message(Record):
+class ChatMessage(StrictRecord):
     """A message of the dialogue so far."""
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -85,11 +85,19 @@ class Message(Record):
         return self
 
 
-class Dialogue(Record):
-    """A dialogue and the reference answer to its last message."""
+class ChatDialogue(StrictRecord):
+    """A dialogue and the reference answer to its last message.
+
+    Attributes:
+        tools: the tools that are offered.
+        messages: the dialogue so far.
+        calls: the calls of the reference answer.
+        response: the text of the reference answer; None where it only calls tools.
+        think: the thought of the reference answer.
+    """
 
     tools: list[Tool]
-    messages: list[Message] = Field(min_length=1)
+    messages: list[ChatMessage] = Field(min_length=1)
     calls: list[GoldCall] = Field(default_factory=list)
     response: str | None = None
     think: str | None = None
@@ -135,7 +143,7 @@ class Dialogue(Record):
         )
 
 
-def _turns(messages: list[Message]) -> Iterator[dict[str, str]]:
+def _turns(messages: list[ChatMessage]) -> Iterator[dict[str, str]]:
     """The dialogue in the markup of training; results of tools that follow each other are one observation."""
     called: dict[str, str] = {}
     for role, group in groupby(messages, key=lambda message: message.role):
@@ -148,14 +156,14 @@ def _turns(messages: list[Message]) -> Iterator[dict[str, str]]:
         yield from ({"role": role, "content": _said(message)} for message in turn)
 
 
-def _said(message: Message) -> str:
+def _said(message: ChatMessage) -> str:
     if message.role == "user":
         return message.content or ""
     calls = [{"name": call.function.name, "parameters": call.function.arguments} for call in message.tool_calls or ()]
     return write_answer(calls, message.content or None, think=None)
 
 
-def _result(message: Message, called: Mapping[str, str]) -> dict[str, Any]:
+def _result(message: ChatMessage, called: Mapping[str, str]) -> dict[str, Any]:
     name = message.name or called.get(message.tool_call_id or "")
     if name is None:
         raise ValueError(

@@ -28,10 +28,10 @@ _HEADERS = {"Accept-Encoding": "identity"}  # a compressed body could not be res
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told how a download goes.
+    """Functions that are told how a download goes.
 
     Attributes:
-        progress: called with the bytes that are here, and with all there will be where the server says so.
+        progress: called with the number of bytes that are here, and with the number of all where the server tells it.
         trouble: called with a sentence before another attempt.
     """
 
@@ -54,12 +54,12 @@ def download(
     """Bring a file here; what ``part`` already holds of it is not fetched again.
 
     Args:
-        address: of the file.
-        part: where its bytes go; left as it is when the download fails, so that the next one can go on.
-        listener: is told how it goes.
-        retries: further attempts after a failure that may pass.
-        backoff: seconds before the first of them, doubled each time.
-        timeout: seconds without a byte after which an attempt has failed.
+        address: the address of the file.
+        part: the file for its bytes; left as it is when the download fails, so that the next one can go on.
+        listener: the functions that are told how it goes.
+        retries: the number of further attempts after a failure that may pass.
+        backoff: the seconds before the first of them, doubled each time.
+        timeout: the seconds without a byte after which an attempt has failed.
 
     Raises:
         DownloadError: the server cannot be reached, refuses, or fails again and again.
@@ -86,8 +86,8 @@ def download(
 def _receive(client: httpx.Client, address: str, part: Path, have: int, progress: Progress) -> None:
     """One attempt, from byte ``have`` on; from the start where the server does not go on there."""
     with client.stream("GET", address, headers={"Range": f"bytes={have}-"} if have else {}) as response:
-        found = _RANGE.fullmatch(response.headers.get("content-range", ""))
-        status, start, total = response.status_code, found and found["start"], found and found["total"]
+        extent = _RANGE.fullmatch(response.headers.get("content-range", ""))
+        status, start, total = response.status_code, extent and extent["start"], extent and extent["total"]
         if have and status == 416 and total == str(have):
             return  # nothing is missing
         if not have or (status != 416 and (status != 206 or start == str(have))):

@@ -11,7 +11,7 @@ from gd2po.errors import DataError
 
 
 class Fetched(StrEnum):
-    """How a file came to be where it is."""
+    """How a file came to its place."""
 
     PRESENT = "was there already"
     COPIED = "copied"
@@ -25,14 +25,14 @@ def fetch(member: Member, root: Path, *, source: Path | None = None, listener: L
     its name with ``.rejected`` added.
 
     Args:
-        member: what to bring.
+        member: the file to bring.
         root: the folder of the data sets.
         source: a folder to look in, at any depth, instead of the network; nothing in it is changed.
-        listener: is told how a download goes.
+        listener: the listener that is told how a download goes.
 
     Raises:
         DownloadError: the network or the server fails.
-        DataError: ``source`` does not hold the file, or what came is another file.
+        DataError: ``source`` does not hold the file, or what arrived is another file.
     """
     path = member.path(root)
     if path.is_file() and member.checksum.of(path) == member.checksum:
@@ -41,9 +41,9 @@ def fetch(member: Member, root: Path, *, source: Path | None = None, listener: L
     if source is None:
         download(member.address, part, listener)
     else:
-        found = _find(member, source)
+        original = _find(member, source)
         part.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(found, part)
+        shutil.copyfile(original, part)
     _accept(member, part, path, listener)
     return Fetched.DOWNLOADED if source is None else Fetched.COPIED
 
@@ -62,12 +62,12 @@ def _find(member: Member, source: Path) -> Path:
 
 def _accept(member: Member, part: Path, path: Path, listener: Listener) -> None:
     rejected = path.with_name(f"{path.name}.rejected")
-    found, size = member.checksum.of(part), part.stat().st_size
-    if found != member.checksum:
+    checksum, size = member.checksum.of(part), part.stat().st_size
+    if checksum != member.checksum:
         os.replace(part, rejected)
         expected = member.checksum if member.size is None else f"{member.checksum} and {member.size:,} bytes"
         raise DataError(
-            f"what came as {member.name} has {found} and {size:,} bytes, expected {expected}. It is kept aside in "
+            f"what came as {member.name} has {checksum} and {size:,} bytes, expected {expected}. It is kept aside in "
             f"{rejected} and not used. Run the command again; if the same comes again, something on the way changes "
             f"the file: bring it from {member.address} and name its folder with --from"
         )

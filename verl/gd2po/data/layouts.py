@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from gd2po.data.checks import RowProblem
-from gd2po.data.dialogues import Dialogue
+from gd2po.data.dialogues import ChatDialogue
 from gd2po.data.records import Texts, explain
 from gd2po.errors import DataError
 
-Layout = type[Texts] | type[Dialogue]
+RecordLayout = type[Texts] | type[ChatDialogue]
 
-_KEYS = {layout: set(layout.model_fields) for layout in (Texts, Dialogue)}
+_KEYS = {layout: set(layout.model_fields) for layout in (Texts, ChatDialogue)}
 
 
 def read_dialogues(path: str | Path) -> list[Any]:
@@ -38,23 +38,23 @@ def read_texts(source: str | Path | Iterable[Mapping[str, Any]], *, imitate: boo
 
     Args:
         source: a JSON list or JSON-lines file, or the records themselves; all :class:`gd2po.data.records.Texts` or all
-            :class:`gd2po.data.dialogues.Dialogue`.
-        imitate: the whole answer will be imitated, so every dialogue needs its own thought.
+            :class:`gd2po.data.dialogues.ChatDialogue`.
+        imitate: whether the whole answer will be imitated, so that every dialogue needs its own thought.
 
     Raises:
         DataError: the file is not JSON.
         FileNotFoundError: there is no such file.
     """
     records = read_dialogues(source) if isinstance(source, str | Path) else list(source)
-    expected: Layout = next((layout for record in records if (layout := _layout(record))), Texts)
+    expected: RecordLayout = next((layout for record in records if (layout := _layout(record))), Texts)
     return [_convert(record, position, expected, imitate) for position, record in enumerate(records)]
 
 
-def _convert(record: Any, position: int, expected: Layout, imitate: bool) -> Texts | RowProblem:
+def _convert(record: Any, position: int, expected: RecordLayout, imitate: bool) -> Texts | RowProblem:
     layout = _layout(record)
     if layout is None:
-        found = sorted(record) if isinstance(record, Mapping) else type(record).__name__
-        return RowProblem(position, f"expected the keys {_names(Texts)}, or {_names(Dialogue)}; found {found}")
+        keys = sorted(record) if isinstance(record, Mapping) else type(record).__name__
+        return RowProblem(position, f"expected the keys {_names(Texts)}, or {_names(ChatDialogue)}; found {keys}")
     if layout is not expected:
         return RowProblem(position, f"has the keys {_names(layout)}, the rows before {_names(expected)}; use two files")
     try:
@@ -70,16 +70,16 @@ def _convert(record: Any, position: int, expected: Layout, imitate: bool) -> Tex
         return RowProblem(position, str(error))
 
 
-def _layout(record: Any) -> Layout | None:
-    """The layout most of whose keys a record has; None where it has none of any."""
+def _layout(record: Any) -> RecordLayout | None:
+    """The layout that shares most keys with a record; None where none shares any."""
     if not isinstance(record, Mapping):
         return None
     shared = {layout: len(keys & record.keys()) for layout, keys in _KEYS.items()}
-    best: Layout = max(shared, key=lambda layout: shared[layout])
+    best: RecordLayout = max(shared, key=lambda layout: shared[layout])
     return best if shared[best] else None
 
 
-def _names(layout: Layout) -> str:
+def _names(layout: RecordLayout) -> str:
     return ", ".join(layout.model_fields)
 
 

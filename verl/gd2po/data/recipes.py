@@ -1,4 +1,4 @@
-"""What is made of the published files, and where it goes."""
+"""The files that training and validation read: which published files each is made of, how, and where it goes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,22 +8,21 @@ from gd2po.data.api_bank import prepare_validation
 from gd2po.data.catalogue import find_members, known_names
 from gd2po.data.rlla_4k import prepare_prompts, prepare_warm_start
 from gd2po.data.safe_alignment import prepare_prompts as prepare_safety_prompts
-from gd2po.data.verification import find_fault
 from gd2po.data.writing import PrepareReport
 from gd2po.errors import DataError, nearest
 
 Files = Mapping[str, Path]
-"""Member → its published file."""
+"""Name of a member → its published file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A file for training or validation.
+    """How one file for training or validation is made.
 
     Attributes:
-        name: ``set/file``, as it is called on the command line.
-        needs: members it cannot be made without.
-        make: writes it; gets the published files that are here, and the destination.
+        name: ``set/file``, the name on the command line.
+        needs: the members without which the file cannot be made.
+        make: the function that writes it; gets the published files that are here, and the destination.
         uses: further members that are given to ``make`` when they are here.
     """
 
@@ -33,7 +32,7 @@ class Recipe:
     uses: tuple[str, ...] = ()
 
     def path(self, root: Path) -> Path:
-        """Where it goes below the folder of the data sets."""
+        """The place of the file below the folder of the data sets."""
         return root / f"{self.name}.parquet"
 
 
@@ -68,11 +67,11 @@ RECIPES = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a name was prepared to.
+    """The files that a name was prepared to.
 
     Attributes:
-        reports: one per file that was written.
-        skipped: one sentence per file that could not be made, because what it is made of is absent.
+        reports: one report per file that was written.
+        skipped: one sentence per file that could not be made, because a published file is absent.
     """
 
     reports: tuple[PrepareReport, ...]
@@ -80,12 +79,12 @@ class Outcome:
 
 
 def prepare_named(name: str, root: Path, destination: Path | None = None) -> Outcome:
-    """Make the file of a name, or all files of a set that can be made of what is here.
+    """Make the file of a name, or all files of a set that can be made of the published files that are here.
 
     Args:
-        name: a set, or one file of it.
+        name: the name of a set, or of one file of it.
         root: the folder of the data sets.
-        destination: where the file goes, if not to its usual place; only for a single file.
+        destination: the file to write instead of the usual one; only for a single file.
 
     Raises:
         DataError: no such name, nothing could be made, a published file that is not as published, or bad rows.
@@ -112,26 +111,26 @@ def is_known(name: str) -> bool:
 
 
 def find_recipes(name: str) -> tuple[Recipe, ...]:
-    """The recipe of a name, or all of a set.
+    """The recipe of a name, or all recipes of a set.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no recipe of that name.
     """
-    found = tuple(recipe for recipe in RECIPES if name in (recipe.name, recipe.name.partition("/")[0]))
-    if not found and name in known_names():
+    recipes = tuple(recipe for recipe in RECIPES if name in (recipe.name, recipe.name.partition("/")[0]))
+    if not recipes and name in known_names():
         if not any(name in recipe.needs for recipe in RECIPES):
             raise DataError(f"{name} is used as published; there is nothing to prepare")
         raise DataError(f"{name} is prepared with its whole set: gd2po data prepare {name.partition('/')[0]}")
-    if not found:
-        known = {part for recipe in RECIPES for part in (recipe.name, recipe.name.partition("/")[0])}
-        raise DataError(f"{name} is neither a file nor a data set.{nearest(name, known)}")
-    return found
+    if not recipes:
+        names = {part for recipe in RECIPES for part in (recipe.name, recipe.name.partition("/")[0])}
+        raise DataError(f"{name} is neither a file nor a data set.{nearest(name, names)}")
+    return recipes
 
 
 def _files(recipe: Recipe, root: Path) -> Files:
-    """The published files that are here, checked."""
+    """The published files of a recipe that are here, checked."""
     members = [member for member in find_members((*recipe.needs, *recipe.uses)) if member.path(root).is_file()]
     for member in members:
-        if fault := find_fault(member, root):
+        if fault := member.find_fault(root):
             raise DataError(f"{member.path(root)} {fault}")
     return {member.name: member.path(root) for member in members}

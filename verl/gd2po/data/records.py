@@ -1,4 +1,4 @@
-"""One training example as its author writes it, and what is wrong with it in words that help."""
+"""One training example as its author writes it, and a sentence for what is wrong with it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gd2po.errors import nearest
 
 
-class Record(BaseModel):
+class StrictRecord(BaseModel):
     """A JSON object in which every key is known and every value has its type already."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Texts(Record):
+class Texts(StrictRecord):
     """A dialogue in the layout of rlla_4k.
 
     Attributes:
@@ -29,12 +29,12 @@ class Texts(Record):
 
 
 def explain(error: ValidationError, layout: type[BaseModel]) -> str:
-    """The first fault of a record in one sentence."""
+    """The first fault of a record, as one sentence."""
     fault: Mapping[str, Any] = error.errors()[0]
     where = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        known = nearest(where, layout.model_fields) if "." not in where else ""
-        return f"unknown key {where}.{known} Rename it or take it out"
+        suggestion = nearest(where, layout.model_fields) if "." not in where else ""
+        return f"unknown key {where}.{suggestion} Rename it or take it out"
     if fault["type"] == "missing":
         return f"{where} is missing"
     message = fault["msg"].removeprefix("Value error, ")

@@ -6,7 +6,7 @@ Rows that cannot be trained on are left out and reported, never refused: nobody 
 from pathlib import Path
 
 from gd2po.data.checks import SCHEMA, check_row, read_rows
-from gd2po.data.demonstrations import Prompt, prepare_demonstrations
+from gd2po.data.demonstrations import PromptTexts, prepare_demonstrations
 from gd2po.data.tool_calling import ABILITY, write_prompts
 from gd2po.data.writing import PrepareReport
 
@@ -22,8 +22,8 @@ def prepare_prompts(published: Path, destination: Path) -> PrepareReport:
         DataError: a column is missing, or no row can be trained on.
     """
     rows = ({name: row[name] for name in SCHEMA.names} | {"ability": ABILITY} for row in read_rows(published))
-    found = [check_row(row, position) for position, row in enumerate(rows)]
-    return write_prompts(found, destination, drop_bad=True)
+    checked = [check_row(row, position) for position, row in enumerate(rows)]
+    return write_prompts(checked, destination, drop_bad=True)
 
 
 def prepare_warm_start(published: Path, destination: Path, test: Path | None) -> PrepareReport:
@@ -47,6 +47,6 @@ def prepare_warm_start(published: Path, destination: Path, test: Path | None) ->
     )
 
 
-def _prompts(test: Path) -> dict[Prompt, str]:
+def _prompts(test: Path) -> dict[PromptTexts, str]:
     prompts = (row["prompt"] for row in read_rows(test))
     return {(system["content"], user["content"]): f"test row {index}" for index, (system, user) in enumerate(prompts)}

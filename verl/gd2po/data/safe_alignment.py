@@ -31,18 +31,18 @@ def prepare_prompts(published: Path, destination: Path) -> PrepareReport:
     Raises:
         DataError: a column is missing, or a row has no prompt that ends with a user's turn.
     """
-    found = [_checked(row, position) for position, row in enumerate(read_rows(published))]
-    rows = [row for row in found if not isinstance(row, RowProblem)]
-    return write_checked(found, destination, SCHEMA, _kind, drop_bad=False, notes=_notes(rows))
+    outcomes = [_checked(row, position) for position, row in enumerate(read_rows(published))]
+    rows = [row for row in outcomes if not isinstance(row, RowProblem)]
+    return write_checked(outcomes, destination, SCHEMA, _kind, drop_bad=False, notes=_notes(rows))
 
 
 def _checked(row: Row, position: int) -> Row | RowProblem:
     reason = _reason(row)
     if reason:
         return RowProblem(position, reason)
-    about = {"index": row["extra_info"].get("index", position), "split": row["extra_info"]["split"]}
+    extra = {"index": row["extra_info"].get("index", position), "split": row["extra_info"]["split"]}
     kept = {name: row[name] for name in ("data_source", "prompt", "ability")}
-    return kept | {"reward_model": {"style": row["reward_model"]["style"]}, "extra_info": about}
+    return kept | {"reward_model": {"style": row["reward_model"]["style"]}, "extra_info": extra}
 
 
 def _reason(row: Row) -> str | None:
@@ -59,7 +59,7 @@ def _reason(row: Row) -> str | None:
 
 
 def _notes(rows: list[Row]) -> list[str]:
-    """What a chat template could stumble over."""
+    """Sentences about rows that a strict chat template would refuse."""
     doubled = [row["extra_info"]["index"] for row in rows if _repeats_a_role(row)]
     if not doubled:
         return []

@@ -25,21 +25,21 @@ def prepare(
         source: a JSON list or JSON-lines file in one of the layouts of :func:`gd2po.data.layouts.read_texts`, or the
             records themselves.
         destination: the parquet file to write; its folder is made.
-        split: goes into ``extra_info`` with the position of the record in ``source``.
-        drop_bad: leave out the rows that fail :func:`gd2po.data.checks.check_rows` and report them, instead of
-            refusing the whole source.
+        split: the name of the split, which goes into ``extra_info`` with the position of the record in ``source``.
+        drop_bad: whether rows that fail :func:`gd2po.data.checks.check_rows` are left out and reported, instead of
+            the whole source refused.
 
     Raises:
         DataError: not JSON, no record, bad rows without ``drop_bad``, or nothing left to write.
     """
-    found = [checked_row(texts, split, index) for index, texts in enumerate(read_texts(source))]
-    return write_prompts(found, destination, drop_bad=drop_bad)
+    rows = [checked_row(texts, split, index) for index, texts in enumerate(read_texts(source))]
+    return write_prompts(rows, destination, drop_bad=drop_bad)
 
 
-def write_prompts(found: Sequence[Row | RowProblem], destination: str | Path, *, drop_bad: bool) -> PrepareReport:
+def write_prompts(rows: Sequence[Row | RowProblem], destination: str | Path, *, drop_bad: bool) -> PrepareReport:
     """:func:`gd2po.data.writing.write_checked` for rows of this task."""
     return write_checked(
-        found, destination, SCHEMA, lambda row: answer_kind(row["reward_model"]["ground_truth"]), drop_bad=drop_bad
+        rows, destination, SCHEMA, lambda row: answer_kind(row["reward_model"]["ground_truth"]), drop_bad=drop_bad
     )
 
 
@@ -60,7 +60,7 @@ def to_row(texts: Texts, split: str, index: int, data_source: str = DATA_SOURCE)
 
 
 def answer_kind(answer: str) -> str:
-    """What a checked answer consists of beside its thought."""
+    """The parts of a checked answer beside its thought: ``tool calls``, ``answers`` or ``both``."""
     if ANSWER[0] not in answer:
         return "tool calls"
     return "both" if TOOLS[0] in answer else "answers"

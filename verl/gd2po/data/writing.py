@@ -17,15 +17,15 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class PrepareReport:
-    """What became of every row: ``read == written + len(dropped)`` and ``written`` is the sum of ``kinds``.
+    """The fate of every row: ``read == written + len(dropped)`` and ``written`` is the sum of ``kinds``.
 
     Attributes:
-        destination: the file.
-        read: rows of the source.
-        written: rows of the file.
-        kinds: how many of which kind were written.
-        dropped: what was left out, and why.
-        notes: what else should be known.
+        destination: the file that was written.
+        read: the number of rows of the source.
+        written: the number of rows of the file.
+        kinds: the number of written rows of each kind.
+        dropped: the rows that were left out, with the reasons.
+        notes: further sentences for the user.
     """
 
     destination: Path
@@ -37,7 +37,7 @@ class PrepareReport:
 
 
 def write_checked(
-    found: Sequence[Row | RowProblem],
+    outcomes: Sequence[Row | RowProblem],
     destination: str | Path,
     schema: pa.Schema,
     kind: Callable[[Row], str],
@@ -48,25 +48,25 @@ def write_checked(
     """Write the good rows.
 
     Args:
-        found: per row of the source, what to write or what is wrong with it.
+        outcomes: for each row of the source the row to write, or what is wrong with it.
         destination: the parquet file; its folder is made.
-        schema: of the file.
-        kind: what to count a row as.
-        drop_bad: leave out bad rows and report them, instead of refusing all.
-        notes: go into the report.
+        schema: the columns of the file.
+        kind: the function that says which kind a row is counted as.
+        drop_bad: whether bad rows are left out and reported, instead of all refused.
+        notes: sentences for the report.
 
     Raises:
         DataError: bad rows without ``drop_bad``, nothing to write, or a name that verl does not take for parquet.
     """
-    problems = [outcome for outcome in found if isinstance(outcome, RowProblem)]
-    rows = [outcome for outcome in found if not isinstance(outcome, RowProblem)]
+    problems = [outcome for outcome in outcomes if isinstance(outcome, RowProblem)]
+    rows = [outcome for outcome in outcomes if not isinstance(outcome, RowProblem)]
     if problems and not drop_bad:
-        raise DataError(_refusal(problems, len(found)))
+        raise DataError(_refusal(problems, len(outcomes)))
     if not rows:
-        raise DataError(f"nothing to write to {destination}: {len(found)} rows read, {len(problems)} of them bad")
+        raise DataError(f"nothing to write to {destination}: {len(outcomes)} rows read, {len(problems)} of them bad")
     _write(pa.Table.from_pylist(rows, schema=schema), Path(destination))
     kinds = Counter(kind(row) for row in rows)
-    return PrepareReport(Path(destination), len(found), len(rows), kinds, tuple(problems), tuple(notes))
+    return PrepareReport(Path(destination), len(outcomes), len(rows), kinds, tuple(problems), tuple(notes))
 
 
 def _write(table: pa.Table, destination: Path) -> None:
@@ -77,9 +77,9 @@ def _write(table: pa.Table, destination: Path) -> None:
 
 
 def _refusal(problems: Sequence[RowProblem], total: int) -> str:
-    shown = "\n".join(f"  {problem}" for problem in problems[:_SHOWN])
+    first = "\n".join(f"  {problem}" for problem in problems[:_SHOWN])
     rest = len(problems) - _SHOWN
     return (
         f"{len(problems)} of {total} rows cannot be trained on; mend them, or leave them out with --drop-bad "
-        f"(drop_bad=True), which counts and names them:\n{shown}" + (f"\n  and {rest} more" if rest > 0 else "")
+        f"(drop_bad=True), which counts and names them:\n{first}" + (f"\n  and {rest} more" if rest > 0 else "")
     )

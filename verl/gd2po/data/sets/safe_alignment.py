@@ -1,7 +1,6 @@
 """The public data sets of the helpfulness–safety task."""
 
-from gd2po.data.checksums import Checksum
-from gd2po.data.sets.entry import RAW, DataSet, Member
+from gd2po.data.published import RAW, Checksum, DataSet, Member
 
 _GD2PO = f"{RAW}/Qwen-Applications/GD2PO/f1ad765bc9a330e6cf387f95e9c1e5a6c4bb2d02/safe-alignment/dataset"
 _AMO = f"{RAW}/Artessay/Amo/6e7df0355de52af30d8934b5ca14645506dfb2db/playground/reward_model/HH-RLHF"

@@ -1,7 +1,6 @@
 """The public data sets of the tool-calling task."""
 
-from gd2po.data.checksums import Checksum
-from gd2po.data.sets.entry import RAW, DataSet, Member
+from gd2po.data.published import RAW, Checksum, DataSet, Member
 
 _TOOLRL = f"{RAW}/qiancheng0/ToolRL/8cee13ec0ca72f0461da372a93a6fd8140dbb840"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gd2po.data.checksums import Checksum
+from gd2po.data.published import Checksum
 from gd2po.data.recipes import RECIPES
 from gd2po.errors import GD2POError
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from gd2po.data.checksums import Checksum
+from gd2po.data.published import Checksum
 
 CONTENTS = (b"", b"hello\n", bytes(range(256)) * 9000)  # the last is longer than one read
 

@@ -1,0 +1,106 @@
+"""What is known of a published data set and of each of its files, and whether a file lies here as it was published."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+RAW = "https://raw.githubusercontent.com"
+"""Where GitHub serves files as they are; an address goes on with owner, repository, commit and path."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """The checksum of a file.
+
+    Attributes:
+        kind: ``sha256``, or ``git-blob``: SHA-1 of the header ``blob <size>`` NUL and the content, which is what
+            ``git hash-object`` prints and what a repository lists even where nobody published another checksum.
+        value: the checksum in hexadecimal.
+    """
+
+    kind: Literal["sha256", "git-blob"]
+    value: str
+
+    def of(self, path: Path) -> "Checksum":
+        """The checksum of this kind that a file has."""
+        digest = hashlib.sha256()
+        if self.kind == "git-blob":
+            digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+        return Checksum(self.kind, digest.hexdigest())
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One published file.
+
+    Attributes:
+        name: ``set/member``, the name on the command line.
+        address: the address at which its authors publish it, pinned to a commit.
+        checksum: the checksum of the file.
+        rows: the number of its rows.
+        purpose: its use, in a few words.
+        size: the number of its bytes; None where the file was never seen.
+    """
+
+    name: str
+    address: str
+    checksum: Checksum
+    rows: int
+    purpose: str
+    size: int | None = None
+
+    @property
+    def file(self) -> str:
+        """The name of the file as published."""
+        return self.address.rpartition("/")[2]
+
+    def path(self, root: Path) -> Path:
+        """The place of the file below the folder of the data sets."""
+        return root / self.name.partition("/")[0] / "raw" / self.file
+
+    def find_fault(self, root: Path) -> str | None:
+        """What is wrong with the file below ``root``, with the remedy; None when checksum and rows are right."""
+        path = self.path(root)
+        if not path.is_file():
+            return f"absent; run `gd2po data get {self.name}`"
+        if (checksum := self.checksum.of(path)) != self.checksum:
+            return f"has {checksum}, expected {self.checksum}; run `gd2po data get {self.name}`, which keeps it aside"
+        if (rows := count_rows(path)) != self.rows:
+            return f"has {rows} rows, expected {self.rows}; the catalogue of gd2po is wrong, please report it"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """The published files of one origin.
+
+    Attributes:
+        name: the name of the set.
+        licence: the licence in one or two words.
+        terms: the licence in full, to be read before the download.
+        members: the files of the set.
+    """
+
+    name: str
+    licence: str
+    terms: str
+    members: tuple[Member, ...]
+
+
+def count_rows(path: Path) -> int:
+    """The number of rows of a parquet file, or of entries of a JSON list."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        return int(pq.read_metadata(path).num_rows)
+    return len(json.loads(path.read_bytes()))
