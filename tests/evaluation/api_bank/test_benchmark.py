@@ -8,8 +8,7 @@ import pytest
 
 from gd2po.evaluation.api_bank import DUPLICATES, FLAWED, LEVELS, score
 from gd2po.evaluation.api_bank.items import place
-from gd2po.rewards.tool_calling.api_bank.calls import Call, wanted_call
-from gd2po.rewards.tool_calling.api_bank.tools import declared_types
+from gd2po.rewards.tool_calling.api_bank.tools import Call, declared_types, gold_call
 from gd2po.rewards.tool_calling.api_bank.values import same
 
 SCORES = ("published_correct", "strict_correct", "published_format", "training_format")
@@ -41,7 +40,7 @@ def gold(call: Call) -> dict[str, Any]:
     ],
 )
 def test_counts_over_all_items(items, reply, lines: Callable, expected: tuple) -> None:
-    scored = [score(reply(*lines(wanted_call(item))), item) for item in items]
+    scored = [score(reply(*lines(gold_call(item))), item) for item in items]
     assert tuple(sum(scores[name] for scores in scored) for name in SCORES) == expected
 
 
@@ -53,7 +52,7 @@ def test_values_of_the_declared_type_are_right(items, reply) -> None:
     """A model that follows the declared types is strictly right; by the published score it loses 107 of 597 items."""
     published = 0
     for item in items:
-        call = wanted_call(item)
+        call = gold_call(item)
         types = declared_types(item["system"]).get(call.name, {})
         natural = {name: natural_value(value, types.get(name)) for name, value in call.parameters.items()}
         scores = score(reply({"name": call.name, "parameters": natural}), item)
@@ -90,7 +89,7 @@ def test_the_flawed_items_follow_from_the_files(items) -> None:
 
 def flaw(item: dict[str, Any]) -> str | None:
     """A word of the reason why the gold answer is wrong or cannot be known."""
-    call, tools = wanted_call(item), declared_types(item["system"])
+    call, tools = gold_call(item), declared_types(item["system"])
     if call.name not in tools:
         return "does not offer"
     declared = tools[call.name]

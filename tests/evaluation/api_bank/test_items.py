@@ -18,7 +18,7 @@ def test_the_gold_call_may_stand_alone_or_in_a_list(item, reply, answer) -> None
 
 @pytest.mark.parametrize("answer", [None, [], [RIGHT, RIGHT], "Book", [[RIGHT]], {"name": "Book"}, RIGHT | {"name": 1}])
 def test_an_item_without_one_gold_call_is_refused(item, answer) -> None:
-    with pytest.raises(ItemError, match=r"the item Level1_0 wants .*, expected one"):
+    with pytest.raises(ItemError, match=r"the item Level1_0 has the answer .*, expected one"):
         score("", item | {"answer": answer})
 
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from gd2po.rewards.models.hosting import batching
-from gd2po.rewards.models.hosting.batching import Batcher, batches
+from gd2po.rewards.models.hosting.batching import ForwardBatcher, batches
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ class Lengths:
 def test_what_arrives_during_a_pass_makes_up_the_next_one():
     async def run():
         compute = Lengths()
-        batcher = Batcher(compute)
+        batcher = ForwardBatcher(compute)
         first = asyncio.create_task(batcher.ask([[0]]))
         await compute.started()
         others = [asyncio.create_task(batcher.ask([[0] * length])) for length in (4, 2, 3)]
@@ -53,7 +53,7 @@ def test_short_ones_do_not_wait_for_the_passes_of_long_ones(monkeypatch):
     async def run():
         compute = Lengths()
         compute.may.set()
-        batcher = Batcher(compute)
+        batcher = ForwardBatcher(compute)
         order = []
 
         async def ask(length):
@@ -69,7 +69,7 @@ def test_short_ones_do_not_wait_for_the_passes_of_long_ones(monkeypatch):
 def test_who_has_stopped_waiting_is_not_computed():
     async def run():
         compute = Lengths()
-        batcher = Batcher(compute)
+        batcher = ForwardBatcher(compute)
         first = asyncio.create_task(batcher.ask([[0]]))
         await compute.started()
         gone, stays = (asyncio.create_task(batcher.ask([[0] * length])) for length in (2, 3))
@@ -88,7 +88,7 @@ def test_a_failure_reaches_everyone_of_its_pass_and_no_one_else():
                 raise RuntimeError("no memory")
             return [len(row) for row in rows]
 
-        batcher = Batcher(compute)
+        batcher = ForwardBatcher(compute)
         failed = await asyncio.gather(batcher.ask([[0]]), batcher.ask([[0, 0]]), return_exceptions=True)
         return [str(error) for error in failed], await batcher.ask([[0]])
 

@@ -5,7 +5,7 @@ import torch
 
 from gd2po.rewards.models.contract import RewardModelError
 from gd2po.rewards.models.hosting import local
-from gd2po.rewards.models.hosting.local import LocalModel
+from gd2po.rewards.models.hosting.local import LocalRewardModel
 
 ROWS = [[5, 6, 7], [8] * 40, [9, 10], list(range(20, 60)), [11]]
 
@@ -14,14 +14,14 @@ def test_a_guard_gives_what_it_gives_alone(guard_model):
     from transformers import AutoModelForCausalLM
 
     plain = AutoModelForCausalLM.from_pretrained(guard_model)
-    found = LocalModel(str(guard_model), "guard").answer(ROWS)
+    found = LocalRewardModel(str(guard_model), "guard").answer(ROWS)
     for row, log_probs in zip(ROWS, found, strict=True):
         expected = plain(torch.tensor([row])).logits[0, -1].log_softmax(-1)
         assert torch.allclose(log_probs, expected, atol=1e-5)
 
 
 def test_a_score_does_not_depend_on_the_others(scalar_model):
-    model = LocalModel(str(scalar_model), "scalar")
+    model = LocalRewardModel(str(scalar_model), "scalar")
     together = model.answer(ROWS)
     assert [model.answer([row])[0] for row in ROWS] == pytest.approx(together, abs=1e-5)
     assert len(set(together)) == len(ROWS)
@@ -35,7 +35,7 @@ def unchecked(monkeypatch):
 
 def test_a_random_head_is_never_served(unchecked, guard_model):
     with pytest.raises(RewardModelError, match=r"lacks score\.weight, so a Qwen2ForSeq.*unused are lm_head\.weight"):
-        LocalModel(str(guard_model), "scalar")
+        LocalRewardModel(str(guard_model), "scalar")
 
 
 def test_a_head_with_two_outputs_is_refused(unchecked, tmp_path, tiny_config, tokenizer):
@@ -44,9 +44,9 @@ def test_a_head_with_two_outputs_is_refused(unchecked, tmp_path, tiny_config, to
     config = Qwen2Config(vocab_size=len(tokenizer), num_labels=2, **tiny_config)
     Qwen2ForSequenceClassification(config).save_pretrained(tmp_path)
     with pytest.raises(RewardModelError, match="has 2 outputs"):
-        LocalModel(str(tmp_path), "scalar")
+        LocalRewardModel(str(tmp_path), "scalar")
 
 
 def test_what_is_not_there_is_refused(unchecked, tmp_path):
     with pytest.raises(RewardModelError, match="cannot be loaded"):
-        LocalModel(str(tmp_path / "nothing"), "scalar")
+        LocalRewardModel(str(tmp_path / "nothing"), "scalar")

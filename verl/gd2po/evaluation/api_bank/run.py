@@ -15,7 +15,7 @@ from gd2po.evaluation.journal import time_spent
 from gd2po.evaluation.provenance import model_name, versions
 from gd2po.evaluation.results import Summary, write_samples, write_summary
 from gd2po.rewards.tool_calling.answers import write_answer
-from gd2po.rewards.tool_calling.api_bank.calls import wanted_call
+from gd2po.rewards.tool_calling.api_bank.tools import gold_call
 
 BENCHMARK = "api-bank"
 ANSWERS = "answers.jsonl"
@@ -101,7 +101,7 @@ def gold_backend(data: Path) -> GoldBackend:
 
 
 def _gold_answer(item: Mapping[str, Any]) -> str:
-    return write_answer([asdict(wanted_call(item))])
+    return write_answer([asdict(gold_call(item))])
 
 
 def _sample(item: Mapping[str, Any], generation: Generation) -> Sample:

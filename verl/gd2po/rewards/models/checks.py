@@ -1,4 +1,4 @@
-"""Checks of a running reward model before anything is trained or evaluated by it."""
+"""Checks of a running reward model before anything is trained or evaluated by it, by answers of known worth."""
 
 import asyncio
 import json
@@ -44,13 +44,13 @@ def known_pairs(measures: str) -> tuple[KnownPair, ...]:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a model gave for the known pairs.
+    """The scores that a model gave to the known pairs.
 
     Attributes:
-        reward: its name.
-        low, high: smallest and largest score.
-        right: pairs of which it prefers the better answer; None where no pairs are about what it measures.
-        pairs: that were asked.
+        reward: the name of the reward.
+        low, high: the smallest and the largest score.
+        right: the number of pairs of which it prefers the better answer; None where no pairs fit what it measures.
+        pairs: the number of pairs that were scored.
     """
 
     reward: str
@@ -68,21 +68,21 @@ class CheckReport:
         scores = f"reward {self.reward}: {self.low:.3g} to {self.high:.3g} for {2 * self.pairs} known answers"
         if self.right is None:
             return scores
-        found = f"{scores}, the better one of {self.right} of {self.pairs} pairs preferred"
-        return f"{found}; that is few: look at its scores before you trust it" if self.doubtful else found
+        preferred = f"{scores}, the better one of {self.right} of {self.pairs} pairs preferred"
+        return f"{preferred}; that is few: look at its scores before you trust it" if self.doubtful else preferred
 
 
 async def check_scores(client: RewardModelClient, settings: ModelSettings, direction: Direction) -> CheckReport:
-    """Ask the model about the known pairs.
+    """Let the model score the known pairs.
 
     Args:
-        client: of the model.
-        settings: of the model.
+        client: the client of the model.
+        settings: the settings of the model.
         direction: whether more of its score is better.
 
     Raises:
-        RewardModelError: it does not answer; gives probabilities, or the same number to everything; or prefers the
-            worse answer in most pairs (not checked where ``sign_check`` is false or ``measures`` is ``other``).
+        RewardModelError: the model does not answer; gives probabilities, or the same number to everything; or prefers
+            the worse answer in most pairs (not checked where ``sign_check`` is false or ``measures`` is ``other``).
     """
     pairs = known_pairs(settings.measures)
     better, worse = await asyncio.gather(
@@ -92,11 +92,11 @@ async def check_scores(client: RewardModelClient, settings: ModelSettings, direc
     scores = [*better, *worse]
     _check_range(client, settings, scores)
     sign = 1 if direction == "maximize" else -1
-    margins = [sign * (one - other) for one, other in zip(better, worse, strict=True)]
-    judged = settings.measures != "other"
-    if judged and settings.sign_check:
+    margins = [sign * (better_score - worse_score) for better_score, worse_score in zip(better, worse, strict=True)]
+    comparable = settings.measures != "other"
+    if comparable and settings.sign_check:
         _check_sign(client, direction, sum(margin < 0 for margin in margins), len(pairs))
-    right = sum(margin > 0 for margin in margins) if judged else None
+    right = sum(margin > 0 for margin in margins) if comparable else None
     return CheckReport(client.name, min(scores), max(scores), right, len(pairs))
 
 
@@ -123,10 +123,10 @@ def _check_range(client: RewardModelClient, settings: ModelSettings, scores: lis
 
 def _check_sign(client: RewardModelClient, direction: Direction, wrong: int, pairs: int) -> None:
     if wrong >= INVERTED_SHARE * pairs:
-        other = "maximize" if direction == "minimize" else "minimize"
+        opposite = "maximize" if direction == "minimize" else "minimize"
         raise RewardModelError(
             f"{_who(client)} prefers the worse answer in {wrong} of {pairs} known pairs with direction: {direction}, "
-            f"so its sign looks inverted. Set direction: {other}, choose another model, or, if it is meant, "
+            f"so its sign looks inverted. Set direction: {opposite}, choose another model, or, if it is meant, "
             "model.sign_check: false"
         )
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gd2po.rewards.models.contract import Message, Prompt, RewardModelError, Scored
+from gd2po.rewards.models.contract import Message, RewardModelError, RewardPrompt, Scored
 from gd2po.rewards.models.prompts import PromptWriter, load_tokenizer
 from gd2po.rewards.models.servers import Breaker, NoScore, Servers, check_addresses
 from gd2po.rewards.models.settings import ModelSettings
@@ -71,7 +71,7 @@ class RewardModelClient:
         self._breaker.answered()
         return Scored(score, prompt.cut, attempts=attempts, seconds=time.monotonic() - started)
 
-    async def _ask(self, prompt: Prompt) -> tuple[float, int]:
+    async def _ask(self, prompt: RewardPrompt) -> tuple[float, int]:
         if self._servers is None:
             self._servers = Servers(self.addresses, self.settings.timeout, self.settings.retries)
         endpoint, body, read = self._request(list(prompt.ids))
@@ -105,7 +105,7 @@ class RewardModelClient:
             raise ValueError(f"neither label is among the {len(top)} likeliest tokens")
         return odds
 
-    def _without(self, prompt: Prompt, reason: str, attempts: int, seconds: float) -> Scored:
+    def _without(self, prompt: RewardPrompt, reason: str, attempts: int, seconds: float) -> Scored:
         if self.settings.on_failure == "not_scored":
             return Scored(None, prompt.cut, reason, attempts, seconds)
         raise RewardModelError(

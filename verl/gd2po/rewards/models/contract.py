@@ -1,4 +1,4 @@
-"""What the parts of this package hand to each other."""
+"""The types that the modules of this package hand to each other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ class RewardModelError(GD2POError, RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """What a reward model reads.
+class RewardPrompt:
+    """The text that a reward model reads.
 
     Attributes:
-        ids: token ids, at most the model's ``max_length``.
-        cut: number of tokens that did not fit and were left out; 0 for nearly all.
+        ids: the token ids, at most the model's ``max_length``.
+        cut: the number of tokens that did not fit and were left out; 0 for nearly all.
     """
 
     ids: tuple[int, ...]
@@ -31,11 +31,11 @@ class Scored:
     """One rollout, scored by one reward model.
 
     Attributes:
-        score: raw logit of a scalar head, or the log-odds of the unsafe label; None where it could not be scored.
-        cut: tokens left out of the prompt.
-        failure: why there is no score; None where there is one.
-        attempts: requests that were made for it.
-        seconds: from the first request to the answer, waits included.
+        score: the raw logit of a scalar head, or the log-odds of the unsafe label; None where there is no score.
+        cut: the number of tokens that were left out of the prompt.
+        failure: the reason why there is no score; None where there is one.
+        attempts: the number of requests that were made for the score.
+        seconds: the time from the first request to the answer, waits included.
     """
 
     score: float | None

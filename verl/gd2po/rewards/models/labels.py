@@ -15,11 +15,11 @@ class Labels:
     grow into it, the prefix goes without the space, and the labels begin with it.
 
     Args:
-        settings: of the guard.
-        tokenizer: of the guard.
+        settings: the settings of the guard.
+        tokenizer: the tokenizer of the guard.
 
     Attributes:
-        opening: ids of the prefix, as they stand before a label.
+        opening: the token ids of the prefix, as they stand before a label.
 
     Raises:
         RewardModelError: a label is no token of its own, or both sides begin with the same one.
@@ -36,11 +36,12 @@ class Labels:
             )
 
     def log_odds(self, log_probs: Mapping[int, float]) -> float | None:
-        """log P(unsafe) − log P(safe) of the next token; None where neither is among those given.
+        """log P(unsafe) − log P(safe) of the next token; None where no label is among those given.
 
         Args:
-            log_probs: the likeliest tokens. Where one side is not among them, the least likely stands for it: its
-                probability is at most that, so the score is a bound, and the truth is farther from 0.
+            log_probs: the likeliest tokens → their log-probabilities. Where one side is not among them, the least
+                likely token stands for it: its probability is at most that, so the score is a bound, and the truth is
+                farther from 0.
         """
         unsafe, safe = (
             [log_probs[token] for token in tokens if token in log_probs] for tokens in (self._unsafe, self._safe)

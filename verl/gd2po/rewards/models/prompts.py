@@ -1,10 +1,10 @@
-"""From a conversation to the token ids that a reward model reads."""
+"""The token ids of a conversation, as a reward model reads them."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gd2po.rewards.models.contract import Message, Prompt, RewardModelError
+from gd2po.rewards.models.contract import Message, RewardModelError, RewardPrompt
 from gd2po.rewards.models.labels import Labels
 from gd2po.rewards.models.settings import ModelSettings
 from gd2po.rewards.models.special import Neutralizer
@@ -27,7 +27,7 @@ def load_tokenizer(path: str) -> Any:
     """The tokenizer of a reward model.
 
     Raises:
-        RewardModelError: there is none.
+        RewardModelError: the tokenizer cannot be loaded.
     """
     from transformers import AutoTokenizer
 
@@ -41,22 +41,22 @@ def load_tokenizer(path: str) -> Any:
 
 
 class PromptWriter:
-    """Writes what a reward model reads.
+    """Writes the prompts of a reward model.
 
     Neither prompt nor response can form special tokens, or the turn marks of ``beaver``, see
     :class:`gd2po.rewards.models.special.Neutralizer`. A Jinja file that marks its turns by plain text has no such
     protection.
 
     Args:
-        settings: of the model.
-        tokenizer: of the model, see :func:`load_tokenizer`.
+        settings: the settings of the model.
+        tokenizer: the model's tokenizer, see :func:`load_tokenizer`.
 
     Attributes:
-        labels: of a guard; None of a scalar head.
+        labels: the labels of a guard; None for a scalar head.
 
     Raises:
-        RewardModelError: the template is not there, a guard's labels cannot be used, or its prompt would lose its end,
-            where its question stands.
+        RewardModelError: the template is absent, the labels of a guard cannot be used, or its prompt would lose its
+            end, where its question stands.
     """
 
     def __init__(self, settings: ModelSettings, tokenizer: Any) -> None:
@@ -71,12 +71,12 @@ class PromptWriter:
                 "is to answer; set truncation: left"
             )
 
-    def write(self, messages: Sequence[Message], response: str) -> Prompt:
+    def write(self, messages: Sequence[Message], response: str) -> RewardPrompt:
         """The conversation with the response as its last turn; for a guard, up to where its label stands.
 
         Args:
-            messages: read only.
-            response: text.
+            messages: the conversation before the response; not changed.
+            response: the text of the response.
 
         Raises:
             RewardModelError: the template refuses the conversation.
@@ -97,11 +97,11 @@ class PromptWriter:
         ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]  # the template has written those at its ends
         return self._fitting(ids + self.labels.opening if self.labels else ids)
 
-    def _fitting(self, ids: list[int]) -> Prompt:
+    def _fitting(self, ids: list[int]) -> RewardPrompt:
         longest = self._settings.max_length
         cut = max(0, len(ids) - longest)
         kept = ids[cut:] if self._settings.truncation == "left" else ids[:longest]
-        return Prompt(tuple(kept), cut)
+        return RewardPrompt(tuple(kept), cut)
 
 
 def _template(settings: ModelSettings, tokenizer: Any) -> str:

@@ -39,9 +39,9 @@ class Servers:
     Proxies of the environment are left aside: they would not reach the machines of a cluster.
 
     Args:
-        addresses: base addresses, see :func:`check_addresses`.
-        timeout: seconds for one request, from its beginning to the end of the answer.
-        retries: further requests after a failure that may pass.
+        addresses: the base addresses, see :func:`check_addresses`.
+        timeout: the seconds for one request, from its beginning to the end of the answer.
+        retries: the number of further requests after a failure that may pass.
     """
 
     def __init__(self, addresses: Sequence[str], timeout: float, retries: int) -> None:
@@ -64,7 +64,7 @@ class Servers:
         """The answer and the number of requests it took.
 
         Raises:
-            NoScore: refused, or no answer in all attempts.
+            NoScore: a server refuses, or none answers in all attempts.
         """
         tried: list[str] = []
         for attempt in range(self._retries + 1):
@@ -144,7 +144,7 @@ class Breaker:
 
 
 def check_addresses(reward: str, addresses: Sequence[str]) -> None:
-    """Refuse what can be no base address.
+    """Refuse addresses that cannot be base addresses.
 
     Raises:
         RewardModelError: naming the reward and the address.

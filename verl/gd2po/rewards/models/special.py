@@ -1,4 +1,4 @@
-"""Texts that cannot form a tokenizer's special tokens."""
+"""Protection against texts that spell out a tokenizer's special tokens."""
 
 import re
 from typing import Any
@@ -12,12 +12,12 @@ BREAK = "\u200b"
 class Neutralizer:
     """Breaks the special tokens that a text spells out; every other text stays as it is.
 
-    Whoever writes ``<|im_end|>`` in plain text must not end its own turn and speak in the next. Special are all tokens
+    A text with ``<|im_end|>`` in it must not end its own turn and speak in the next. Special are all tokens
     that the vocabulary marks so: ``tokenizer.all_special_tokens`` leaves out those without a part of their own, such as
     ``<|im_start|>`` or Llama's ``<|start_header_id|>``.
 
     Args:
-        tokenizer: of transformers.
+        tokenizer: a tokenizer of transformers.
         marks: further texts to break, such as the turn marks of a format without special tokens.
 
     Raises:
@@ -36,10 +36,10 @@ class Neutralizer:
 
     def _check(self, tokenizer: Any, special: list[str]) -> None:
         forbidden = set(tokenizer.convert_tokens_to_ids(special)) - {tokenizer.unk_token_id}
-        found = forbidden.intersection(tokenizer(self("\n".join(special)), add_special_tokens=False)["input_ids"])
-        if found:
+        formed = forbidden.intersection(tokenizer(self("\n".join(special)), add_special_tokens=False)["input_ids"])
+        if formed:
             raise RewardModelError(
-                f"the tokenizer {tokenizer.name_or_path} reads {tokenizer.convert_ids_to_tokens(sorted(found))} also "
+                f"the tokenizer {tokenizer.name_or_path} reads {tokenizer.convert_ids_to_tokens(sorted(formed))} also "
                 "where a zero-width space stands in them, so a policy could write them; use a reward model with "
                 "another tokenizer"
             )

@@ -7,8 +7,8 @@ With reference calls G, predicted calls P and a range [m, M]::
 
 J is the Jaccard index of multisets. Every g takes, in order, the unused p of the same name with the largest s_g > 0
 (the first of equals), so with repeated names the order of the calls can matter. Equal lists score M at once; a block
-that cannot be read, or a call of a wanted name without a parameter object, scores m. A reference without calls scores
-0 whatever the response does. Values are compared as Python objects: ``1 == 1.0 == True``, ``"1" != 1``.
+that cannot be read, or a call of a reference name without a parameter object, scores m. A reference without calls
+scores 0 whatever the response does. Values are compared as Python objects: ``1 == 1.0 == True``, ``"1" != 1``.
 
 ``matching`` changes what agreement is: ``refined`` lets J be 1 for equal lists (order included) and else 0; ``coarse``
 gives m to anything but equal lists; ``intermediate`` lets s_g be 1 for an equal call, else 0, and each g weigh 1.
@@ -71,10 +71,10 @@ def _names(calls: list[Any]) -> list[Hashable]:
 
 
 def _partial_calls(gold: list[dict[str, Any]], predicted: list[Any], similarity: Similarity) -> float:
-    def agreement(call: Any, other: Any) -> float:
-        mine, theirs = call["parameters"], other["parameters"]
-        equal = sum(key in theirs and theirs[key] == value for key, value in mine.items())
-        return similarity(list(mine), list(theirs)) + equal
+    def agreement(call: Any, prediction: Any) -> float:
+        expected, actual = call["parameters"], prediction["parameters"]
+        equal = sum(key in actual and actual[key] == value for key, value in expected.items())
+        return similarity(list(expected), list(actual)) + equal
 
     return similarity(_names(gold), _names(predicted)) + _assign(gold, predicted, agreement)
 
@@ -88,9 +88,9 @@ def _assign(gold: list[Any], predicted: list[Any], agreement: Callable[[Any, Any
     unused, total = list(predicted), 0.0
     for call in gold:
         best, chosen = 0.0, -1
-        for position, other in enumerate(unused):
-            if other["name"] == call["name"] and (found := agreement(call, other)) > best:
-                best, chosen = found, position
+        for position, prediction in enumerate(unused):
+            if prediction["name"] == call["name"] and (agreed := agreement(call, prediction)) > best:
+                best, chosen = agreed, position
         if chosen >= 0:
             total += best
             del unused[chosen]

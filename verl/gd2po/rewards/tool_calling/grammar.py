@@ -1,4 +1,4 @@
-"""The output grammar: its tags, the calls between them, and what a usable ground truth is."""
+"""The output grammar: its tags, the calls between them, and the parsing of a ground truth."""
 
 import json
 import re
@@ -23,7 +23,13 @@ class PromptError(GD2POError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """What the reference answer contains. ``calls`` is empty when it calls no tool."""
+    """The reference answer, parsed.
+
+    Attributes:
+        calls: its calls; empty when it calls no tool.
+        has_calls: whether it has a tool block.
+        has_answer: whether it has a text for the user.
+    """
 
     calls: list[dict[str, Any]]
     has_calls: bool
@@ -31,7 +37,7 @@ class GroundTruth:
 
 
 def tool_block(text: str) -> str:
-    """What stands between the first ``<tool_call>`` of ``text`` and the next tool tag."""
+    """The text between the first ``<tool_call>`` of ``text`` and the next tool tag."""
     return text.split(TOOLS[0], 2)[1].split(TOOLS[1], 1)[0].strip()
 
 
@@ -71,11 +77,11 @@ def distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """For ``object_pairs_hook`` of JSON decoders: an object in which no key is given twice.
 
     Raises:
-        ValueError: one is.
+        ValueError: a key is given twice.
     """
-    if len(pairs) != len(found := dict(pairs)):
+    if len(pairs) != len(mapping := dict(pairs)):
         raise ValueError("a key is given twice")
-    return found
+    return mapping
 
 
 def read_ground_truth(text: str) -> GroundTruth:

@@ -1,4 +1,11 @@
-"""Ranges, target and variants of the tool-calling rewards: every default stands here."""
+"""Ranges, target and variants of the tool-calling rewards: every default stands here.
+
+Schedules make ranges and length target functions of the training step.
+``two_stage`` teaches the form first: until step 30 the correctness range is a third, from then on the format range is
+half. ``linear`` moves both ranges over 150 steps, correctness outwards from ±2 and format inwards from ±2; a missing
+format then costs points (its low end stays at −1 or below). The target of the length schedule grows from 384 words by
+256 in 105 steps and does not stop there. The numbers are those of the published switches.
+"""
 
 import math
 from dataclasses import dataclass
@@ -11,20 +18,25 @@ Matching = Literal["partial", "refined", "coarse", "intermediate"]
 RewardSchedule = Literal["constant", "two_stage", "linear"]
 LengthSchedule = Literal["constant", "linear"]
 
+STAGE_STEP = 30
+LINEAR_STEPS = 150
+LENGTH_START, LENGTH_GROWTH, LENGTH_STEPS = 384, 256, 105
+
 
 @dataclass(frozen=True, slots=True)
 class ToolCallingOptions:
     """How to score. The defaults are the published setting.
 
     Attributes:
-        correctness_range: score of a call block that shares nothing with the reference, and of an equal one.
-        format_range: score of a misshapen and of a well-formed response.
-        length_range: score of an empty think part and of one that reaches the target.
-        target_words: words of thinking that earn the full length score; more earns no more.
+        correctness_range: the scores of a call block that shares nothing with the reference, and of an equal one.
+        format_range: the scores of a misshapen and of a well-formed response.
+        length_range: the scores of an empty think part, and of one that reaches the target.
+        target_words: the words of thinking that earn the full length score; more earns no more.
         matching: what counts as agreement, see :mod:`.correctness`.
-        reward_schedule: how the ranges of correctness and format move with ``step``, see :mod:`.schedules`.
+        reward_schedule: how the ranges of correctness and format move with ``step``.
         length_schedule: how the target moves with ``step``; ``linear`` replaces ``target_words``.
-        step: weight updates behind the policy that wrote the response; needed by every schedule but ``constant``.
+        step: the number of weight updates behind the policy that wrote the response; needed by every schedule but
+            ``constant``.
 
     Raises:
         SettingsError: a value outside its choices, an empty or infinite range, a schedule without a step.
@@ -55,12 +67,35 @@ class ToolCallingOptions:
             )
 
 
-def _check_choice(name: str, found: str, choices: tuple[str, ...]) -> None:
-    if found not in choices:
-        raise SettingsError(f"{name} is {found!r}.{nearest(str(found), choices)}")
+def ranges(options: ToolCallingOptions) -> tuple[Range, Range]:
+    """The correctness range and the format range at ``options.step``."""
+    correctness, form = options.correctness_range, options.format_range
+    if options.reward_schedule == "constant" or options.step is None:
+        return correctness, form
+    if options.reward_schedule == "two_stage":
+        if options.step < STAGE_STEP:
+            return (correctness[0] / 3, correctness[1] / 3), form
+        return correctness, (form[0] / 2, form[1] / 2)
+    done = options.step / LINEAR_STEPS
+    return (
+        (max(-3.0, (correctness[0] + 2) * done - 2), min(3.0, (correctness[1] - 2) * done + 2)),
+        (min(-1.0, (2 + form[0]) * done - 2), max(1.0, 2 - (2 - form[1]) * done)),
+    )
 
 
-def _check_range(name: str, found: Range) -> None:
-    numbers = isinstance(found, tuple) and all(isinstance(end, int | float) and math.isfinite(end) for end in found)
-    if not numbers or len(found) != 2 or not found[0] < found[1]:
-        raise SettingsError(f"{name} is {found!r}, expected two finite numbers [low, high] with low < high")
+def target_words(options: ToolCallingOptions) -> float:
+    """Words of thinking that earn the full length score at ``options.step``."""
+    if options.length_schedule == "constant" or options.step is None:
+        return options.target_words
+    return LENGTH_START + LENGTH_GROWTH * options.step / LENGTH_STEPS
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SettingsError(f"{name} is {value!r}.{nearest(str(value), choices)}")
+
+
+def _check_range(name: str, value: Range) -> None:
+    numbers = isinstance(value, tuple) and all(isinstance(end, int | float) and math.isfinite(end) for end in value)
+    if not numbers or len(value) != 2 or not value[0] < value[1]:
+        raise SettingsError(f"{name} is {value!r}, expected two finite numbers [low, high] with low < high")

@@ -70,9 +70,9 @@ def user_prompt(turns: Sequence[Mapping[str, str]]) -> str:
 
 def _tool(number: int, tool: Mapping[str, Any]) -> str:
     parameters = tool.get("parameters") or {}
-    shown = parameters.get("properties", parameters) if isinstance(parameters, Mapping) else parameters
+    schema = parameters.get("properties", parameters) if isinstance(parameters, Mapping) else parameters
     description = tool.get("description", "")
     return (
         f"{number}. Name: {tool['name']}\nDescription: {description}\n"
-        f"Parameters: {json.dumps(shown, ensure_ascii=False)}"
+        f"Parameters: {json.dumps(schema, ensure_ascii=False)}"
     )

@@ -10,8 +10,7 @@ from gd2po.rewards.tool_calling.api_bank.rows import API_BANK, score_api_bank
 from gd2po.rewards.tool_calling.correctness import correctness
 from gd2po.rewards.tool_calling.grammar import GroundTruthError, read_ground_truth
 from gd2po.rewards.tool_calling.length import length
-from gd2po.rewards.tool_calling.options import ToolCallingOptions
-from gd2po.rewards.tool_calling.schedules import ranges, target_words
+from gd2po.rewards.tool_calling.options import ToolCallingOptions, ranges, target_words
 from gd2po.rewards.tool_calling.shape import well_formed
 
 REWARDS = ("correctness", "format", "length")
@@ -62,19 +61,19 @@ def compute_score(
 
     Returns:
         Always the three scores by name. Which of them count, and their weights, is for ``algorithm.gd2po.rewards`` to
-        say; the plug-in adds their sum as verl's ``score``. For API-Bank see :func:`.benchmarks.score_api_bank`.
+        say; the plug-in adds their sum as verl's ``score``. For API-Bank see :func:`.api_bank.rows.score_api_bank`.
 
     Raises:
         GroundTruthError: naming the row.
         SettingsError: an unknown option, or a schedule without ``global_steps``.
     """
-    about_row = extra_info or {}
+    row = extra_info or {}
     try:
         if data_source.startswith(API_BANK):
-            return score_api_bank(solution_str, ground_truth, about_row)
-        return score(solution_str, ground_truth, _settings(options, about_row.get("global_steps")))
+            return score_api_bank(solution_str, ground_truth, row)
+        return score(solution_str, ground_truth, _settings(options, row.get("global_steps")))
     except GroundTruthError as error:
-        where = f"{about_row.get('split', 'unknown split')} row {about_row.get('index', 'of unknown index')}"
+        where = f"{row.get('split', 'unknown split')} row {row.get('index', 'of unknown index')}"
         raise GroundTruthError(f"{where}: {error}") from error
 
 

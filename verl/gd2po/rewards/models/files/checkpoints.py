@@ -1,4 +1,4 @@
-"""What a reward model's checkpoint must hold, read off its files before anything is loaded.
+"""Checks of a reward model's checkpoint by its files alone, before anything is loaded.
 
 A classifier without a head in its checkpoint gets a random one by transformers, with a warning only: it would train the
 policy on noise. So the head is looked for first.
@@ -23,10 +23,10 @@ _LABELS = 2
 
 
 def check_checkpoint(path: str | Path, kind: Kind) -> None:
-    """Refuse what cannot be served as it is.
+    """Refuse a checkpoint that cannot be served as it is.
 
     Reads config.json and the names and shapes of the tensors, in safetensors or ``.bin``. A name on the hub that is no
-    folder here is left to who loads it: it may have to be downloaded first.
+    folder here is left to the loader: it may have to be downloaded first.
 
     Raises:
         RewardModelError: naming what was found, what was expected, and the remedy.
@@ -54,7 +54,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a checkpoint.
 
     Raises:
-        RewardModelError: there is none, or it is no JSON object.
+        RewardModelError: there is no config.json, or it is no JSON object.
     """
     file = folder / "config.json"
     if not file.is_file():
@@ -76,18 +76,18 @@ def _check_guard(folder: Path, config: dict[str, Any]) -> None:
 
 
 def _check_scalar(folder: Path, config: dict[str, Any], shapes: dict[str, list[int]]) -> None:
-    found = architecture(config)
-    if found.endswith(_CAUSAL):
+    was = architecture(config)
+    if was.endswith(_CAUSAL):
         raise RewardModelError(
-            f"{folder} is a {found}, a language model without a scalar head, and would get a random one. Choose a "
+            f"{folder} is a {was}, a language model without a scalar head, and would get a random one. Choose a "
             "reward model, or set kind: guard if it is one that says safe or unsafe"
         )
-    if not found.endswith("ForSequenceClassification"):
-        raise RewardModelError(f"{folder} is a {found}; expected a …ForSequenceClassification with one output")
+    if not was.endswith("ForSequenceClassification"):
+        raise RewardModelError(f"{folder} is a {was}; expected a …ForSequenceClassification with one output")
     head = next((name for name in _HEADS if name in shapes), None)
     if head is None:
         raise RewardModelError(
-            f"{folder} is a {found}, but its weights lack the head (none of {', '.join(_HEADS)}), and it would get a "
+            f"{folder} is a {was}, but its weights lack the head (none of {', '.join(_HEADS)}), and it would get a "
             "random one. Save the whole trained model, not only its backbone or an adapter"
         )
     _check_head(folder, config, head, shapes[head])

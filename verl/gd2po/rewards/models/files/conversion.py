@@ -29,14 +29,14 @@ _CONFIG = "config.json"
 
 @dataclass(frozen=True, slots=True)
 class ConversionReport:
-    """What was done.
+    """What a conversion has done.
 
     Attributes:
-        was, architecture: before and after.
-        rewritten, linked, copied: weight files: written anew; hard links; copies, where no link can be made.
+        was, architecture: the architecture before and after.
+        rewritten, linked, copied: weight files written anew, hard-linked, and copied where no link can be made.
         kept: other files that were copied: tokenizer, template, generation settings.
         dropped: tensors that no score depends on.
-        left_out: files and folders that were not taken along.
+        left_out: files and folders that were not copied.
     """
 
     was: str
@@ -57,8 +57,8 @@ def convert(source: str | Path, destination: str | Path) -> ConversionReport:
     from disk and written file by file.
 
     Args:
-        source: folder, read only.
-        destination: folder to make.
+        source: the folder of the checkpoint; only read.
+        destination: the folder to make.
 
     Raises:
         RewardModelError: the destination exists, or the source cannot be converted, see
@@ -76,11 +76,11 @@ def convert(source: str | Path, destination: str | Path) -> ConversionReport:
         config["pad_token_id"] = load_tokenizer(str(source)).pad_token_id
     destination.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=destination.parent) as scratch:
-        made = Path(scratch, "model")
-        made.mkdir()
-        report = _write(source, made, config, weights)
-        check_checkpoint(made, "scalar")
-        made.rename(destination)
+        unfinished = Path(scratch, "model")
+        unfinished.mkdir()
+        report = _write(source, unfinished, config, weights)
+        check_checkpoint(unfinished, "scalar")
+        unfinished.rename(destination)
     return report
 
 
@@ -93,8 +93,8 @@ def _write(
     _write_index(made, {_target(file).name: renamed(tensors) for file, tensors in weights.items()})
     kept, left_out = _copy_rest(source, made, weights)
     rewritten, linked, copied = (
-        tuple(_target(file).name for file, way in done.items() if way == wanted)
-        for wanted in ("rewritten", "linked", "copied")
+        tuple(_target(file).name for file, way in done.items() if way == kind)
+        for kind in ("rewritten", "linked", "copied")
     )
     return ConversionReport(
         was=architecture(config),
@@ -109,7 +109,7 @@ def _write(
 
 
 def _target(file: Path) -> Path:
-    """What the weights of a file are called in safetensors."""
+    """The name of a weight file in safetensors."""
     return Path(file.stem.replace(Path(SINGLE[1]).stem, Path(SINGLE[0]).stem) + Path(SINGLE[0]).suffix)
 
 
@@ -129,7 +129,7 @@ def _write_weights(file: Path, tensors: "Mapping[str, torch.Tensor]", made: Path
 
 def _link(file: Path, destination: Path) -> str:
     try:
-        os.link(file.resolve(), destination)  # of what a symbolic link of the hub's cache means
+        os.link(file.resolve(), destination)  # the target of a symbolic link, as in the hub's cache
     except OSError:  # another file system, or one without hard links
         shutil.copyfile(file, destination)
         return "copied"
@@ -145,7 +145,7 @@ def _write_index(made: Path, files: "Mapping[str, Mapping[str, torch.Tensor]]") 
 
 
 def _copy_rest(source: Path, made: Path, weights: Mapping[Path, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of what else was copied, and of what was not."""
+    """The names of the other files that were copied, and of those that were not."""
     kept, left_out = [], []
     replaced = {file.name for file in weights} | {_CONFIG} | {index_of(single) for single in SINGLE}
     for path in sorted(source.iterdir()):

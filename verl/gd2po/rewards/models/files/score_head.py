@@ -1,4 +1,4 @@
-"""The layout of SafeRLHF and align-anything, what of it a sequence classifier can take over, and under which names."""
+"""The layout of SafeRLHF and align-anything, and which of its tensors a sequence classifier has under which names."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 ARCHITECTURES = {"qwen2": "Qwen2ForSequenceClassification", "llama": "LlamaForSequenceClassification"}
-"""``model_type`` → what it becomes."""
+"""``model_type`` → the architecture after the conversion."""
 
 _HEAD = "score.weight"
 _BACKBONE = "model."
@@ -25,16 +25,16 @@ _OF_THE_LAYOUT |= {"score_bias", "score_dim", "score_type", "id2label", "label2i
 
 
 def check_layout(source: Path, config: Mapping[str, Any], tensors: "Mapping[str, torch.Tensor]") -> None:
-    """Refuse what cannot be converted without a change of scores.
+    """Refuse a checkpoint that cannot be converted without a change of scores.
 
     Args:
-        source: folder, for the message.
-        config: of the checkpoint.
-        tensors: all of the checkpoint.
+        source: the folder, for the message.
+        config: the config.json of the checkpoint.
+        tensors: all tensors of the checkpoint.
 
     Raises:
-        RewardModelError: it is converted already, has another layout or is of another family, its head has another
-            shape, or it has a bias or a normaliser, for which a sequence classifier has no place.
+        RewardModelError: the checkpoint is converted already, has another layout or is of another family, its head
+            has another shape, or it has a bias or a normaliser, for which a sequence classifier has no place.
     """
     was = architecture(config)
     if SCORE_HEAD not in tensors:

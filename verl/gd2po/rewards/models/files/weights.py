@@ -26,12 +26,12 @@ def read_json(file: Path) -> dict[str, Any]:
         RewardModelError: the file holds something else.
     """
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RewardModelError(f"{file} is no JSON: {error}; download or copy it again") from error
-    if not isinstance(found, dict):
-        raise RewardModelError(f"{file} holds a {type(found).__name__}, expected a JSON object")
-    return found
+    if not isinstance(content, dict):
+        raise RewardModelError(f"{file} holds a {type(content).__name__}, expected a JSON object")
+    return content
 
 
 def weight_files(folder: Path) -> list[Path]:

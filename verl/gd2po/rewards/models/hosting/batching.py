@@ -9,30 +9,33 @@ BATCH_TOKENS = 16_384
 """Tokens in one padded forward pass."""
 
 Ids = Sequence[int]
+"""The token ids of one sequence."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Waiting:
+    """A sequence whose result is awaited."""
+
     ids: Ids
     future: "asyncio.Future[Any]"
 
 
-class Batcher:
+class ForwardBatcher:
     """One forward pass at a time, in a thread beside the event loop in which requests arrive.
 
-    Each answer is given as soon as its pass is done. Who stops waiting is left out of the passes to come.
+    Each answer is given as soon as its pass is done. Cancelled requests are skipped.
 
     Args:
-        compute: one pass: a result per sequence, in their order.
+        compute: the function that makes one pass and returns a result per sequence, in their order.
 
     Attributes:
-        passes: so far.
+        passes: the number of passes so far.
     """
 
     def __init__(self, compute: Callable[[Sequence[Ids]], Sequence[Any]]) -> None:
         self.passes = 0
         self._compute = compute
-        self._waiting: list[_Asked] = []
+        self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, rows: Sequence[Ids]) -> list[Any]:
@@ -42,36 +45,36 @@ class Batcher:
             Exception: what ``compute`` raised.
         """
         loop = asyncio.get_running_loop()
-        asked = [_Asked(ids, loop.create_future()) for ids in rows]
-        self._waiting += asked
+        arrived = [_Waiting(ids, loop.create_future()) for ids in rows]
+        self._waiting += arrived
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._work())
-        return list(await asyncio.gather(*(one.future for one in asked)))
+        return list(await asyncio.gather(*(sequence.future for sequence in arrived)))
 
     async def _work(self) -> None:
         while self._waiting:
-            await asyncio.sleep(0)  # let those who have arrived be read
+            await asyncio.sleep(0)  # so that requests that have arrived are read first
             arrived, self._waiting = self._waiting, []
-            for numbers in batches([len(one.ids) for one in arrived]):
-                await self._pass(_waiting(arrived[number] for number in numbers))
+            for numbers in batches([len(sequence.ids) for sequence in arrived]):
+                await self._pass(_not_cancelled(arrived[number] for number in numbers))
 
-    async def _pass(self, batch: list[_Asked]) -> None:
+    async def _pass(self, batch: list[_Waiting]) -> None:
         if not batch:
             return
         self.passes += 1
         try:
-            results = await asyncio.to_thread(self._compute, [one.ids for one in batch])
-        except Exception as error:  # whoever waits is told; the server goes on
-            for one in _waiting(batch):
-                one.future.set_exception(error)
+            results = await asyncio.to_thread(self._compute, [sequence.ids for sequence in batch])
+        except Exception as error:  # every request of the pass is told; the server goes on
+            for sequence in _not_cancelled(batch):
+                sequence.future.set_exception(error)
             return
-        for one, result in zip(batch, results, strict=True):
-            if not one.future.done():
-                one.future.set_result(result)
+        for sequence, result in zip(batch, results, strict=True):
+            if not sequence.future.done():
+                sequence.future.set_result(result)
 
 
-def _waiting(asked: Iterable[_Asked]) -> list[_Asked]:
-    return [one for one in asked if not one.future.done()]
+def _not_cancelled(sequences: Iterable[_Waiting]) -> list[_Waiting]:
+    return [sequence for sequence in sequences if not sequence.future.done()]
 
 
 def batches(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -1,4 +1,4 @@
-"""vLLM's endpoints of a reward model: what is taken, what is refused, and the shape of the answers."""
+"""vLLM's endpoints for reward models: which requests are accepted, which are refused, and what the answers hold."""
 
 import asyncio
 import math
@@ -11,8 +11,8 @@ from fastapi import FastAPI, HTTPException, Request
 from pydantic import BaseModel, Field
 
 from gd2po.rewards.models.files.checkpoints import Kind
-from gd2po.rewards.models.hosting.batching import Batcher, Ids
-from gd2po.rewards.models.hosting.local import LocalModel
+from gd2po.rewards.models.hosting.batching import ForwardBatcher, Ids
+from gd2po.rewards.models.hosting.local import LocalRewardModel
 from gd2po.rewards.models.prompts import load_tokenizer
 
 MAX_LOGPROBS = 20
@@ -43,62 +43,63 @@ class CompletionRequest(BaseModel):
 
 
 class Endpoints:
-    """What the routes share.
+    """The model, its name and its state, which all routes share.
 
     Args:
-        name: path of the model, under which it is served.
-        kind: of the model.
-        model: loaded.
+        name: the path of the model, under which it is served.
+        kind: the kind of the model.
+        model: the loaded model.
 
     Attributes:
-        awake: whether requests are taken.
+        awake: whether requests are accepted.
+        batcher: the batcher that all requests go through.
     """
 
-    def __init__(self, name: str, kind: Kind, model: LocalModel) -> None:
+    def __init__(self, name: str, kind: Kind, model: LocalRewardModel) -> None:
         self.name, self.kind = name, kind
         self.awake = True
-        self.batcher = Batcher(model.answer)
+        self.batcher = ForwardBatcher(model.answer)
         self._model = model
         self._tokenizer = load_tokenizer(name)
 
-    async def classify(self, asked: ClassifyRequest, request: Request) -> dict[str, Any]:
-        """A score per sequence."""
-        scores = await _unless_gone(request, self._compute(asked.model, asked.input))
-        activate = _sigmoid if asked.use_activation else float
+    async def classify(self, body: ClassifyRequest, request: Request) -> dict[str, Any]:
+        """One score per sequence."""
+        scores = await _unless_gone(request, self._compute(body.model, body.input))
+        activate = _sigmoid if body.use_activation else float
         data = [
             {"index": index, "label": "LABEL_0", "probs": [activate(score)], "num_classes": 1}
             for index, score in enumerate(scores)
         ]
         return self._answer("classify", "list", data=data)
 
-    async def complete(self, asked: CompletionRequest, request: Request) -> dict[str, Any]:
-        """One token per sequence."""
-        rows = await _unless_gone(request, self._compute(asked.model, asked.prompt))
-        choices = [self._choice(index, row, asked.logprobs) for index, row in enumerate(rows)]
+    async def complete(self, body: CompletionRequest, request: Request) -> dict[str, Any]:
+        """The likeliest next tokens of each sequence."""
+        rows = await _unless_gone(request, self._compute(body.model, body.prompt))
+        choices = [self._choice(index, row, body.logprobs) for index, row in enumerate(rows)]
         return self._answer("cmpl", "text_completion", choices=choices)
 
     def _choice(self, index: int, log_probs: Any, count: int) -> dict[str, Any]:
-        values, tokens = (found.tolist() for found in log_probs.topk(min(count, len(log_probs))))
+        values, tokens = (tensor.tolist() for tensor in log_probs.topk(min(count, len(log_probs))))
         likeliest = {f"token_id:{token}": value for token, value in zip(tokens, values, strict=True)}
         text = self._tokenizer.decode(tokens[:1])
-        drawn = {
+        logprobs = {
             "tokens": list(likeliest)[:1], "token_logprobs": values[:1], "top_logprobs": [likeliest], "text_offset": [0]
         }  # fmt: skip
-        return {"index": index, "text": text, "logprobs": drawn, "finish_reason": "length"}
+        return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": "length"}
 
     def _answer(self, prefix: str, shape: str, **content: Any) -> dict[str, Any]:
         identity = {"id": f"{prefix}-{uuid4().hex}", "object": shape, "created": int(time.time()), "model": self.name}
         return identity | content
 
-    async def _compute(self, model: str | None, given: str | list[Any]) -> list[Any]:
-        """A result per sequence, or a refusal."""
+    async def _compute(self, model: str | None, rows: str | list[Any]) -> list[Any]:
+        """One result per sequence, or a refusal."""
         if not self.awake:
             raise HTTPException(503, "asleep")
         if model not in (None, self.name):
             raise HTTPException(404, f"there is no model {model!r} here, only {self.name!r}")
-        rows = [self._checked(row) for row in ([given] if _is_row(given) else given)]
+        sequences = [self._checked(row) for row in ([rows] if _is_row(rows) else rows)]
         try:
-            return await self.batcher.ask(rows)
+            return await self.batcher.ask(sequences)
         except Exception as error:  # of the forward pass: the client is told, the server goes on
             raise HTTPException(500, f"{type(error).__name__}: {error}") from error
 
@@ -115,7 +116,7 @@ class Endpoints:
 
 
 def build_app(endpoints: Endpoints) -> FastAPI:
-    """The routes."""
+    """The application with all routes of the model."""
     app = FastAPI(openapi_url=None)
 
     @app.get("/health")
@@ -134,7 +135,7 @@ def build_app(endpoints: Endpoints) -> FastAPI:
 
 
 async def _unless_gone(request: Request, computing: Coroutine[Any, Any, list[Any]]) -> list[Any]:
-    """What is computed; given up when the client closes its connection, since it may be asking anew."""
+    """What ``computing`` returns; cancelled when the client closes its connection, since it may repeat its request."""
     work, gone = asyncio.ensure_future(computing), asyncio.ensure_future(_disconnected(request))
     try:
         await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -151,8 +152,8 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _is_row(given: str | Sequence[Any]) -> bool:
-    return isinstance(given, str) or isinstance(given[0], int)
+def _is_row(rows: str | Sequence[Any]) -> bool:
+    return isinstance(rows, str) or isinstance(rows[0], int)
 
 
 def _sigmoid(score: float) -> float:

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 _loading = threading.Lock()  # transformers' loading is not thread-safe
 
 
-class LocalModel:
+class LocalRewardModel:
     """A loaded reward model. Weights are float32 on CPU and bfloat16 on a GPU, with a scalar head in float32 there too.
 
     Args:
-        path: folder or hub name.
-        kind: of the model.
+        path: the folder or hub name of the model.
+        kind: the kind of the model.
 
     Attributes:
-        context: most tokens of a sequence; None where the model has no bound.
-        vocabulary: token ids are below it.
+        context: the largest number of tokens of a sequence; None where the model has no bound.
+        vocabulary: the number of tokens, which bounds the token ids.
 
     Raises:
-        RewardModelError: it is not of that kind, or has no trained head with one output.
+        RewardModelError: the model is not of that kind, or has no trained head with one output.
     """
 
     def __init__(self, path: str, kind: Kind) -> None:
@@ -43,10 +43,10 @@ class LocalModel:
         self.vocabulary: int = self._model.get_input_embeddings().num_embeddings
 
     def answer(self, rows: Sequence[Ids]) -> "Sequence[float] | Sequence[torch.Tensor]":
-        """One forward pass: a result per sequence, which does not depend on the others.
+        """One forward pass: a result per sequence, which does not depend on the other sequences.
 
         Returns:
-            Of a scalar head the raw logit at the last token; of a guard [V] log-probabilities of the next token.
+            For a scalar head the raw logit at the last token; for a guard [V] log-probabilities of the next token.
         """
         import torch
 
@@ -88,22 +88,22 @@ def _load(auto_class: Any, path: str) -> Any:
     on_cpu = not torch.accelerator.is_available()
     try:
         with _loading:
-            model, found = auto_class.from_pretrained(
+            model, loading = auto_class.from_pretrained(
                 path, dtype=torch.float32 if on_cpu else torch.bfloat16, output_loading_info=True
             )
     except (OSError, ValueError) as error:
         raise RewardModelError(f"reward model {path} cannot be loaded: {error}") from error
-    if found["missing_keys"]:
-        lacking, unused = (", ".join(sorted(found[keys])) or "none" for keys in ("missing_keys", "unexpected_keys"))
+    if loading["missing_keys"]:
+        missing, unused = (", ".join(sorted(loading[keys])) or "none" for keys in ("missing_keys", "unexpected_keys"))
         raise RewardModelError(
-            f"the checkpoint {path} lacks {lacking}, so a {type(model).__name__} would have random weights; "
+            f"the checkpoint {path} lacks {missing}, so a {type(model).__name__} would have random weights; "
             f"of its own, unused are {unused}. If that is its head under another name: gd2po convert-reward-model"
         )
     return model.eval() if on_cpu else model.to(torch.accelerator.current_accelerator()).eval()
 
 
 def _prepare_head(model: Any, path: str) -> None:
-    """In float32: in bfloat16, scores near 8 would be multiples of 1/32, and near ones would tie."""
+    """Refuse all but one output; keep it in float32: in bfloat16, scores near 8 would be multiples of 1/32 and tie."""
     if model.config.num_labels != 1:
         raise RewardModelError(
             f"reward model {path} has {model.config.num_labels} outputs (num_labels), expected 1; choose a reward "

@@ -1,4 +1,4 @@
-"""A reward model over HTTP, by the endpoints of vLLM that verl and our client ask: the same client serves for both."""
+"""A reward model over HTTP, by those endpoints of vLLM that verl and our client use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from gd2po.http_server import serving
 from gd2po.rewards.models.client import RewardModelClient
 from gd2po.rewards.models.files.checkpoints import Kind
 from gd2po.rewards.models.hosting.endpoints import Endpoints, build_app
-from gd2po.rewards.models.hosting.local import LocalModel
+from gd2po.rewards.models.hosting.local import LocalRewardModel
 from gd2po.rewards.models.settings import ModelSettings
 
 
@@ -17,7 +17,7 @@ class Served:
     """A running server.
 
     Attributes:
-        url: base address.
+        url: the base address of the server.
     """
 
     url: str
@@ -25,11 +25,11 @@ class Served:
 
     @property
     def passes(self) -> int:
-        """Forward passes so far, each over a batch of requests."""
+        """The number of forward passes so far, each over a batch of requests."""
         return self._endpoints.batcher.passes
 
     def pause(self) -> None:
-        """Answer 503 from now on, as a sleeping engine would; what has been accepted is still answered."""
+        """Answer 503 from now on, as a sleeping engine would; accepted requests are still answered."""
         self._endpoints.awake = False
 
     def resume(self) -> None:
@@ -42,29 +42,29 @@ def serve(path: str, kind: Kind, host: str = "127.0.0.1", port: int = 0) -> Iter
     """Serve ``/health``, ``/v1/models``, and ``/classify`` or, of a guard, ``/v1/completions`` for one token.
 
     Args:
-        path: folder or hub name; also the name under which it is served.
-        kind: of the model.
-        host: to listen on. There is no access control.
-        port: 0 takes a free one.
+        path: the folder or hub name of the model; also the name under which it is served.
+        kind: the kind of the model.
+        host: the address to listen on. There is no access control.
+        port: the port to listen on; 0 takes a free one.
 
     Raises:
         RewardModelError: the checkpoint or its tokenizer cannot be used.
         ServerError: the port is taken.
     """
-    endpoints = Endpoints(path, kind, LocalModel(path, kind))
+    endpoints = Endpoints(path, kind, LocalRewardModel(path, kind))
     with serving(build_app(endpoints), host, port) as url:
         yield Served(url, endpoints)
 
 
 @contextmanager
 def open_scorer(name: str, settings: ModelSettings) -> Iterator[RewardModelClient]:
-    """A client of the model; where the settings have no ``url``, it is loaded and served in this process.
+    """A client of the model at its server; where the settings have no ``url``, the model is served by this process.
 
     The caller closes the client's connections in the event loop in which it used them.
 
     Args:
-        name: of the reward.
-        settings: of the model.
+        name: the name of the reward.
+        settings: the settings of the model.
     """
     if settings.url:
         yield RewardModelClient(name, settings, settings.url)

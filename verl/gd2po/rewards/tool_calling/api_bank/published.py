@@ -1,8 +1,8 @@
 """The published scores, with their leniency: what a table of the literature shows.
 
 ``correct`` is a soft match: the first tool block is read line by line, lines that are no JSON are skipped, and one
-right call among any number is enough. An object without ``name`` or ``parameters`` counts as parameters of the wanted
-tool, so the name need not be known. A line with a number, a truth value or ``null`` ends the search: a right call after
+right call among any number is enough. An object without ``name`` or ``parameters`` counts as parameters of the gold
+call, so the name need not be known. A line with a number, a truth value or ``null`` ends the search: a right call after
 it is not seen. Values are compared as Python objects, so ``2`` is wrong where the gold is ``"2"``.
 
 ``well_tagged`` counts and orders tags and allows any text between the parts. The think part is the first one, where the
@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from gd2po.rewards.tool_calling.api_bank.calls import Call
+from gd2po.rewards.tool_calling.api_bank.tools import Call
 from gd2po.rewards.tool_calling.grammar import ANSWER, THINK, TOOLS
 
 
-def correct(output: str, wanted: Call) -> bool:
-    """Whether the first tool block holds the wanted call before anything that ends the search. Never raises."""
+def correct(output: str, gold: Call) -> bool:
+    """Whether the first tool block holds the gold call before anything that ends the search. Never raises."""
     try:
-        return any(_matches(value, wanted) for value in _values(output))
+        return any(_matches(value, gold) for value in _values(output))
     except (TypeError, ValueError, RecursionError):
         return False
 
@@ -54,13 +54,13 @@ def _values(output: str) -> Iterator[Any]:
             continue
 
 
-def _matches(value: Any, wanted: Call) -> bool:
-    """Whether one value of the block is the wanted call.
+def _matches(value: Any, gold: Call) -> bool:
+    """Whether one value of the block is the gold call.
 
     Raises:
-        TypeError, ValueError: it cannot be looked into, which ends the search.
+        TypeError, ValueError: the value has no keys, which ends the search.
     """
-    found = json.loads(value) if isinstance(value, str) else value
-    named = "name" in found and "parameters" in found
-    name, parameters = (found["name"], found["parameters"]) if named else (wanted.name, found)
-    return bool(name == wanted.name and parameters == wanted.parameters)
+    call = json.loads(value) if isinstance(value, str) else value
+    named = "name" in call and "parameters" in call
+    name, parameters = (call["name"], call["parameters"]) if named else (gold.name, call)
+    return bool(name == gold.name and parameters == gold.parameters)

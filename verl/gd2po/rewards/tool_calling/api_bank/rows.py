@@ -15,7 +15,7 @@ API_BANK = "api_bank/"
 """Start of the ``data_source`` of API-Bank rows: ``api_bank/lv1`` to ``api_bank/lv3``."""
 
 
-def score_api_bank(response: str, ground_truth: str, about_row: Mapping[str, Any]) -> dict[str, float]:
+def score_api_bank(response: str, ground_truth: str, extra_info: Mapping[str, Any]) -> dict[str, float]:
     """What :func:`gd2po.rewards.tool_calling.api_bank.scoring.score` says of one answer, and two names for verl.
 
     verl's reward is ``score``, the strict correctness. So is ``acc``, the name for which verl counts a validation
@@ -24,18 +24,18 @@ def score_api_bank(response: str, ground_truth: str, about_row: Mapping[str, Any
     Args:
         response: the decoded response.
         ground_truth: JSON text of the gold call, or of a list with it.
-        about_row: ``extra_info`` of the row; ``instruction`` is the system message, which declares the tools.
+        extra_info: ``extra_info`` of the row; ``instruction`` is the system message, which declares the tools.
 
     Raises:
         GroundTruthError: the gold call is no JSON, or the system message is missing.
-        ItemError: there is not exactly one gold call, or the tools cannot be read.
+        ItemError: the row has not exactly one gold call, or the tools cannot be read.
     """
-    if not isinstance(about_row.get("instruction"), str):
+    if not isinstance(extra_info.get("instruction"), str):
         raise GroundTruthError("extra_info lacks 'instruction', the system message; prepare API-Bank again")
     try:
         answer = json.loads(ground_truth)
     except (TypeError, ValueError) as error:
         raise GroundTruthError(f"the gold call of API-Bank is {ground_truth!r:.80}, expected JSON: {error}") from error
-    scores = score(response, {"system": about_row["instruction"], "answer": answer})
+    scores = score(response, {"system": extra_info["instruction"], "answer": answer})
     strict = float(scores["strict_correct"])
     return {"score": strict, "acc": strict} | {name: float(value) for name, value in scores.items()}

@@ -1,4 +1,4 @@
-"""The tools that a prompt of API-Bank offers, with the types it declares for their parameters.
+"""The gold call of an API-Bank item, and the tools that its prompt offers with the types of their parameters.
 
 The prompts list them in two ways, both with a Python dictionary on the line of the parameters::
 
@@ -10,6 +10,8 @@ The prompts list them in two ways, both with a Python dictionary on the line of 
 import ast
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from gd2po.errors import GD2POError
 
@@ -21,6 +23,49 @@ _PARAMETERS = re.compile(r"^Parameters: ", re.MULTILINE)
 
 class ItemError(GD2POError, ValueError):
     """An item, a sample or a file of API-Bank that is not what the benchmark publishes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a tool.
+
+    Attributes:
+        name: the name of the tool.
+        parameters: the values of its parameters by name.
+    """
+
+    name: str
+    parameters: dict[str, Any]
+
+
+def gold_call(item: Mapping[str, Any]) -> Call:
+    """The gold call of an item, whose ``answer`` is that call or a list of it.
+
+    Raises:
+        ItemError: there is not exactly one call.
+    """
+    answer = item.get("answer")
+    call = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+    match call:
+        case {"name": str(name), "parameters": dict(parameters)}:
+            return Call(name, parameters)
+    raise ItemError(
+        f"the item {item.get('id', '')} has the answer {answer!r:.120}, expected one {{'name', 'parameters'}}"
+    )
+
+
+def system_message(item: Mapping[str, Any]) -> str:
+    """The system message of an item, which offers its tools.
+
+    Raises:
+        ItemError: the item has no text ``system``.
+    """
+    match item.get("system"):
+        case str(text):
+            return text
+    raise ItemError(
+        f"the item {item.get('id', '')} has the fields {', '.join(item)}, expected a text 'system' among them"
+    )
 
 
 def declared_types(system: str) -> dict[str, dict[str, str]]:
@@ -39,6 +84,6 @@ def declared_types(system: str) -> dict[str, dict[str, str]]:
 def _types(text: str) -> dict[str, str]:
     try:
         declared: Mapping[str, Mapping[str, str]] = ast.literal_eval(text.strip())
-        return {parameter: about["type"] for parameter, about in declared.items()}
+        return {parameter: declaration["type"] for parameter, declaration in declared.items()}
     except (ValueError, SyntaxError, TypeError, AttributeError, KeyError) as error:
         raise ItemError(f"a tool declares the parameters {text[:80]!r}, expected {{'name': {{'type': …}}}}") from error

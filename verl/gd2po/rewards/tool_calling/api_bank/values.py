@@ -42,14 +42,14 @@ def _read(value: Any, kind: str) -> Any:
     Raises:
         ValueError, …: it cannot be read as that kind.
     """
-    found = _from_text(value, kind) if isinstance(value, str) else value
-    match kind, found:
-        case ("int", int() | float()) if not isinstance(found, bool) and found % 1 == 0:
-            return found
-        case ("float", int() | float()) if not isinstance(found, bool):
-            return found
+    read = _from_text(value, kind) if isinstance(value, str) else value
+    match kind, read:
+        case ("int", int() | float()) if not isinstance(read, bool) and read % 1 == 0:
+            return read
+        case ("float", int() | float()) if not isinstance(read, bool):
+            return read
         case ("bool", bool()) | ("list", list()) | ("dict", dict()):
-            return found
+            return read
     raise ValueError(f"{value!r} is no {kind}")
 
 
