@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gd2po.data import catalogue, downloading
+from gd2po import retries
+from gd2po.data import catalogue
 from gd2po.data.catalogue import Member
 from gd2po.data.checks import SCHEMA
 from gd2po.data.published import Checksum, count_rows
@@ -121,7 +122,7 @@ def published_safety(public_file: Callable[[str], Path], tmp_path: Path) -> Path
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloading.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
 
 
 SYSTEM = "1. Name: AddAlarm\nDescription: d\nParameters: {'time': {'type': 'str'}, 'loud': {'type': 'bool'}}\n"

@@ -63,47 +63,6 @@ SPREAD_FLOOR = 1e-6
 NOISE_FLOOR = 1e-12
 """Kept values that differ by at most this share of the votes' magnitude are equal: float64 rounding is not whitened."""
 
-# -- Evaluation --------------------------------------------------------------------------------------------------------
-
-EVAL_TEMPERATURE = 0.0
-"""Greedy."""
-
-EVAL_MAX_TOKENS = 4096
-"""Longest answer in tokens, as published for API-Bank."""
-
-EVAL_CONTEXT = 4096
-"""Longest prompt and answer together in tokens, as published for API-Bank."""
-
-EVAL_SEED = 42
-"""Seed of the engine, as published for API-Bank."""
-
-# -- Evaluation: engines -----------------------------------------------------------------------------------------------
-
-EVAL_BATCH_TOKENS = 65_536
-"""Tokens in one padded batch of the transformers backend: 16 rows of the full context."""
-
-EVAL_GPU_MEMORY = 0.6
-"""Share of a GPU's memory for vLLM, as published for API-Bank."""
-
-EVAL_TENSOR_PARALLEL = 1
-"""GPUs that share the model in vLLM; the published runs used 4."""
-
-EVAL_CONCURRENCY = 16
-"""Requests under way at an OpenAI-compatible server."""
-
-EVAL_TIMEOUT = 600.0
-"""Seconds that a server may take for one answer."""
-
-EVAL_RETRIES = 5
-"""Further attempts after a failure that may pass: no connection, overload, an error inside the server."""
-
-EVAL_API_KEY_ENV = "OPENAI_API_KEY"
-"""Environment variable with the key of an OpenAI-compatible server."""
-
-# -- Evaluation: BFCL --------------------------------------------------------------------------------------------------
-
-BFCL_CONTEXT = 32_768
-"""Longest prompt and answer together in tokens: the longest prompts of right answers have about 84,000 characters."""
 
 # -- Check -------------------------------------------------------------------------------------------------------------
 
@@ -117,23 +76,6 @@ CHECK_BLOCKS = 10_000
 """More groups than this are pooled at random into so many blocks, which are resampled instead."""
 
 CHECK_SEED = 42
-"""Seed of the bootstrap."""
-
-# -- Evaluation: helpfulness and safety --------------------------------------------------------------------------------
-
-SAFETY_PROMPT_TOKENS = 512
-"""Longest prompt in tokens, as published; of a longer dialogue the earliest turns are dropped."""
-
-SAFETY_MAX_TOKENS = 1024
-"""Longest answer in tokens, as published."""
-
-SAFETY_SCORING_CONCURRENCY = 32
-"""Answers under way at one reward model."""
-
-BOOTSTRAP_RESAMPLES = 2000
-"""Bootstrap samples of the distinct prompts, for 95 % intervals."""
-
-BOOTSTRAP_SEED = 42
 """Seed of the bootstrap."""
 
 # -- Rollout engines ---------------------------------------------------------------------------------------------------

@@ -24,15 +24,15 @@ def serving(app: "FastAPI", host: str, port: int) -> Iterator[str]:
     """Serve ``app``; requests in flight at the end get some seconds.
 
     Args:
-        app: with all its routes.
-        host: to listen on.
-        port: 0 takes a free one.
+        app: The application with all its routes.
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
 
     Yields:
         The base URL, such as ``http://127.0.0.1:8321``.
 
     Raises:
-        ServerError: the port is taken, or the host is none of this machine.
+        ServerError: The port is taken, or the host is none of this machine.
     """
     import uvicorn
 

@@ -19,10 +19,13 @@ from typing import NamedTuple
 
 from scipy import stats
 
-from gd2po import defaults
 from gd2po.errors import GD2POError
 
 CONFIDENCE = 0.95
+
+BOOTSTRAP_RESAMPLES, BOOTSTRAP_SEED = 2000, 42
+"""Bootstrap samples of the clusters, and the seed of their draw."""
+
 _BATCH = 100  # bootstrap samples at once, which bounds the memory
 
 
@@ -84,13 +87,13 @@ def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable]) -> Int
     drawn = stats.bootstrap(
         (sums, counts),
         lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
-        n_resamples=defaults.BOOTSTRAP_RESAMPLES,
+        n_resamples=BOOTSTRAP_RESAMPLES,
         batch=_BATCH,
         vectorized=True,
         paired=True,
         confidence_level=CONFIDENCE,
         method="percentile",
-        random_state=np.random.default_rng(defaults.BOOTSTRAP_SEED),
+        random_state=np.random.default_rng(BOOTSTRAP_SEED),
     )
     ends = drawn.confidence_interval
     return Interval(math.fsum(values) / len(values), float(ends.low), float(ends.high))

@@ -164,7 +164,7 @@ def test_an_interrupted_command_says_so_and_goes_on(benchmark_folder, tmp_path):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert "keeps the answers, and the same command goes on" in errors and "Traceback" not in errors
+        assert "keeps what is done, and the same command goes on" in errors and "Traceback" not in errors
         kept = answers.read_text().count("\n") - 1
         assert 14 <= kept < 67 and not (tmp_path / "summary.json").exists()
         assert subprocess.run(command, stdout=subprocess.DEVNULL, timeout=120).returncode == 0

@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gd2po import defaults
 from gd2po.cli import engines
-from gd2po.cli.app import evaluate, gold_server, refusals
+from gd2po.cli.app import evaluate, refusals
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
-    from gd2po.evaluation.api_bank.run import Task
-    from gd2po.evaluation.generation import Decoding
     from gd2po.evaluation.generation.choice import Engine
-    from gd2po.evaluation.results import Score, Summary
-
-Data = Annotated[Path, typer.Option(help="folder with the processed files")]
-DATA = Path("dataset/api_bank")
+    from gd2po.evaluation.results import Summary
 
 _COLUMNS = {
     "strict": "strict",
@@ -31,10 +24,7 @@ _COLUMNS = {
     "length": "length",
     "think_words": "think\nwords",
 }
-"""Measure → heading. The others are in the summary."""
-
-_FORMATS = {"share": (100, 1, 0), "score": (1, 2, 2), "words": (1, 1, 0)}
-"""Unit → scale, digits of a value, digits of the ends of its interval."""
+"""The heading of each measure in the table. Other measures are in the summary."""
 
 
 @evaluate.command("api-bank")
@@ -42,11 +32,11 @@ _FORMATS = {"share": (100, 1, 0), "score": (1, 2, 2), "words": (1, 1, 0)}
 def api_bank(
     engine: "Engine",
     levels: Annotated[str, typer.Option(help="of 1, 2 and 3, comma-separated")] = "1,2,3",
-    data: Data = DATA,
+    data: Annotated[Path, typer.Option(help="folder with the processed files")] = Path("dataset/api_bank"),
     output: Annotated[Path | None, typer.Option(help="default: outputs/eval/api-bank_MODEL")] = None,
-    max_tokens: engines.MaxTokens = defaults.EVAL_MAX_TOKENS,
-    context: engines.Context = defaults.EVAL_CONTEXT,
-    seed: engines.Seed = defaults.EVAL_SEED,
+    max_tokens: engines.MaxTokens = engines.PUBLISHED.max_tokens,
+    context: engines.Context = engines.PUBLISHED.context,
+    seed: engines.Seed = engines.PUBLISHED.seed,
     limit: Annotated[
         int | None, typer.Option(min=1, help="first items of each level; marks the result incomplete")
     ] = None,
@@ -54,34 +44,18 @@ def api_bank(
     """Answer and score API-Bank greedily; the same command goes on where it was interrupted."""
     from rich.console import Console
 
-    from gd2po.evaluation.api_bank.run import BENCHMARK, read_task
+    from gd2po.evaluation.api_bank import run
+    from gd2po.evaluation.console import show_result
     from gd2po.evaluation.generation import Decoding
     from gd2po.evaluation.provenance import model_name
 
-    folder = output or Path("outputs/eval") / f"{BENCHMARK}_{model_name(engine.model)}"
+    folder = output or Path("outputs/eval") / f"{run.BENCHMARK}_{model_name(engine.model)}"
     decoding = Decoding(max_tokens=max_tokens, context=context, seed=seed)
-    console = Console()
     with refusals():
-        task = read_task(data, _levels(levels), limit)
-        summary, samples = _evaluate(task, engine, decoding, folder, console)
-    console.print(_table(summary, samples))
-    for note in summary.notes:
-        console.print(f"· {note}", highlight=False, markup=False)
-    console.print(
-        f"{folder}: samples.jsonl, summary.json ({summary.seconds:.1f} s)",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-@gold_server.command("api-bank")
-def gold_api_bank(data: Data = DATA, port: engines.Port = 8321) -> None:
-    """Answer every prompt of API-Bank with its gold call; published and strict must come out at 100 %."""
-    from gd2po.evaluation.api_bank.run import gold_backend
-
-    with refusals():
-        engines.serve_until_interrupted(gold_backend(data), port)
+        task = run.read_task(data, _levels(levels), limit)
+        with engines.answering(engine, decoding, folder, len(task.items)) as (backend, on_progress):
+            summary, samples = run.evaluate(task, backend, decoding, folder, on_progress)
+    show_result(_table(summary, samples), summary, folder, Console())
 
 
 def _levels(text: str) -> list[int]:
@@ -93,48 +67,23 @@ def _levels(text: str) -> list[int]:
         raise SettingsError(f"levels is {text!r}, expected numbers such as 1,2,3") from None
 
 
-def _evaluate(
-    task: "Task", engine: "Engine", decoding: "Decoding", folder: Path, console: "Console"
-) -> "tuple[Summary, list[dict[str, Any]]]":
-    from gd2po.evaluation.api_bank.run import evaluate as run
-    from gd2po.evaluation.generation.choice import open_backend
-
-    with console.status("loading the engine …"):
-        backend = open_backend(engine, decoding, folder)
-    with backend, engines.answer_bar(len(task.items)) as on_progress:
-        try:
-            return run(task, backend, decoding, folder, on_progress)
-        except KeyboardInterrupt:
-            typer.echo(f"interrupted; {folder} keeps the answers, and the same command goes on", err=True)
-            raise typer.Exit(130) from None
-
-
 def _table(summary: "Summary", samples: Sequence[Mapping[str, Any]]) -> "Table":
     """A row per level and over all; each number with its interval below."""
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.text import Text
 
+    from gd2po.evaluation.console import NumberFormat, score_table, with_line_below
+
+    formats = {"share": NumberFormat(100, 1, 0), "score": NumberFormat(1, 2), "words": NumberFormat(1, 1, 0)}
     scores = {score.name: score for score in summary.scores}
     finishes = Counter((f"lv{sample['level']}", sample["finish"]) for sample in samples)
-    table = Table(
-        title=f"API-Bank, {escape(summary.model)}", box=None, padding=(0, 1), pad_edge=False, title_style="bold"
-    )
-    for heading in ("", *_COLUMNS.values(), "failed", "cut"):
-        table.add_column(heading, justify="right")
+    rows: list[list[str | Text]] = []
     for group in dict.fromkeys(name.partition("/")[0] for name in scores):
-        cells = [_cell(scores[f"{group}/{measure}"]) for measure in _COLUMNS]
-        counts = [_count(finishes, group, finish) for finish in ("error", "length")]
-        table.add_row(group, *cells, *counts)
-    return table
-
-
-def _cell(score: "Score") -> str:
-    scale, digits, digits_of_ends = _FORMATS[score.unit]
-    value = f"{scale * score.value:.{digits}f}"
-    if score.low is None or score.high is None:
-        return value
-    low, high = (f"{scale * end:.{digits_of_ends}f}" for end in (score.low, score.high))
-    return f"{value}\n[dim]{low}–{high}[/]"
+        of_group = [scores[f"{group}/{measure}"] for measure in _COLUMNS]
+        cells = [
+            with_line_below(formats[score.unit].value(score), formats[score.unit].interval(score)) for score in of_group
+        ]
+        rows.append([group, *cells, *(_count(finishes, group, finish) for finish in ("error", "length"))])
+    return score_table(["", *_COLUMNS.values(), "failed", "cut"], rows, f"API-Bank, {summary.model}")
 
 
 def _count(finishes: Mapping[tuple[str, str], int], group: str, finish: str) -> str:

@@ -9,10 +9,8 @@ import typer
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 data = typer.Typer(no_args_is_help=True, help="Data sets: list, get, verify, prepare.")
 evaluate = typer.Typer(no_args_is_help=True, help="Benchmarks of a trained model.")
-gold_server = typer.Typer(no_args_is_help=True, help="A stand-in server with perfect answers, to check an evaluation.")
 app.add_typer(data, name="data")
 app.add_typer(evaluate, name="eval")
-evaluate.add_typer(gold_server, name="gold-server")
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """Context settings of a command whose arguments go to another program unread."""

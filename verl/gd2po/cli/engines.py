@@ -1,15 +1,17 @@
-"""What every command shares in which a model answers: its options, its progress bar, its server."""
+"""The parts that all commands share in which a model answers: options of the engine, progress bar, interruption."""
 
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gd2po import defaults
-from gd2po.cli.app import until_interrupted
+from gd2po.evaluation.generation.choice import Engine
+from gd2po.evaluation.generation.contract import Decoding
 
 if TYPE_CHECKING:
     from gd2po.evaluation.generation import Backend
@@ -38,57 +40,83 @@ TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="run 
 MaxTokens = Annotated[int, typer.Option(min=1, help="longest answer, in tokens")]
 Context = Annotated[int, typer.Option(min=2, help="longest prompt and answer, in tokens; of a server, its own")]
 Seed = Annotated[int, typer.Option(help="of the engine")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="to listen on; 0 takes a free one")]
 
+_OPTIONS: dict[str, Any] = {
+    "model": Model, "backend": BackendName, "base_url": BaseURL, "concurrency": Concurrency, "timeout": Timeout,
+    "api_key_env": ApiKeyEnv, "batch_tokens": BatchTokens, "tensor_parallel": TensorParallel, "gpu_memory": GPUMemory,
+    "trust_remote_code": TrustRemoteCode,
+}  # fmt: skip
+"""The annotation of each field of :class:`gd2po.evaluation.generation.choice.Engine`, in the order of a help page."""
 
-def answer_bar(total: int) -> AbstractContextManager[Callable[[int, int], None]]:
-    """:func:`bar` of a model's answers."""
-    return bar("answers", total)
+PUBLISHED = Decoding()
+"""The defaults of the decoding."""
 
 
 def takes_engine(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of every engine; it gets them as one argument, ``engine``.
 
     Args:
-        without: names of those that mean nothing to the command.
+        without: The names of options that mean nothing to the command.
     """
+    defaults = {field.name: field.default for field in fields(Engine)}
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if name == "model" else defaults[name],
+            annotation=annotation,
+        )
+        for name, annotation in _OPTIONS.items()
+        if name not in without
+    ]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        options = [one for one in inspect.signature(_options).parameters.values() if one.name not in without]
-        own = [one for one in inspect.signature(command).parameters.values() if one.name != "engine"]
+        own = [
+            parameter.replace(kind=parameter.KEYWORD_ONLY)
+            for parameter in inspect.signature(command).parameters.values()
+            if parameter.name != "engine"
+        ]
 
         @functools.wraps(command)
         def run(**values: Any) -> None:
-            from gd2po.evaluation.generation.choice import Engine
-
             command(engine=Engine(**{option.name: values.pop(option.name) for option in options}), **values)
 
-        shown = [one.replace(kind=one.KEYWORD_ONLY) for one in (*options[:3], *own, *options[3:])]
-        vars(run)["__signature__"] = inspect.Signature(shown)
-        run.__annotations__ = {one.name: one.annotation for one in shown}
+        parameters = [*options[:3], *own, *options[3:]]
+        vars(run)["__signature__"] = inspect.Signature(parameters)
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return run
 
     return decorate
 
 
-def _options(
-    model: Model,
-    backend: BackendName = None,
-    base_url: BaseURL = None,
-    concurrency: Concurrency = defaults.EVAL_CONCURRENCY,
-    timeout: Timeout = defaults.EVAL_TIMEOUT,
-    api_key_env: ApiKeyEnv = defaults.EVAL_API_KEY_ENV,
-    batch_tokens: BatchTokens = defaults.EVAL_BATCH_TOKENS,
-    tensor_parallel: TensorParallel = defaults.EVAL_TENSOR_PARALLEL,
-    gpu_memory: GPUMemory = defaults.EVAL_GPU_MEMORY,
-    trust_remote_code: TrustRemoteCode = False,
-) -> None:
-    """What a user can say about the engine, see :class:`gd2po.evaluation.generation.choice.Engine`."""
+@contextmanager
+def answering(
+    engine: Engine, decoding: Decoding, folder: Path, total: int
+) -> "Iterator[tuple[Backend, Callable[[int, int], None]]]":
+    """A loaded backend, and a progress bar's function for its answers; see :func:`interruptible`."""
+    from rich.console import Console
+
+    from gd2po.evaluation.generation.choice import open_backend
+
+    with Console().status("loading the engine …"):
+        backend = open_backend(engine, decoding, folder)
+    with interruptible(folder), backend, bar("answers", total) as on_progress:
+        yield backend, on_progress
+
+
+@contextmanager
+def interruptible(folder: Path) -> Iterator[None]:
+    """End with exit code 130 on Ctrl-C, and say that the same command goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; {folder} keeps what is done, and the same command goes on", err=True)
+        raise typer.Exit(130) from None
 
 
 @contextmanager
 def bar(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with counts; yields what to call with the numbers of those that are done and that failed."""
+    """A progress bar with counts; yields the function that takes the numbers of done and failed ones."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -113,12 +141,3 @@ def bar(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done + failed, failed=f"[red]{failed} failed[/]" if failed else "")
 
         yield update
-
-
-def serve_until_interrupted(backend: "Backend", port: int) -> None:
-    """Serve on this machine, say how it is reached, and end quietly on Ctrl-C."""
-    from gd2po.evaluation.generation import Decoding
-    from gd2po.evaluation.generation.serving import serve
-
-    with backend, serve(backend, Decoding(), port=port) as url:
-        until_interrupted(f"model {backend.describe()['model']} at {url}, until Ctrl-C")

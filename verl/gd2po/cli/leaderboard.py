@@ -19,10 +19,10 @@ def leaderboard(
     from gd2po.evaluation.leaderboard import build_tables, find_results, show, to_html, to_markdown
 
     with refusals():
-        found = find_results(folders)
-    for reason in found.left_out:
+        collected = find_results(folders)
+    for reason in collected.left_out:
         typer.secho(f"left out: {reason}", fg="yellow", err=True)
-    tables = build_tables(found.results)
+    tables = build_tables(collected.results)
     if markdown:
         _write(markdown, to_markdown(tables))
     if html:

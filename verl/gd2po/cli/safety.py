@@ -1,7 +1,6 @@
 """`gd2po eval safety` and `gd2po eval reward-model`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,17 +9,23 @@ import typer
 from gd2po import defaults
 from gd2po.cli import engines
 from gd2po.cli.app import evaluate, refusals
-from gd2po.cli.safety_tables import accuracy_table, result_table
 from gd2po.data import DATASET_ROOT
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
     from gd2po.evaluation.generation import Decoding
     from gd2po.evaluation.generation.choice import Engine
-    from gd2po.evaluation.results import Summary
-    from gd2po.evaluation.safety.comparison import Rival
-    from gd2po.evaluation.safety.task import Answers, Task
+    from gd2po.evaluation.results import Score, Summary
+    from gd2po.evaluation.safety.comparison import Baseline
+    from gd2po.evaluation.safety.pairs import Accuracy
+    from gd2po.evaluation.safety.task import Answers, SafetyTask
+
+PROMPT_TOKENS = 512
+"""The longest prompt in tokens, as published; of a longer dialogue the earliest turns are dropped."""
+
+MAX_TOKENS = 1024
+"""The longest answer in tokens, as published."""
 
 RewardsFile = Annotated[
     Path, typer.Option("--rewards", help="YAML or JSON with the rewards of a training, or its gd2po_settings.json")
@@ -49,9 +54,9 @@ def safety(
     ] = None,
     max_prompt: Annotated[
         int, typer.Option(min=1, help="longest prompt, in tokens; of a longer one the earliest turns are dropped")
-    ] = defaults.SAFETY_PROMPT_TOKENS,
-    max_tokens: engines.MaxTokens = defaults.SAFETY_MAX_TOKENS,
-    seed: engines.Seed = defaults.EVAL_SEED,
+    ] = PROMPT_TOKENS,
+    max_tokens: engines.MaxTokens = MAX_TOKENS,
+    seed: engines.Seed = engines.PUBLISHED.seed,
     limit: Annotated[
         int | None, typer.Option(min=1, help="first prompts of each data source; marks the result incomplete")
     ] = None,
@@ -60,37 +65,29 @@ def safety(
     interrupted."""
     from rich.console import Console
 
+    from gd2po.evaluation.console import show_result
     from gd2po.evaluation.generation import Decoding
     from gd2po.evaluation.provenance import model_name
-    from gd2po.evaluation.safety.comparison import read_rival
+    from gd2po.evaluation.safety.comparison import read_baseline
     from gd2po.evaluation.safety.declared import read_rewards
     from gd2po.evaluation.safety.items import checksums, find_files, read_items
-    from gd2po.evaluation.safety.run import BENCHMARK, check_rival
-    from gd2po.evaluation.safety.task import Task
+    from gd2po.evaluation.safety.run import BENCHMARK, check_baseline
+    from gd2po.evaluation.safety.task import SafetyTask
 
     folder = output or Path("outputs/eval") / f"{BENCHMARK}_{model_name(engine.model)}"
     decoding = Decoding(max_tokens=max_tokens, context=max_prompt + max_tokens, seed=seed)
-    console = Console()
     with refusals():
         declared = read_rewards(rewards, reward_path or ())
         files = find_files(data or [Path(DATASET_ROOT)])
         items, total = read_items(files, limit)
-        task = Task(items, total, checksums(files), declared)
-        rival = read_rival(against) if against else None
-        if rival:
-            check_rival(task, rival, decoding, folder)
-        with _interruptible(folder):
-            answers = _answer(task, engine, decoding, tokenizer, folder, console)
-            summary = _score(task, answers, folder, rival)
-    console.print(result_table(summary))
-    for note in summary.notes:
-        console.print(f"· {note}", highlight=False, markup=False)
-    console.print(
-        f"{folder}: samples.jsonl, summary.json ({summary.seconds:.1f} s)",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+        task = SafetyTask(items, total, checksums(files), declared)
+        baseline = read_baseline(against) if against else None
+        if baseline:
+            check_baseline(task, baseline, decoding, folder)
+        with engines.interruptible(folder):
+            answers = _answer(task, engine, decoding, tokenizer, folder)
+            summary = _score(task, answers, folder, baseline)
+    show_result(_result_table(summary), summary, folder, Console())
 
 
 @evaluate.command("reward-model")
@@ -104,60 +101,106 @@ def reward_model(
     """Share of preference pairs in which each reward model prefers the better response."""
     from rich.console import Console
 
+    from gd2po.evaluation.console import show_note
     from gd2po.evaluation.safety.declared import read_rewards
     from gd2po.evaluation.safety.pairs import judge, read_pairs
 
     folder = output or Path("outputs/eval") / f"reward-model_{pairs.stem}"
-    found = []
+    accuracies = []
     with refusals():
         declared = read_rewards(rewards, reward_path or ())
         different, equal = read_pairs(pairs, limit)
         for name, reward in declared.models.items():
-            with _interruptible(folder), engines.bar(name, 2 * len(different)) as on_progress:
-                found.append(judge(name, reward, different, folder, on_progress))
+            with engines.interruptible(folder), engines.bar(name, 2 * len(different)) as on_progress:
+                accuracies.append(judge(name, reward, different, folder, on_progress))
     console = Console()
-    console.print(accuracy_table(found))
+    console.print(_accuracy_table(accuracies))
     if equal:
-        console.print(f"· {equal} pairs with two equal responses are left out", highlight=False)
+        show_note(f"{equal} pairs with two equal responses are left out", console)
     if declared.left_out:
-        console.print(f"· left out, since no model gives them: {', '.join(declared.left_out)}", markup=False)
-
-
-@contextmanager
-def _interruptible(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; {folder} keeps what is done, and the same command goes on", err=True)
-        raise typer.Exit(130) from None
+        show_note(f"left out, since no model gives them: {', '.join(declared.left_out)}", console)
 
 
 def _answer(
-    task: "Task", engine: "Engine", decoding: "Decoding", tokenizer: str | None, folder: Path, console: "Console"
+    task: "SafetyTask", engine: "Engine", decoding: "Decoding", tokenizer: str | None, folder: Path
 ) -> "Answers":
-    from gd2po.evaluation.generation.choice import choose, open_backend
-    from gd2po.evaluation.generation.model_folder import find_model
+    from rich.console import Console
+
+    from gd2po.evaluation.generation.choice import choose
+    from gd2po.evaluation.generation.local_model import find_model
     from gd2po.evaluation.safety.fitting import load_fitter
     from gd2po.evaluation.safety.run import answer_items
 
     local = choose(engine) != "openai"
-    with console.status("loading the engine …"):
+    with Console().status("loading the tokenizer …"):
         fit = load_fitter(
             tokenizer or (find_model(engine.model) if local else engine.model),
             decoding.context - decoding.max_tokens,
             engine.trust_remote_code,
         )
-        backend = open_backend(engine, decoding, folder)
-    with backend, engines.answer_bar(len(task.items)) as on_progress:
+    with engines.answering(engine, decoding, folder, len(task.items)) as (backend, on_progress):
         return answer_items(task, fit, backend, decoding, folder, on_progress)
 
 
-def _score(task: "Task", answers: "Answers", folder: Path, rival: "Rival | None") -> "Summary":
+def _score(task: "SafetyTask", answers: "Answers", folder: Path, baseline: "Baseline | None") -> "Summary":
     from gd2po.evaluation.safety.run import score, write_result
 
     scores = {}
     for name in task.rewards.models:
         with engines.bar(name, len(task.items)) as on_progress:
             scores[name] = score(task, answers, name, folder, on_progress)
-    summary, _ = write_result(task, answers, scores, folder, rival)
+    summary, _ = write_result(task, answers, scores, folder, baseline)
     return summary
+
+
+_BETTER: Mapping[int, str] = {1: "higher is better", -1: "lower is better", 0: ""}
+
+
+def _result_table(summary: "Summary") -> "Table":
+    """A row per measure and a column per data source; each number with its interval and samples below."""
+    from rich.text import Text
+
+    from gd2po.evaluation.console import NumberFormat, score_table, with_line_below
+
+    raw = NumberFormat(1, 3, dash=" to ")
+    formats = {
+        "share": NumberFormat(100, 1, suffix=" %", dash=" to "),
+        "tokens": NumberFormat(1, 1, dash=" to "),
+        "reward": raw,
+        "difference": raw,
+    }
+
+    by_measure: dict[str, dict[str, Score]] = {}
+    for score in summary.scores:
+        group, _, measure = score.name.partition("/")
+        by_measure.setdefault(measure, {})[group] = score
+    groups = list(dict.fromkeys(score.name.partition("/")[0] for score in summary.scores))
+
+    def cell(score: "Score | None") -> Text:
+        if score is None:
+            return Text("–")
+        number = formats[score.unit]
+        return with_line_below(
+            number.value(score), ", ".join(filter(None, (number.interval(score), f"n={score.count:,}")))
+        )
+
+    rows = [
+        [
+            with_line_below(measure, _BETTER[next(iter(scores.values())).sign]),
+            *(cell(scores.get(group)) for group in groups),
+        ]
+        for measure, scores in by_measure.items()
+    ]
+    return score_table(["", *groups], rows, f"Helpfulness and safety, {summary.model}")
+
+
+def _accuracy_table(accuracies: "Sequence[Accuracy]") -> "Table":
+    """A row per reward model."""
+    from gd2po.evaluation.console import score_table
+
+    rows = []
+    for accuracy in accuracies:
+        value, low, high = (f"{100 * number:.1f}" for number in accuracy.right)
+        counts = (accuracy.ties, accuracy.pairs, accuracy.not_scored)
+        rows.append([accuracy.reward, f"{value} %", f"{low}–{high}", *map(str, counts)])
+    return score_table(("reward", "prefers the better", "95 %", "ties", "pairs", "not scored"), rows)

@@ -1,7 +1,6 @@
 """One file over HTTP: streamed, resumed where it was interrupted, tried again where that may help."""
 
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from gd2po.errors import DownloadError
+from gd2po.retries import PASSING, repeat
 
 Progress = Callable[[int, int | None], None]
 
@@ -21,7 +21,6 @@ BACKOFF = 1.0
 TIMEOUT = 30.0
 """Seconds without a byte after which an attempt has failed."""
 
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
 _RANGE = re.compile(r"bytes (?:(?P<start>\d+)-\d+|\*)/(?P<total>\d+|\*)")
 _HEADERS = {"Accept-Encoding": "identity"}  # a compressed body could not be resumed
 
@@ -66,21 +65,28 @@ def download(
     """
     part.parent.mkdir(parents=True, exist_ok=True)
     with httpx.Client(follow_redirects=True, timeout=timeout, headers=_HEADERS) as client:
-        for attempt in range(retries + 1):
-            try:
-                have = part.stat().st_size if part.is_file() else 0
-                return _receive(client, address, part, have, listener.progress)
-            except httpx.HTTPStatusError as error:
-                reason = f"the server answers {error.response.status_code} {error.response.reason_phrase}".strip()
-                if error.response.status_code not in _PASSING:
-                    raise DownloadError(_failure(address, reason)) from error
-            except httpx.RequestError as error:
-                reason = f"{type(error).__name__}: {error}"
-            if attempt < retries:
-                wait = backoff * 2**attempt
-                listener.trouble(f"{reason}; next attempt in {wait:g} s")
-                time.sleep(wait)
-    raise DownloadError(_failure(address, f"{reason} (the last of {retries + 1} attempts)"))
+
+        def attempt() -> None:
+            have = part.stat().st_size if part.is_file() else 0
+            _receive(client, address, part, have, listener.progress)
+
+        try:
+            repeat(
+                attempt,
+                retries,
+                lambda number, response: backoff * 2**number,
+                lambda error, seconds: listener.trouble(f"{_reason(error)}; next attempt in {seconds:g} s"),
+            )
+        except httpx.HTTPError as error:
+            refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code not in PASSING
+            suffix = "" if refused else f" (the last of {retries + 1} attempts)"
+            raise DownloadError(_failure(address, f"{_reason(error)}{suffix}")) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"the server answers {error.response.status_code} {error.response.reason_phrase}".strip()
+    return f"{type(error).__name__}: {error}"
 
 
 def _receive(client: httpx.Client, address: str, part: Path, have: int, progress: Progress) -> None:

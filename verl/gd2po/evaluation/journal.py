@@ -1,7 +1,7 @@
 """A file that a run appends to as its results come, and reads again when it goes on after an interruption.
 
 The first line says what made the others; lines of another origin are never put beside them. Each further line carries
-the start of its sitting and the seconds since then.
+the start of its session, which is one process at work, and the seconds since then.
 """
 
 import fcntl
@@ -32,20 +32,20 @@ class Journal:
     A last line that an interruption has torn is cut off, with a warning.
 
     Args:
-        path: JSON lines; its folder is made.
-        origin: what makes the lines and how, as JSON values.
-        what: plural noun for a line, for messages.
+        path: The file of JSON lines; its folder is made.
+        origin: What makes the lines and how, as JSON values.
+        what: The plural noun for the lines, for messages.
 
     Attributes:
-        lines: that were there when it was opened, without the first.
+        lines: The lines that the file had when it was opened, without the first.
 
     Raises:
-        JournalError: the file is of another origin, is damaged, or is being written to.
+        JournalError: The file is of another origin, is damaged, or is being written to.
     """
 
     def __init__(self, path: Path, origin: Mapping[str, Any], what: str) -> None:
         self.path = path
-        self._sitting = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._session = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._start = self._synced = time.monotonic()
         self._unsynced = 0
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ class Journal:
     def append(self, line: Mapping[str, Any]) -> None:
         """Add one line."""
         seconds = round(time.monotonic() - self._start, 3)
-        self._write({**line, "sitting": self._sitting, "seconds": seconds})
+        self._write({**line, "session": self._session, "seconds": seconds})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(line) + "\n")
@@ -91,18 +91,18 @@ class Journal:
 
 
 def time_spent(path: Path) -> tuple[str, float]:
-    """When the first sitting began (ISO 8601, UTC), and the seconds up to the last line of each, summed."""
-    last: dict[str, float] = {}
+    """When the first session began (ISO 8601, UTC), and the seconds up to the last line of each session, summed."""
+    seconds: dict[str, float] = {}
     for line in read_lines(path)[1:]:
-        last[line["sitting"]] = line["seconds"]
-    return min(last, default=""), sum(last.values())
+        seconds[line["session"]] = line["seconds"]
+    return min(seconds, default=""), sum(seconds.values())
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """All complete lines.
 
     Raises:
-        JournalError: one of them is no JSON object.
+        JournalError: A line is no JSON object.
     """
     lines = []
     for number, text in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], 1):
@@ -121,12 +121,12 @@ def _cut_torn_line(path: Path) -> None:
         os.truncate(path, end)
 
 
-def _check_same(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any], what: str) -> None:
-    wanted = json.loads(json.dumps(wanted))
-    different = [name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
+def _check_same(path: Path, recorded: Mapping[str, Any], current: Mapping[str, Any], what: str) -> None:
+    current = json.loads(json.dumps(current))
+    different = [name for name in sorted({*recorded, *current}) if recorded.get(name) != current.get(name)]
     if different:
-        changes = "; ".join(f"{name} was {found.get(name)!r}, is {wanted.get(name)!r}" for name in different)
+        changes = "; ".join(f"{name} was {recorded.get(name)!r}, is {current.get(name)!r}" for name in different)
         raise JournalError(
-            f"{path} holds {what} of another run: {changes}. Choose another output folder, or delete this file to "
+            f"{path} holds {what} of another run: {changes}. Choose another output folder, or delete this one to "
             "start anew"
         )

@@ -1,4 +1,4 @@
-"""Which model and which software a result came from."""
+"""The model and the software from which a result came."""
 
 import hashlib
 import json
@@ -16,9 +16,9 @@ _STEP = re.compile(r"global_step_\d+")
 
 
 def model_name(model: str) -> str:
-    """How a model is called in tables and folders: the last part of its path or hub name.
+    """The name of a model in tables and folders: the last part of its path or hub name.
 
-    A folder inside a checkpoint of verl is named by run and step, for its last part says nothing.
+    A folder inside a checkpoint of verl is named by run and step, since its last part says nothing.
     """
     parts = Path(model).parts
     for place, part in enumerate(parts):
@@ -33,13 +33,13 @@ def versions() -> dict[str, str]:
 
 
 def hash_model(folder: Path, cache: Path | None = None) -> str:
-    """sha256 over the names and sha256 sums of the files that a model is made of: weights, configuration, tokenizer.
+    """The sha256 over the names and sha256 sums of a model's files: weights, configuration, tokenizer.
 
     Equal for copies of a model, wherever they lie; a README beside them does not count.
 
     Args:
-        folder: with the files of a Hugging Face model; never written to.
-        cache: JSON file that remembers the sum of each file by its path, size and time of change, so that gigabytes
+        folder: The folder of a Hugging Face model; it is never written to.
+        cache: A JSON file that remembers the sum of each file by its path, size and time of change, so that gigabytes
             are read once. Keep it with the results.
     """
     known = _read_cache(cache)
@@ -57,13 +57,13 @@ def _model_files(folder: Path) -> Iterator[Path]:
 
 def _sum(path: Path, known: dict[str, Any]) -> str:
     state = path.stat()
-    seen = {"size": state.st_size, "changed": state.st_mtime_ns}
+    current = {"size": state.st_size, "changed": state.st_mtime_ns}
     entry = known.get(str(path.resolve()), {})
-    if entry.items() >= seen.items() and "sha256" in entry:
+    if entry.items() >= current.items() and "sha256" in entry:
         return str(entry["sha256"])
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    known[str(path.resolve())] = seen | {"sha256": digest}
+    known[str(path.resolve())] = current | {"sha256": digest}
     return digest
 
 

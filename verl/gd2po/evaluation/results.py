@@ -29,14 +29,14 @@ class Score:
     """One number of a benchmark with its 95 % interval.
 
     Attributes:
-        name: ``group/measure``, such as ``lv1/strict``.
-        value: a share in [0, 1], or a mean in its own unit.
-        low, high: ends of the interval; None where none is known.
-        count: samples behind it; failures count.
-        correct: the numerator of a share; None for a mean, and for an average of shares.
-        unit: ``share``, or that of a mean.
-        better: which way a leaderboard judges it; None for what the unit says: more of a share is better, and a mean is
-            shown and not judged.
+        name: The name of the score, ``group/measure``, such as ``lv1/strict``.
+        value: A share in [0, 1], or a mean in its own unit.
+        low, high: The ends of the interval; None where none is known.
+        count: The number of samples behind the score; failures count.
+        correct: The numerator of a share; None for a mean, and for an average of shares.
+        unit: ``share``, or the unit of a mean.
+        better: The direction in which a leaderboard judges the score. None leaves it to the unit: more of a share is
+            better, and a mean is shown and not judged.
     """
 
     name: str
@@ -57,21 +57,21 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What was evaluated, how, and what came out.
+    """The scores of one evaluation, with the conditions under which they were obtained.
 
     Attributes:
-        benchmark: ``api-bank``, ``bfcl``, …
-        version: of the benchmark: its wheel, or checksums of its files.
-        model: how the model is called in tables.
+        benchmark: The benchmark's name: ``api-bank``, ``bfcl``, …
+        version: The version of the benchmark: its wheel, or checksums of its files.
+        model: The model's name in tables.
         backend: :meth:`gd2po.evaluation.generation.Backend.describe`, with the model's hash and the engine's versions.
-        decoding: of the answers.
-        versions: of gd2po, Python, torch and what else took part.
-        started: ISO 8601, UTC.
-        seconds: spent, over all sittings of a resumed run.
-        complete: every sample of every part that was asked for has been answered or has failed.
-        scores: in the order of a table.
-        notes: what a reader must know beside the numbers.
-        schema: of this layout.
+        decoding: The decoding of the answers.
+        versions: The versions of gd2po, Python, torch and the other software that took part.
+        started: The time at which the first session began, ISO 8601, UTC.
+        seconds: The time spent, over all sessions of a resumed run.
+        complete: Whether every sample of every part of the benchmark's task has been answered or has failed.
+        scores: The scores in the order of a table.
+        notes: Remarks that a reader must know beside the numbers.
+        schema: The version of this layout.
     """
 
     benchmark: str
@@ -93,27 +93,51 @@ def write_summary(folder: Path, summary: Summary) -> None:
     write_whole(folder / SUMMARY, json.dumps(asdict(summary), indent=2, allow_nan=False) + "\n")
 
 
-def write_samples(folder: Path, samples: Iterable[Mapping[str, Any]]) -> None:
-    """Write ``samples.jsonl`` whole or not at all."""
+def write_result(folder: Path, summary: Summary, samples: Iterable[Mapping[str, Any]]) -> None:
+    """Write ``samples.jsonl`` and ``summary.json``, each whole or not at all."""
     with whole_file(folder / SAMPLES) as partial, partial.open("w", encoding="utf-8") as file:
         for sample in samples:
             file.write(json.dumps(sample, ensure_ascii=False, allow_nan=False) + "\n")
+    write_summary(folder, summary)
+
+
+def failure_notes(
+    samples: Iterable[Mapping[str, Any]], noun: str, consequence: str = "count as wrong", prefix: str = ""
+) -> list[str]:
+    """The notes of a summary on samples without an answer, and on answers that were cut.
+
+    Args:
+        samples: The samples, with ``id``, ``finish`` and ``error``.
+        noun: The plural noun for the samples.
+        consequence: What becomes of samples without an answer.
+        prefix: The beginning of each note.
+    """
+    by_finish: dict[str, list[Mapping[str, Any]]] = {}
+    for sample in samples:
+        by_finish.setdefault(sample["finish"], []).append(sample)
+    notes = []
+    if failed := by_finish.get("error"):
+        first = f"{failed[0]['id']}: {failed[0]['error']}"
+        notes.append(f"{prefix}{len(failed)} {noun} have no answer and {consequence}; the first, {first}")
+    if cut := by_finish.get("length"):
+        notes.append(f"{prefix}{len(cut)} answers were cut at the longest length, such as that to {cut[0]['id']}")
+    return notes
 
 
 def read_summary(folder: Path) -> Summary:
     """The summary in a result folder.
 
     Raises:
-        ResultError: there is none, or it is of another layout.
+        ResultError: There is none, or it is of another layout.
     """
     path = folder / SUMMARY
     if not path.is_file():
         raise ResultError(f"{folder} holds no {SUMMARY}; expected a folder that `gd2po eval` wrote")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if (layout := found["schema"]) != SCHEMA:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        if (layout := fields["schema"]) != SCHEMA:
             raise ResultError(f"{path} has layout {layout!r}, expected {SCHEMA}; evaluate again")
-        scores = tuple(Score(**score) for score in found["scores"])
-        return Summary(**found | {"scores": scores, "notes": tuple(found["notes"])})
+        scores = tuple(Score(**score) for score in fields["scores"])
+        return Summary(**fields | {"scores": scores, "notes": tuple(fields["notes"])})
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ResultError(f"{path} is no result summary: {error!r}; evaluate again") from error

@@ -1,4 +1,4 @@
-"""API-Bank as published for tool-calling models: 597 dialogues that each want one call.
+"""API-Bank as published for tool-calling models: 597 dialogues, each of which calls for one call.
 
 :func:`score` judges one answer in two ways side by side: *published*, as in the tables of the literature, and *strict*,
 exactly one call and that one right. :func:`summarise` turns scored samples into the numbers of a table, over the fixed

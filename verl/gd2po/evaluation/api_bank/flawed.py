@@ -20,14 +20,14 @@ FLAWED: Mapping[int, Mapping[int, str]] = MappingProxyType({
     2: MappingProxyType(dict.fromkeys((6, 13, 14, 19, 25, 54), _ABSENT)),
     3: MappingProxyType({}),
 })  # fmt: skip
-"""Level → index → what is wrong with the gold answer."""
+"""Per level and index, the flaw of the gold answer."""
 
 DUPLICATES: Mapping[int, Mapping[int, int]] = MappingProxyType({
     1: MappingProxyType({22: 21, 27: 26, 31: 30, 58: 57, 77: 76, 95: 94, 144: 143, 170: 169, 189: 188, 240: 239}),
     2: MappingProxyType({}),
     3: MappingProxyType({}),
 })  # fmt: skip
-"""Level → index → index of the earlier item with the same prompt and gold answer; counted, since nothing is wrong."""
+"""Per level and index, the index of an earlier item with the same prompt and gold answer. These items count."""
 
 
 def flaw_notes(levels: Iterable[int]) -> tuple[str, ...]:

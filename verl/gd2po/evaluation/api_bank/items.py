@@ -1,4 +1,4 @@
-"""The items of API-Bank as published for tool-calling models: 597 prompts in three levels, one wanted call each."""
+"""The items of API-Bank as published for tool-calling models: 597 prompts in three levels, each with one right call."""
 
 import hashlib
 import json
@@ -14,28 +14,28 @@ from gd2po.rewards.tool_calling.api_bank.tools import ItemError
 _FILES = {level: find_members([f"api_bank/lv{level}"])[0] for level in (1, 2, 3)}
 
 LEVELS: Mapping[int, int] = MappingProxyType({level: file.rows for level, file in _FILES.items()})
-"""Items per level, 399, 67 and 131: the denominators of every share, whatever was answered."""
+"""The number of items of each level, 399, 67 and 131: the denominators of every share, whatever was answered."""
 
 CHECKSUMS: Mapping[int, str] = MappingProxyType({level: file.checksum.value for level, file in _FILES.items()})
-"""SHA-256 of the files."""
+"""The SHA-256 sum of the file of each level."""
 
 _REMEDY = "run `gd2po data get api_bank`"
 _ID = re.compile(r"Level([123])_(\d+)")
 
 
 def sample_id(level: int, index: int) -> str:
-    """How the published files name a sample, such as ``Level1_0``."""
+    """The name of a sample in the published files, such as ``Level1_0``."""
     return f"Level{level}_{index}"
 
 
-def place(identifier: str) -> tuple[int, int]:
+def parse_sample_id(identifier: str) -> tuple[int, int]:
     """Level and index of a sample.
 
     Raises:
-        ItemError: there is no such sample.
+        ItemError: There is no such sample.
     """
-    found = _ID.fullmatch(identifier)
-    level, index = (int(found[1]), int(found[2])) if found else (0, 0)
+    match = _ID.fullmatch(identifier)
+    level, index = (int(match[1]), int(match[2])) if match else (0, 0)
     if index >= LEVELS.get(level, 0):
         raise ItemError(f"API-Bank has no sample {identifier!r}; expected Level1_0 … Level3_{LEVELS[3] - 1}")
     return level, index
@@ -45,18 +45,18 @@ def load_items(level: int, folder: Path) -> list[dict[str, Any]]:
     """The items of one level in their published order, each with its sample's name as ``id``.
 
     Args:
-        level: 1, 2 or 3.
-        folder: holds ``level-N-api_processed.json``, itself or in ``raw/``.
+        level: The level, 1, 2 or 3.
+        folder: The folder with ``level-N-api_processed.json``, in itself or in ``raw/``.
 
     Raises:
-        ItemError: no such level, no such file, or a file that is not the published one.
+        ItemError: There is no such level or file, or the file is not the published one.
     """
     if level not in LEVELS:
         raise ItemError(f"API-Bank has no level {level!r}; expected one of {', '.join(map(str, LEVELS))}")
     path = _file(level, folder)
     content = path.read_bytes()
-    if (found := hashlib.sha256(content).hexdigest()) != CHECKSUMS[level]:
-        raise ItemError(f"{path} has the checksum {found}, expected {CHECKSUMS[level]}; {_REMEDY}")
+    if (checksum := hashlib.sha256(content).hexdigest()) != CHECKSUMS[level]:
+        raise ItemError(f"{path} has the checksum {checksum}, expected {CHECKSUMS[level]}; {_REMEDY}")
     items: list[dict[str, Any]] = json.loads(content)
     if len(items) != LEVELS[level]:
         raise ItemError(f"{path} holds {len(items)} items, expected {LEVELS[level]}; {_REMEDY}")

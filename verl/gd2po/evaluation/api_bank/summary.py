@@ -10,17 +10,22 @@ from typing import Any
 
 from gd2po import intervals
 from gd2po.evaluation.api_bank.flawed import FLAWED
-from gd2po.evaluation.api_bank.items import LEVELS, place
+from gd2po.evaluation.api_bank.items import LEVELS, parse_sample_id
 from gd2po.evaluation.results import SHARE, Score
 from gd2po.intervals import Interval
 from gd2po.rewards.tool_calling.api_bank.tools import ItemError
 
+BENCHMARK = "api-bank"
+
 Answers = Mapping[int, Mapping[str, Any]]
+"""The sample of each index of a level."""
+
+_GROUPS = ("micro", "lv1", "lv2", "lv3")
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number per group: from which field of a sample, in which unit, over which items."""
+    """One number per group: its name, the field of a sample, the unit, and whether flawed items count."""
 
     name: str
     field: str
@@ -44,15 +49,15 @@ def summarise(samples: Iterable[Mapping[str, Any]]) -> tuple[Score, ...]:
     """The scores of each level with samples (``lv1/strict``, …), and ``micro/…`` and ``macro/…`` if all three have.
 
     Args:
-        samples: with ``id`` (``Level1_0``, …), ``finish`` and what :func:`.score` returns; the latter is not read where
-            ``finish`` is ``error``.
+        samples: The samples, with ``id`` (``Level1_0``, …), ``finish`` and the fields that :func:`.score` returns; the
+            latter are not read where ``finish`` is ``error``.
 
     Returns:
         Shares with Wilson's interval, means with Student's. ``micro`` counts every item alike, ``macro`` every level
         alike, with a MOVER interval.
 
     Raises:
-        ItemError: a sample that API-Bank does not have, or one that is there twice.
+        ItemError: API-Bank does not have the sample, or the sample is there twice.
     """
     levels = _by_level(samples)
     groups = {f"lv{level}": {level: answers} for level, answers in levels.items()}
@@ -61,14 +66,26 @@ def summarise(samples: Iterable[Mapping[str, Any]]) -> tuple[Score, ...]:
     return *_over_items(groups | {"micro": levels}), *(_macro(measure, levels) for measure in MEASURES)
 
 
+def headline(names: Iterable[str]) -> list[str]:
+    """The scores of a leaderboard, of those that there are: both ways of counting, over all and per level.
+
+    Format and length follow over all, or per level where there is no score over all.
+    """
+    known = set(names)
+    overall = _GROUPS[:1] if f"{_GROUPS[0]}/strict" in known else _GROUPS
+    chosen = [f"{group}/{way}" for way in ("strict", "published") for group in _GROUPS]
+    chosen += [f"{group}/{measure}" for measure in ("training_format", "length") for group in overall]
+    return [name for name in chosen if name in known]
+
+
 def _by_level(samples: Iterable[Mapping[str, Any]]) -> dict[int, Answers]:
-    found: dict[int, dict[int, Mapping[str, Any]]] = {}
+    by_level: dict[int, dict[int, Mapping[str, Any]]] = {}
     for sample in samples:
-        level, index = place(sample["id"])
-        if index in found.setdefault(level, {}):
+        level, index = parse_sample_id(sample["id"])
+        if index in by_level.setdefault(level, {}):
             raise ItemError(f"the sample {sample['id']} is there twice; expected one answer to each item")
-        found[level][index] = sample
-    return {level: found[level] for level in LEVELS if level in found}
+        by_level[level][index] = sample
+    return {level: by_level[level] for level in LEVELS if level in by_level}
 
 
 def _values(measure: Measure, levels: Mapping[int, Answers]) -> list[float]:

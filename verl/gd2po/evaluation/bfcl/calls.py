@@ -22,7 +22,7 @@ def read(output: str) -> list[dict[str, Any]]:
     Every tool block outside the think part counts. A call is a JSON object on one line or on several.
 
     Raises:
-        CallError: a block is never closed or holds something that is not such a call.
+        CallError: A block is never closed or holds something that is not such a call.
     """
     calls = []
     for block in _BLOCK.finditer(outside_think(output)):
@@ -33,7 +33,7 @@ def read(output: str) -> list[dict[str, Any]]:
 
 
 def for_checker(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """``[{name: parameters}]``, what the evaluator compares with the possible answers."""
+    """``[{name: parameters}]``, which the evaluator compares with the possible answers."""
     return [{call["name"]: call["parameters"]} for call in calls]
 
 
@@ -41,11 +41,11 @@ def for_simulator(call: Mapping[str, Any], reserved: Container[str]) -> str:
     """``name(parameter=value)``, which BFCL runs with ``eval``.
 
     Args:
-        call: of :func:`read`.
-        reserved: names that ``eval`` would find and that are no functions of BFCL, such as ``open``.
+        call: A call that :func:`read` returned.
+        reserved: The names that ``eval`` would find and that are no functions of BFCL, such as ``open``.
 
     Raises:
-        CallError: what ``eval`` would run is something else than a function of BFCL with constants.
+        CallError: ``eval`` would run something else than a function of BFCL with constants.
     """
     for name in (call["name"], *call["parameters"]):
         if not _IDENTIFIER.fullmatch(name):
@@ -77,9 +77,9 @@ def _checked(value: Any) -> dict[str, Any]:
 
 
 def _skip_space(text: str, start: int) -> int:
-    found = _SPACE.match(text, start)
-    assert found
-    return found.end()
+    space = _SPACE.match(text, start)
+    assert space
+    return space.end()
 
 
 def _refuse(constant: str) -> None:

@@ -12,7 +12,7 @@ CATEGORIES: Mapping[str, int] = MappingProxyType({
     "live_irrelevance": 884, "live_relevance": 16,
     "multi_turn_base": 200, "multi_turn_miss_func": 200, "multi_turn_miss_param": 200, "multi_turn_long_context": 200,
 })  # fmt: skip
-"""Category → entries, in the order of a report. All questions, answers and simulators are in the wheel."""
+"""The number of entries of each category, in the order of a report. The wheel has all of them."""
 
 MULTI_TURN = tuple(name for name in CATEGORIES if name.startswith("multi_turn"))
 _LIVE = tuple(name for name in CATEGORIES if name.startswith("live"))
@@ -39,7 +39,7 @@ REFUSED: Mapping[str, str] = MappingProxyType({
     "memory_rec_sum": _AGENTIC,
     "format_sensitivity": "it varies BFCL's own system prompt, which is not used here, and has no part in a score",
 })  # fmt: skip
-"""Category → why it is not evaluated."""
+"""Per category, the reason why it is not evaluated."""
 
 _REFUSED_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "web_search": ("web_search_base", "web_search_no_snippet"),
@@ -48,7 +48,7 @@ _REFUSED_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "all": ("web_search_base", "memory_vector", "format_sensitivity"),
     "all_scoring": ("web_search_base", "memory_vector"),
 })  # fmt: skip
-"""Groups of BFCL's own that hold refused categories → examples."""
+"""Examples of refused categories, per group of BFCL's own that contains some."""
 
 _EMPTY_REQUIRED = "a required parameter has no accepted value"
 _NOT_A_PARAMETER = "the answer demands a parameter that the function does not have"
@@ -67,20 +67,20 @@ UNSATISFIABLE: Mapping[str, Mapping[str, str]] = MappingProxyType({
         "live_multiple_862-181-3": _NOT_A_PARAMETER, "live_multiple_964-207-0": _REQUIRED_MISSING,
     }),
 })  # fmt: skip
-"""Category → entry → why no sensible answer satisfies the evaluator of this version. They count all the same."""
+"""Per category and entry, the reason why no sensible answer satisfies this version's evaluator. The entries count."""
 
 
 def parse_categories(text: str) -> tuple[str, ...]:
     """Categories and groups, comma-separated, as categories in the order of a report.
 
     Raises:
-        SettingsError: one is unknown or refused, or there is none.
+        SettingsError: A category is unknown or refused, or there is none.
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise SettingsError(f"no category is named; expected some of {_list(GROUPS)} or {_list(CATEGORIES)}")
-    wanted = {category for name in names for category in _expand(name)}
-    return tuple(category for category in CATEGORIES if category in wanted)
+    chosen = {category for name in names for category in _expand(name)}
+    return tuple(category for category in CATEGORIES if category in chosen)
 
 
 def is_irrelevance(category: str) -> bool:

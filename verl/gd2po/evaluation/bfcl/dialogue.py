@@ -10,23 +10,21 @@ from typing import Any
 from gd2po.rewards.tool_calling.answers import write_answer
 from gd2po.rewards.tool_calling.prompt import TEMPLATE, system_prompt, user_prompt
 
-Message = Mapping[str, str]
 
-
-class Dialogue:
-    """What has been said so far in one entry.
+class EntryDialogue:
+    """The dialogue of one entry so far.
 
     Args:
-        functions: as BFCL documents them.
-        template: of the system message, with ``{tools}``.
+        functions: The functions in BFCL's documentation format.
+        template: The template of the system message, with ``{tools}``.
     """
 
     def __init__(self, functions: Sequence[Mapping[str, Any]], template: str = TEMPLATE) -> None:
         self._system = [system_prompt([_tool(function) for function in functions], template).strip()]
         self._turns: list[dict[str, str]] = []
 
-    def say(self, messages: Iterable[Message]) -> None:
-        """Add what BFCL brings along.
+    def say(self, messages: Iterable[Mapping[str, str]]) -> None:
+        """Add messages of BFCL.
 
         A system message goes to the end of ours, where BFCL itself puts it. An answer, which BFCL writes as plain
         text, is shown as the response of an earlier turn.
@@ -45,7 +43,7 @@ class Dialogue:
         self._turns.append({"role": "assistant", "content": output})
 
     def observe(self, names: Sequence[str], results: Sequence[str]) -> None:
-        """Add what the calls of the last answer have returned, as one observation in the layout of training."""
+        """Add the results of the last answer's calls, as one observation in the layout of training."""
         observations = [{"name": name, "results": _parsed(result)} for name, result in zip(names, results, strict=True)]
         self._turns.append({"role": "tool", "content": json.dumps(observations, ensure_ascii=False)})
 
@@ -62,8 +60,8 @@ def _tool(function: Mapping[str, Any]) -> dict[str, Any]:
     parameters = function["parameters"]
     required = parameters.get("required", ())
     shown = {
-        name: about if name in required else about | {"type": f"{about['type']}, optional"}
-        for name, about in parameters["properties"].items()
+        name: parameter if name in required else parameter | {"type": f"{parameter['type']}, optional"}
+        for name, parameter in parameters["properties"].items()
     }
     return {
         "name": function["name"],

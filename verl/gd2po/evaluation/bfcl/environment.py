@@ -20,10 +20,10 @@ from pathlib import Path
 from gd2po.errors import GD2POError
 
 VERSION = "2026.3.23"
-"""Of the wheel. Figures of other versions are not comparable: questions and answers change between them."""
+"""The version of the wheel. Scores of other versions are not comparable: questions and answers change between them."""
 
 CACHE_VARIABLE = "GD2PO_CACHE"
-"""Environment variable with the folder for what can be made again."""
+"""The environment variable with the folder for files that can be made again."""
 
 _HERE = Path(__file__).parent
 _WHEEL, _PACKAGES = _HERE / "wheel.txt", _HERE / "packages.txt"
@@ -36,20 +36,20 @@ class InstallError(GD2POError, RuntimeError):
 
 
 def environment_folder() -> Path:
-    """Where the environment is, or will be: one per version of the wheel and of Python."""
+    """The folder of the environment: one per version of the wheel and of Python."""
     cache = os.environ.get(CACHE_VARIABLE)
     base = Path(cache) if cache else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gd2po"
     return base.expanduser() / f"bfcl-{VERSION}-py{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def ensure_environment(on_step: Callable[[str], None] = lambda step: None) -> Path:
-    """The Python of the environment, which is made if it is not there, or was left half made, or is of other packages.
+    """The Python of the environment, which is made where it is missing, half made, or has other packages.
 
     Args:
-        on_step: told what is being done, before it is done.
+        on_step: Called with a description of each step before it begins.
 
     Raises:
-        InstallError: a step fails; says why and what can be done.
+        InstallError: A step fails; the message has the reason and the remedy.
     """
     folder = environment_folder()
     if not _is_complete(folder):
@@ -93,7 +93,7 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _fingerprint() -> str:
-    """Of all that decides what is installed."""
+    """The checksum of the two lists of packages."""
     return hashlib.sha256(_WHEEL.read_bytes() + _PACKAGES.read_bytes()).hexdigest()
 
 

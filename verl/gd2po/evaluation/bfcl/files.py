@@ -15,10 +15,10 @@ Row = dict[str, Any]
 
 
 def read_answers(root: Path, category: str) -> list[Row]:
-    """One row per entry, ``id`` and ``result`` and what else BFCL records.
+    """One row per entry, with ``id``, ``result`` and the other fields that BFCL records.
 
     Raises:
-        BFCLError: some entries have no row, or two.
+        BFCLError: Some entries have no row, or two.
     """
     path = _find(root / "result", category, "result")
     rows = [json.loads(line) for line in _lines(path)]
@@ -28,10 +28,10 @@ def read_answers(root: Path, category: str) -> list[Row]:
 
 
 def read_failures(root: Path, category: str) -> dict[str, Row]:
-    """What the evaluator says about each entry that it calls wrong, by ``id``.
+    """The evaluator's verdict on each entry that it calls wrong, by ``id``.
 
     Raises:
-        BFCLError: its counts do not agree with one another, or with the number of entries.
+        BFCLError: The file's counts do not agree with one another, or with the number of entries.
     """
     path = _find(root / "score", category, "score")
     counts, *rows = (json.loads(line) for line in _lines(path))
@@ -50,9 +50,9 @@ def is_unanswered(row: Mapping[str, Any]) -> bool:
 
 
 def keep_answered(root: Path) -> int:
-    """Make ready for another sitting, and return how many entries need not be asked again.
+    """Prepare another session, and return the number of entries that need not be asked again.
 
-    Taken out of the result files are inference errors, and lines torn by an interruption.
+    Inference errors, and lines torn by an interruption, are taken out of the result files.
     """
     (root / TICKS).unlink(missing_ok=True)
     answered = 0

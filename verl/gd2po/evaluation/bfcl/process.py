@@ -4,7 +4,7 @@ Always a new one: the evaluator keeps the simulators of an entry in its module, 
 process would go on with the state that the first has left behind.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +14,7 @@ from gd2po.evaluation.bfcl.environment import ensure_environment
 from gd2po.evaluation.bfcl.job import REFUSAL, Job, Step
 from gd2po.runs.process import run
 
-_CHILD = "gd2po.evaluation.bfcl.child"
+_CHILD = ("-m", "gd2po.evaluation.bfcl.child")
 _LAST_LINES = 15
 
 
@@ -22,25 +22,28 @@ class BFCLError(GD2POError, RuntimeError):
     """An evaluation that cannot be carried to its end."""
 
 
-def carry_out(step: Step, job: Job, folder: Path, watch: Callable[[], None] = lambda: None) -> None:
+def carry_out(
+    step: Step, job: Job, folder: Path, watch: Callable[[], None] = lambda: None, program: Sequence[str] = _CHILD
+) -> None:
     """Run one step to its end.
 
     Args:
-        step: see :mod:`.child.steps`.
-        job: what to do.
+        step: The name of the step, see :mod:`.child.steps`.
+        job: The order.
         folder: BFCL's project root: its ``result`` and ``score``, and our ``<step>.log``.
-        watch: called twice a second; what it raises ends the step.
+        watch: Called twice a second; an error that it raises ends the step.
+        program: Python's arguments for the child; it gets the step and the job as arguments.
 
     Raises:
-        BFCLError: the step failed.
-        InstallError: there is no environment for it.
+        BFCLError: The step failed.
+        InstallError: The environment cannot be made.
     """
     python = ensure_environment()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{step}.log"
     with TemporaryDirectory(prefix="gd2po-") as path:
         (Path(path) / "gd2po").symlink_to(Path(gd2po.__file__).parent)  # alone, without what is installed beside it
-        code = run([str(python), "-m", _CHILD, step, job.to_json()], log, _variables(folder, path), watch)
+        code = run([str(python), *program, step, job.to_json()], log, _variables(folder, path), watch)
     if code:
         raise _failure(step, code, log)
 

@@ -1,28 +1,30 @@
 """BFCL from a served model to a result folder."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gd2po import defaults
 from gd2po.evaluation.bfcl import files
 from gd2po.evaluation.bfcl.environment import VERSION
 from gd2po.evaluation.bfcl.job import Job
-from gd2po.evaluation.bfcl.notes import notes
 from gd2po.evaluation.bfcl.process import carry_out
-from gd2po.evaluation.bfcl.record import Record, open_record
-from gd2po.evaluation.bfcl.scores import sample, summarise
-from gd2po.evaluation.generation.contract import Backend, Decoding
+from gd2po.evaluation.bfcl.scores import notes, sample, summarise
+from gd2po.evaluation.generation.contract import API_KEY_ENV, CONCURRENCY, TIMEOUT, Backend, Decoding
+from gd2po.evaluation.generation.run import Progress, no_progress
+from gd2po.evaluation.journal import Journal, time_spent
 from gd2po.evaluation.provenance import model_name, versions
-from gd2po.evaluation.results import SAMPLES, SUMMARY, Summary, write_samples, write_summary
+from gd2po.evaluation.results import SAMPLES, SUMMARY, Summary, write_result
 from gd2po.rewards.tool_calling.prompt import TEMPLATE, system_prompt
 
 BENCHMARK = "bfcl"
 ROOT = "bfcl"
-"""In the result folder: BFCL's own files."""
+"""The folder of BFCL's own files in the result folder."""
+
+RUN = "run.jsonl"
+"""The file in the result folder with the settings of the evaluation and the time of its sessions."""
 
 _ENGINE_TIMEOUT = 86_400.0  # seconds; an engine in this process answers, fails, or takes us with it
 
@@ -30,36 +32,36 @@ Sample = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What is asked.
+class BFCLTask:
+    """The questions of an evaluation.
 
     Attributes:
-        categories: as :func:`.categories.parse_categories` gives them.
-        template: of the system message, with ``{tools}``.
-        threads: entries under way.
+        categories: The categories in the order of :func:`.categories.parse_categories`.
+        template: The template of the system message, with ``{tools}``.
+        threads: The number of entries under way at once.
     """
 
     categories: tuple[str, ...]
     template: str = TEMPLATE
-    threads: int = defaults.EVAL_CONCURRENCY
+    threads: int = CONCURRENCY
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that is there already: its address, and how it is asked."""
+    """A server that runs already: its address, key and time limit, see :class:`.job.Job`."""
 
     base_url: str
-    api_key_env: str = defaults.EVAL_API_KEY_ENV
-    timeout: float = defaults.EVAL_TIMEOUT
+    api_key_env: str = API_KEY_ENV
+    timeout: float = TIMEOUT
 
 
 def evaluate(
-    task: Task,
+    task: BFCLTask,
     backend: Backend,
     decoding: Decoding,
     folder: Path,
     server: Server | None = None,
-    on_progress: Callable[[int, int], None] = lambda answered, failed: None,
+    on_progress: Progress = no_progress,
 ) -> tuple[Summary, list[Sample]]:
     """Answer, judge and write ``samples.jsonl`` and ``summary.json`` into ``folder``.
 
@@ -67,37 +69,60 @@ def evaluate(
     categories is a sample; one that could not be answered has ``finish`` ``error`` and counts as wrong.
 
     Args:
-        task: what is asked.
-        backend: loaded; served on this machine for as long as questions are asked.
-        decoding: of the answers.
-        folder: of the results; one model, one set of categories and one decoding have one.
-        server: where ``backend`` stands for a server, that server; it is asked directly.
-        on_progress: called now and then with the numbers of answered and of failed entries.
+        task: The questions.
+        backend: A loaded backend; it is served on this machine while questions are asked.
+        decoding: The decoding of the answers.
+        folder: The result folder; one model, one set of categories and one decoding share one.
+        server: The server for which ``backend`` stands, if it stands for one; that server is asked directly.
+        on_progress: Called now and then with the numbers of answered and of failed entries.
 
     Returns:
         The summary and the samples as written.
 
     Raises:
-        PromptError: the template lacks ``{tools}``.
-        ResultError: the folder belongs to another evaluation.
-        BFCLError: the server cannot be used, or BFCL fails. What is answered is kept.
+        PromptError: The template lacks ``{tools}``.
+        JournalError: The folder belongs to another evaluation, or another process writes into it.
+        BFCLError: The server cannot be used, or BFCL fails. Answers that were given are kept.
     """
     system_prompt((), task.template)  # refuses a template without a place for the tools
     engine, root = backend.describe(), folder / ROOT
     prompt = hashlib.sha256(task.template.encode()).hexdigest()
     version = {"bfcl-eval": VERSION, "data": "BFCL_v4", "prompt": prompt}
     settings = {"categories": task.categories, "version": version, "engine": engine, "decoding": asdict(decoding)}
-    with open_record(folder, settings) as record:
+    with _timed(folder / RUN, settings) as journal:
         for name in (SUMMARY, SAMPLES):
             (folder / name).unlink(missing_ok=True)
         with _served(backend, decoding, server) as reached:
             _ask(_job(task, engine, decoding, reached), root, on_progress)
         samples = _judge(task, root)
-        record.save()
-        summary = _summarise(samples, engine, decoding, version, record)
-        write_samples(folder, samples)
-        write_summary(folder, summary)
+        journal.append({})
+        started, seconds = time_spent(folder / RUN)
+        summary = Summary(
+            benchmark=BENCHMARK,
+            version=version,
+            model=model_name(engine["model"]),
+            backend=engine,
+            decoding=asdict(decoding),
+            versions=versions() | engine["versions"],
+            started=started,
+            seconds=round(seconds, 1),
+            complete=True,
+            scores=summarise(samples),
+            notes=notes(samples),
+        )
+        write_result(folder, summary, samples)
     return summary, samples
+
+
+@contextmanager
+def _timed(file: Path, settings: Mapping[str, Any]) -> Iterator[Journal]:
+    """The journal of an evaluation: its settings, and the time at the beginning and at the end of each session."""
+    with Journal(file, settings, "the record") as journal:
+        journal.append({})
+        try:
+            yield journal
+        finally:
+            journal.append({})
 
 
 @contextmanager
@@ -111,7 +136,7 @@ def _served(backend: Backend, decoding: Decoding, server: Server | None) -> Iter
         yield Server(base_url, timeout=_ENGINE_TIMEOUT)
 
 
-def _job(task: Task, engine: Mapping[str, Any], decoding: Decoding, server: Server) -> Job:
+def _job(task: BFCLTask, engine: Mapping[str, Any], decoding: Decoding, server: Server) -> Job:
     return Job(
         task.categories,
         template=task.template,
@@ -124,7 +149,7 @@ def _job(task: Task, engine: Mapping[str, Any], decoding: Decoding, server: Serv
     )
 
 
-def _ask(job: Job, root: Path, on_progress: Callable[[int, int], None]) -> None:
+def _ask(job: Job, root: Path, on_progress: Progress) -> None:
     kept = files.keep_answered(root)
 
     def show() -> None:
@@ -136,7 +161,7 @@ def _ask(job: Job, root: Path, on_progress: Callable[[int, int], None]) -> None:
     show()
 
 
-def _judge(task: Task, root: Path) -> list[Sample]:
+def _judge(task: BFCLTask, root: Path) -> list[Sample]:
     files.drop_scores(root)
     carry_out("evaluate", Job(task.categories), root)
     files.drop_tables(root)
@@ -145,21 +170,3 @@ def _judge(task: Task, root: Path) -> list[Sample]:
         failures = files.read_failures(root, category)
         samples += [sample(category, row, failures.get(row["id"])) for row in files.read_answers(root, category)]
     return samples
-
-
-def _summarise(
-    samples: list[Sample], engine: Mapping[str, Any], decoding: Decoding, version: Mapping[str, str], record: Record
-) -> Summary:
-    return Summary(
-        benchmark=BENCHMARK,
-        version=version,
-        model=model_name(engine["model"]),
-        backend=engine,
-        decoding=asdict(decoding),
-        versions=versions() | engine["versions"],
-        started=record.started,
-        seconds=record.seconds,
-        complete=True,
-        scores=summarise(samples),
-        notes=notes(samples),
-    )

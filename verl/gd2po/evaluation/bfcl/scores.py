@@ -1,4 +1,4 @@
-"""From answers and verdicts to samples and the numbers of a table.
+"""From answers and verdicts to samples, the numbers of a table, and the notes beside them.
 
 Every entry of a category counts; one without an answer is wrong, also where BFCL takes the missing call for the right
 answer. Averages are those of BFCL v4 over its parts, given only where every part was evaluated. Its "Overall" is never
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gd2po import intervals
-from gd2po.evaluation.bfcl.categories import MULTI_TURN, UNSATISFIABLE
+from gd2po.evaluation.bfcl.categories import MULTI_TURN, UNSATISFIABLE, by_reason, is_irrelevance
 from gd2po.evaluation.bfcl.files import Row, is_unanswered
-from gd2po.evaluation.results import Score
+from gd2po.evaluation.results import Score, failure_notes
 from gd2po.intervals import Interval
 
 AVERAGES: Mapping[str, Mapping[str, float]] = {
@@ -22,7 +22,7 @@ AVERAGES: Mapping[str, Mapping[str, float]] = {
     "multi_turn": dict.fromkeys(MULTI_TURN, 1 / 4),
     "irrelevance_detection": {"irrelevance": 1 / 2, "live_irrelevance": 1 / 2},
 }  # fmt: skip
-"""Part of BFCL v4 → weight of each category."""
+"""Per part of BFCL v4, the weight of each category."""
 
 _LIVE = ("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple")
 """The part ``live`` counts every entry alike."""
@@ -32,7 +32,7 @@ _SATISFIABLE = "accuracy_satisfiable"
 
 
 def sample(category: str, row: Row, failure: Mapping[str, Any] | None) -> dict[str, Any]:
-    """One line of the samples: the answer, what became of it, and the evaluator's verdict."""
+    """One line of the samples: the answer, how it ended, and the evaluator's verdict."""
     unanswered = is_unanswered(row)
     return {
         "id": row["id"],
@@ -53,22 +53,46 @@ def summarise(samples: Iterable[Mapping[str, Any]]) -> tuple[Score, ...]:
     Categories with entries that no answer satisfies have it over the others too (``…/accuracy_satisfiable``).
     """
     categories: dict[str, list[Mapping[str, Any]]] = {}
-    for one in samples:
-        categories.setdefault(one["category"], []).append(one)
-    scores = [score for name, those in categories.items() for score in _of_category(name, those)]
+    for entry in samples:
+        categories.setdefault(entry["category"], []).append(entry)
+    scores = [score for name, entries in categories.items() for score in _of_category(name, entries)]
     values = {score.name.partition("/")[0]: score for score in scores if score.name.endswith(f"/{_MEASURE}")}
     return *scores, *_parts(values)
 
 
+def notes(samples: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The notes of a summary, one sentence each."""
+    categories = dict.fromkeys(entry["category"] for entry in samples)
+    return *_balance(categories), *_unsatisfiable(categories), *failure_notes(samples, "entries")
+
+
+def _balance(categories: Iterable[str]) -> list[str]:
+    irrelevance = {is_irrelevance(category) for category in categories}
+    if irrelevance == {True}:
+        return ["only categories whose right answer is to call nothing: a model that never calls has 100 % here"]
+    if irrelevance == {False}:
+        return ["no category whose right answer is to call nothing, so needless calls go unnoticed: add irrelevance"]
+    return []
+
+
+def _unsatisfiable(categories: Iterable[str]) -> list[str]:
+    return [
+        f"no sensible answer satisfies {' and '.join(entries)}: {reason}"
+        for category in categories
+        for reason, entries in by_reason(UNSATISFIABLE.get(category, {})).items()
+    ]
+
+
 def _of_category(category: str, samples: Sequence[Mapping[str, Any]]) -> list[Score]:
     scores = [_share(f"{category}/{_MEASURE}", samples)]
-    if hopeless := UNSATISFIABLE.get(category):
-        scores.append(_share(f"{category}/{_SATISFIABLE}", [one for one in samples if one["id"] not in hopeless]))
+    if unsatisfiable := UNSATISFIABLE.get(category):
+        satisfiable = [entry for entry in samples if entry["id"] not in unsatisfiable]
+        scores.append(_share(f"{category}/{_SATISFIABLE}", satisfiable))
     return scores
 
 
 def _share(name: str, samples: Sequence[Mapping[str, Any]]) -> Score:
-    correct = sum(one["valid"] for one in samples)
+    correct = sum(entry["valid"] for entry in samples)
     return Score(name, *intervals.share(correct, len(samples)), len(samples), correct)
 
 

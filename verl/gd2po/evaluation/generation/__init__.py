@@ -3,8 +3,7 @@
 ==================  ==================================================================
 ``choice``          which backend serves a model, from a user's options
 ``*_backend``       vLLM offline, transformers, any OpenAI-compatible server
-``gold``            a stand-in that knows the right answers
-``run``             the resumable run over a backend, and ``answers``, its file
+``run``             the resumable run over a backend, and the file of its answers
 ``serving``         a backend as an OpenAI-compatible server on this machine
 ==================  ==================================================================
 """
@@ -16,7 +15,7 @@ from gd2po.evaluation.generation.contract import (
     Finish,
     Generation,
     GenerationError,
-    Request,
+    GenerationRequest,
 )
 
-__all__ = ["Backend", "Decoding", "DecodingError", "Finish", "Generation", "GenerationError", "Request"]
+__all__ = ["Backend", "Decoding", "DecodingError", "Finish", "Generation", "GenerationError", "GenerationRequest"]

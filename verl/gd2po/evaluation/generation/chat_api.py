@@ -1,4 +1,4 @@
-"""OpenAI's chat-completion interface over a batcher: what is taken, what is refused, and in which words."""
+"""OpenAI's chat-completion interface over a batcher: which parameters it takes, and how it refuses the others."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from gd2po.evaluation.generation.batching import Batcher
+from gd2po.evaluation.generation.batching import GenerationBatcher
 from gd2po.evaluation.generation.contract import CONTEXT_EXCEEDED, Decoding, DecodingError, Generation
 
 Length = Annotated[int, Field(ge=1)] | None
@@ -29,7 +29,7 @@ class TextPart(_Strict):
     text: str
 
 
-class Message(_Strict):
+class ChatMessage(_Strict):
     """One message of a conversation."""
 
     role: str
@@ -42,10 +42,10 @@ class Message(_Strict):
 
 
 class ChatRequest(_Strict):
-    """What this server takes. A parameter with one value is accepted for clients that always send it."""
+    """The parameters that this server takes. One with a single value is accepted for clients that always send it."""
 
     model: str
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[list[ChatMessage], Field(min_length=1)]
     max_tokens: Length = None
     max_completion_tokens: Length = None
     temperature: Annotated[float, Field(ge=0)] | None = None
@@ -62,16 +62,16 @@ class ChatRequest(_Strict):
     metadata: dict[str, str] | None = None
 
     def decoding(self, default: Decoding) -> Decoding:
-        """The server's decoding with what the request asks for in its place."""
-        given = {
+        """The server's decoding, changed where the request says so."""
+        changes = {
             "max_tokens": self.max_completion_tokens or self.max_tokens,
             "temperature": self.temperature,
             "seed": self.seed,
         }
-        return replace(default, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return replace(default, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
 
 
-def build_app(batcher: Batcher, model: str, decoding: Decoding) -> FastAPI:
+def build_app(batcher: GenerationBatcher, model: str, decoding: Decoding) -> FastAPI:
     """The routes ``/v1/models`` and ``/v1/chat/completions`` for one model."""
     app = FastAPI(openapi_url=None)
     app.add_exception_handler(RequestValidationError, _refuse_shape)
@@ -82,12 +82,12 @@ def build_app(batcher: Batcher, model: str, decoding: Decoding) -> FastAPI:
         return {"object": "list", "data": [card]}
 
     @app.post("/v1/chat/completions")
-    async def chat(asked: ChatRequest) -> JSONResponse:
-        if asked.model != model:
-            return _refusal(404, f"there is no model {asked.model!r} here, only {model!r}", "model_not_found")
-        messages = [message.plain() for message in asked.messages]
+    async def chat(request: ChatRequest) -> JSONResponse:
+        if request.model != model:
+            return _refusal(404, f"there is no model {request.model!r} here, only {model!r}", "model_not_found")
+        messages = [message.plain() for message in request.messages]
         try:
-            generation = await asyncio.wrap_future(batcher.submit(messages, asked.decoding(decoding)))
+            generation = await asyncio.wrap_future(batcher.submit(messages, request.decoding(decoding)))
         except DecodingError as error:
             return _refusal(400, str(error))
         except Exception as error:  # of the backend: the client is told, the server goes on

@@ -6,45 +6,53 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from gd2po import defaults
 from gd2po.errors import SettingsError, nearest
-from gd2po.evaluation.generation.contract import Backend, Decoding
-from gd2po.evaluation.generation.model_folder import find_model
+from gd2po.evaluation.generation.contract import (
+    API_KEY_ENV,
+    BATCH_TOKENS,
+    CONCURRENCY,
+    GPU_MEMORY,
+    TENSOR_PARALLEL,
+    TIMEOUT,
+    Backend,
+    Decoding,
+)
+from gd2po.evaluation.generation.local_model import find_model
 
 HASHES = "model_files.json"
-"""In a result folder: sums of the model's files, so that a resumed run does not read them again."""
+"""The file with the checksums of the model's files in a result folder: a resumed run does not read them again."""
 
 OPTIONS: Mapping[str, frozenset[str]] = MappingProxyType({
     "vllm": frozenset({"tensor_parallel", "gpu_memory", "trust_remote_code"}),
     "transformers": frozenset({"batch_tokens", "trust_remote_code"}),
     "openai": frozenset({"base_url", "api_key_env", "concurrency", "timeout"}),
 })  # fmt: skip
-"""Backend → the options of :class:`Engine` that it takes."""
+"""Per backend, the options of :class:`Engine` that it takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What a user can say about the engine.
+    """The options with which a user chooses an engine and its model.
 
     Attributes:
-        model: a Hugging Face folder, a checkpoint of verl that has been merged, a hub name, or a server's name for it.
-        backend: a key of :data:`OPTIONS`, or None: ``openai`` with ``base_url``, else ``vllm`` where it and a GPU are
+        model: A Hugging Face folder, a checkpoint of verl that has been merged, a hub name, or a server's name for it.
+        backend: A key of :data:`OPTIONS`, or None: ``openai`` with ``base_url``, else ``vllm`` where it and a GPU are
             at hand, else ``transformers``.
-        base_url, api_key_env, concurrency, timeout: see :class:`.openai_backend.OpenAIBackend`.
-        batch_tokens: see :class:`.transformers_backend.TransformersBackend`.
-        tensor_parallel, gpu_memory: see :class:`.vllm_backend.VllmBackend`.
-        trust_remote_code: run Python code that comes with the model.
+        base_url, api_key_env, concurrency, timeout: Options of :class:`.openai_backend.OpenAIBackend`.
+        batch_tokens: An option of :class:`.transformers_backend.TransformersBackend`.
+        tensor_parallel, gpu_memory: Options of :class:`.vllm_backend.VllmBackend`.
+        trust_remote_code: Whether to run Python code that comes with the model.
     """
 
     model: str
     backend: str | None = None
     base_url: str | None = None
-    api_key_env: str = defaults.EVAL_API_KEY_ENV
-    concurrency: int = defaults.EVAL_CONCURRENCY
-    timeout: float = defaults.EVAL_TIMEOUT
-    batch_tokens: int = defaults.EVAL_BATCH_TOKENS
-    tensor_parallel: int = defaults.EVAL_TENSOR_PARALLEL
-    gpu_memory: float = defaults.EVAL_GPU_MEMORY
+    api_key_env: str = API_KEY_ENV
+    concurrency: int = CONCURRENCY
+    timeout: float = TIMEOUT
+    batch_tokens: int = BATCH_TOKENS
+    tensor_parallel: int = TENSOR_PARALLEL
+    gpu_memory: float = GPU_MEMORY
     trust_remote_code: bool = False
 
 
@@ -52,13 +60,13 @@ def open_backend(engine: Engine, decoding: Decoding, folder: Path) -> Backend:
     """Load the model, or get ready to ask a server. Enter what is returned, so that it is freed.
 
     Args:
-        engine: what the user says.
-        decoding: its ``context`` and ``seed`` shape vLLM's engine.
-        folder: of the results; remembers the sums of the model's files.
+        engine: The user's options.
+        decoding: The decoding; its ``context`` and ``seed`` shape vLLM's engine.
+        folder: The result folder, which remembers the checksums of the model's files.
 
     Raises:
-        SettingsError: an unknown backend, or an option of another one.
-        GenerationError: from the backend.
+        SettingsError: The backend is unknown, or an option belongs to another one.
+        GenerationError: The backend raised it.
     """
     name = choose(engine)
     options = {option: getattr(engine, option) for option in OPTIONS[name]}
@@ -81,7 +89,7 @@ def choose(engine: Engine) -> str:
     """The backend's name.
 
     Raises:
-        SettingsError: it is unknown, or an option is given that it does not take, or one that it needs is not.
+        SettingsError: It is unknown, an option is given that it does not take, or one is missing that it needs.
     """
     name = engine.backend or _default(engine)
     if name not in OPTIONS:

@@ -4,14 +4,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from gd2po import defaults
 from gd2po.errors import GD2POError
 
 CONTEXT_EXCEEDED = "context_length_exceeded"
 """How the ``error`` of a generation begins whose prompt leaves no room for an answer; OpenAI's code for it."""
 
+API_KEY_ENV = "OPENAI_API_KEY"
+"""Environment variable with the key of an OpenAI-compatible server."""
+
+CONCURRENCY = 16
+"""Requests under way at an OpenAI-compatible server."""
+
+TIMEOUT = 600.0
+"""Seconds that a server may take for one answer."""
+
+BATCH_TOKENS = 65_536
+"""Tokens in one padded batch of the transformers backend: 16 rows of API-Bank's context."""
+
+TENSOR_PARALLEL = 1
+"""GPUs that share the model in vLLM; the published runs used 4."""
+
+GPU_MEMORY = 0.6
+"""Share of a GPU's memory for vLLM, as published for API-Bank."""
+
 Finish = Literal["stop", "length", "error"]
-"""The model ended its answer; the answer was cut; there is none."""
+"""Whether the model ended its answer, the answer was cut, or there is no answer."""
 
 
 class GenerationError(GD2POError, RuntimeError):
@@ -23,12 +40,12 @@ class DecodingError(GD2POError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class GenerationRequest:
     """One conversation to continue.
 
     Attributes:
-        id: unique in its run; names the sample in every file.
-        messages: ``{"role", "content"}`` each, put into the model's own chat template by the backend.
+        id: A name that is unique in the run; it names the sample in every file.
+        messages: The conversation, ``{"role", "content"}`` each; the backend puts it into the model's chat template.
     """
 
     id: str
@@ -40,29 +57,29 @@ class Decoding:
     """How answers are drawn. The defaults are those of the published API-Bank evaluation.
 
     Attributes:
-        temperature: 0 is greedy.
-        max_tokens: longest answer, in tokens.
-        context: longest prompt and answer together, in tokens; a prompt that leaves no room is an error, never cut.
-        seed: of the engine, for temperatures above 0.
+        temperature: The sampling temperature; 0 is greedy.
+        max_tokens: The length of the longest answer, in tokens.
+        context: The longest prompt and answer together, in tokens; a prompt that leaves no room is an error, never cut.
+        seed: The engine's seed, for temperatures above 0.
     """
 
-    temperature: float = defaults.EVAL_TEMPERATURE
-    max_tokens: int = defaults.EVAL_MAX_TOKENS
-    context: int = defaults.EVAL_CONTEXT
-    seed: int = defaults.EVAL_SEED
+    temperature: float = 0.0
+    max_tokens: int = 4096
+    context: int = 4096
+    seed: int = 42
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What became of one request.
+    """The answer to one request, or the reason why there is none.
 
     Attributes:
-        id: of the request.
-        text: the answer without special tokens; empty where there is none.
-        finish: ``length`` where ``max_tokens`` or ``context`` cut the answer.
-        prompt_tokens: length of the prompt in the model's template; None where the engine does not tell.
-        response_tokens: length of the answer with its end token; None where the engine does not tell.
-        error: why there is no answer; None unless ``finish`` is ``error``.
+        id: The id of the request.
+        text: The answer without special tokens; empty where there is none.
+        finish: How the answer ended; ``length`` where ``max_tokens`` or ``context`` cut it.
+        prompt_tokens: The length of the prompt in the model's template; None where the engine does not tell.
+        response_tokens: The length of the answer with its end token; None where the engine does not tell.
+        error: The reason why there is no answer; None unless ``finish`` is ``error``.
     """
 
     id: str
@@ -82,17 +99,17 @@ class Backend(Protocol):
     """An engine with a loaded model. Use it as a context manager, so that it is freed."""
 
     def describe(self) -> dict[str, Any]:
-        """What answered, for the record: ``name`` of the backend, ``model``, ``model_hash`` and versions."""
+        """The engine, for the record: ``name`` of the backend, ``model``, ``model_hash`` and ``versions``."""
         ...
 
-    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[Generation]:
+    def generate(self, requests: Sequence[GenerationRequest], decoding: Decoding) -> Iterator[Generation]:
         """Yield one generation per request, in any order, each as soon as it is there.
 
         A request that cannot be answered is yielded with ``finish="error"``.
 
         Raises:
-            GenerationError: what concerns all of them: no such model, no access, server gone.
-            DecodingError: the engine cannot decode like that.
+            GenerationError: No request can be answered: no such model, no access, a server that is gone.
+            DecodingError: The engine cannot decode in the way that was asked for.
         """
         ...
 

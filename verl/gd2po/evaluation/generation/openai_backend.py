@@ -7,20 +7,25 @@ from typing import Any
 
 import httpx
 
-from gd2po import defaults
 from gd2po.evaluation.generation.contract import (
+    API_KEY_ENV,
+    CONCURRENCY,
     CONTEXT_EXCEEDED,
+    TIMEOUT,
     Decoding,
     Finish,
     Generation,
     GenerationError,
-    Request,
+    GenerationRequest,
 )
 from gd2po.evaluation.generation.openai_client import ChatClient, Refused
 from gd2po.versions import installed
 
+RETRIES = 5
+"""Further attempts after a failure that may pass: no connection, overload, an error inside the server."""
+
 _PARSED = ("tool_calls", "reasoning_content", "reasoning")
-"""Where a server puts what its parsers have cut out of the text."""
+"""The fields into which a server puts what its parsers have cut out of the text."""
 
 
 class OpenAIBackend:
@@ -31,15 +36,15 @@ class OpenAIBackend:
     unless started with ``--generation-config vllm``.
 
     Args:
-        model: how the server calls it.
-        base_url: such as ``http://127.0.0.1:8000/v1``.
-        api_key_env: environment variable with the key; where it is not set, none is sent.
-        concurrency: most requests under way.
-        timeout: seconds that one answer may take.
-        retries: further attempts after a failure that may pass.
+        model: The server's name for the model.
+        base_url: The address of the interface, such as ``http://127.0.0.1:8000/v1``.
+        api_key_env: The environment variable with the key; where it is not set, no key is sent.
+        concurrency: The most requests that are under way at once.
+        timeout: The seconds that one answer may take.
+        retries: The number of further attempts after a failure that may pass.
 
     Raises:
-        GenerationError: the address is not one of http or https.
+        GenerationError: The address is not one of http or https.
     """
 
     def __init__(
@@ -47,10 +52,10 @@ class OpenAIBackend:
         model: str,
         base_url: str,
         *,
-        api_key_env: str = defaults.EVAL_API_KEY_ENV,
-        concurrency: int = defaults.EVAL_CONCURRENCY,
-        timeout: float = defaults.EVAL_TIMEOUT,
-        retries: int = defaults.EVAL_RETRIES,
+        api_key_env: str = API_KEY_ENV,
+        concurrency: int = CONCURRENCY,
+        timeout: float = TIMEOUT,
+        retries: int = RETRIES,
     ) -> None:
         self._model = model
         self._url = httpx.URL(base_url)
@@ -60,7 +65,7 @@ class OpenAIBackend:
         self._client = lambda: ChatClient(self._url, api_key_env, timeout, retries)
 
     def describe(self) -> dict[str, Any]:
-        """Name and address; which weights the server holds is known to it alone."""
+        """Name and address; only the server knows which weights it holds."""
         return {
             "name": "openai",
             "model": self._model,
@@ -69,12 +74,12 @@ class OpenAIBackend:
             "versions": installed("httpx"),
         }
 
-    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[Generation]:
+    def generate(self, requests: Sequence[GenerationRequest], decoding: Decoding) -> Iterator[Generation]:
         """Yield answers as they arrive.
 
         Raises:
-            GenerationError: no access, no such model, a server that is gone or overloaded after all attempts, or one
-                that takes answers apart.
+            GenerationError: There is no access or no such model, or the server is gone, is overloaded after all
+                attempts, or takes answers apart.
         """
         with asyncio.Runner() as runner:
             client = self._client()
@@ -93,7 +98,7 @@ class OpenAIBackend:
             finally:
                 runner.run(_abandon(running, client))
 
-    async def _ask(self, client: ChatClient, request: Request, decoding: Decoding) -> Generation:
+    async def _ask(self, client: ChatClient, request: GenerationRequest, decoding: Decoding) -> Generation:
         body = {"model": self._model, "messages": list(request.messages), "temperature": decoding.temperature}
         if decoding.temperature > 0:
             body["seed"] = decoding.seed
@@ -113,7 +118,7 @@ class OpenAIBackend:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """There is nothing to free: connections end with :meth:`generate`."""
+        """Do nothing: connections end with :meth:`generate`."""
 
 
 async def _first(running: set["asyncio.Task[Generation]"]) -> set["asyncio.Task[Generation]"]:

@@ -1,6 +1,5 @@
-"""One request to a chat-completion server: what is repeated, what ends the run, and what is one request's own fault."""
+"""One request to a chat-completion server: which failures end the run, and which are one request's own fault."""
 
-import asyncio
 import os
 import re
 from typing import Any
@@ -10,9 +9,6 @@ import httpx
 from gd2po import retries
 from gd2po.evaluation.generation.contract import CONTEXT_EXCEEDED, GenerationError
 
-_PASSING = {408, 409, 429, 502, 503, 504}
-"""States of the server that may pass; if they do not, no other request would fare better. 500 may be one request's."""
-
 _CONNECT_SECONDS = 10.0
 _OVERFLOW = re.compile(rf"{CONTEXT_EXCEEDED}|context.(length|size|window)", re.IGNORECASE)
 
@@ -21,7 +17,7 @@ class Refused(Exception):
     """The server does not answer this request; others may fare better.
 
     Attributes:
-        overflow: prompt and longest answer do not fit the server's context.
+        overflow: Whether prompt and longest answer do not fit the server's context.
     """
 
     def __init__(self, reason: str, overflow: bool = False) -> None:
@@ -30,7 +26,7 @@ class Refused(Exception):
 
 
 class ChatClient:
-    """Asks for completions, see :class:`gd2po.evaluation.generation.openai_backend.OpenAIBackend` for the options."""
+    """Asks for completions; :class:`gd2po.evaluation.generation.openai_backend.OpenAIBackend` explains the options."""
 
     def __init__(self, url: httpx.URL, api_key_env: str, timeout: float, retries: int) -> None:
         self._url = url
@@ -55,34 +51,34 @@ class ChatClient:
         """The first choice of a chat completion, with the completion's ``usage``.
 
         Raises:
-            Refused: this request cannot be answered.
-            GenerationError: none can.
+            Refused: This request cannot be answered.
+            GenerationError: No request can be answered.
         """
-        for attempt in range(self._retries + 1):
-            try:
-                response = await self._http.post("chat/completions", json=body)
-            except httpx.TransportError as error:
-                trouble, wait = f"{type(error).__name__} {error}".strip(), retries.delay(attempt)
-            else:
-                if response.status_code < 500 and response.status_code not in _PASSING:
-                    return await self._read(response, body["model"])
-                trouble, wait = f"{response.status_code}: {_message(response)}", retries.delay(attempt, response)
-            if attempt < self._retries:
-                await asyncio.sleep(wait)
-        if trouble.startswith("500"):
-            raise Refused(trouble)
+        try:
+            response = await retries.repeat_async(lambda: self._post(body), self._retries)
+        except httpx.HTTPStatusError as error:
+            failure = f"{error.response.status_code}: {_message(error.response)}"
+            if error.response.status_code == 500:  # the other statuses that may pass are states of the server
+                raise Refused(failure) from None
+        except httpx.RequestError as error:
+            failure = f"{type(error).__name__} {error}".strip()
+        else:
+            return await self._read(response, body["model"])
         raise GenerationError(
             f"{self._url} gave no answer in {self._retries + 1} attempts of up to {self._timeout:g} s; the last ended "
-            f"in {trouble}"
+            f"in {failure}"
         )
+
+    async def _post(self, body: dict[str, Any]) -> httpx.Response:
+        return retries.raise_if_passing(await self._http.post("chat/completions", json=body))
 
     async def _read(self, response: httpx.Response, model: str) -> dict[str, Any]:
         status = response.status_code
         if status in (401, 403):
-            given = "is not accepted" if self._has_key else "is not set"
+            state = "is not accepted" if self._has_key else "is not set"
             raise GenerationError(
                 f"{self._url} refuses access ({status}: {_message(response)}); the key in the environment variable "
-                f"{self._key_name} {given}"
+                f"{self._key_name} {state}"
             )
         if status == 404:
             raise GenerationError(
@@ -101,9 +97,9 @@ class ChatClient:
 
     async def _offers(self) -> str:
         try:
-            listed = (await self._http.get("models")).json()["data"]
-            names = ", ".join(str(card["id"]) for card in listed)
-        except (httpx.TransportError, ValueError, LookupError, TypeError):
+            models = (await self._http.get("models")).json()["data"]
+            names = ", ".join(str(model["id"]) for model in models)
+        except (httpx.RequestError, ValueError, LookupError, TypeError):
             return "lists none; is it the base URL, such as http://127.0.0.1:8000/v1?"
         return f"serves {names or 'none'}"
 

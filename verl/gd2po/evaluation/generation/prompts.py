@@ -4,17 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from gd2po.evaluation.generation.contract import CONTEXT_EXCEEDED, Decoding, Generation, Request
+from gd2po.evaluation.generation.contract import CONTEXT_EXCEEDED, Decoding, Generation, GenerationRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class TokenizedPrompt:
     """One request in the model's own chat template.
 
     Attributes:
-        id: of the request.
-        tokens: ids, with what opens the answer.
-        room: longest answer, in tokens; at least 1.
+        id: The id of the request.
+        tokens: The token ids of the prompt, with those that open the answer.
+        room: The length of the longest answer, in tokens; at least 1.
     """
 
     id: str
@@ -23,19 +23,19 @@ class Prompt:
 
 
 def read_prompts(
-    requests: Iterable[Request], tokenizer: Any, decoding: Decoding, model_context: int | None
-) -> tuple[list[Prompt], list[Generation]]:
+    requests: Iterable[GenerationRequest], tokenizer: Any, decoding: Decoding, model_context: int | None
+) -> tuple[list[TokenizedPrompt], list[Generation]]:
     """Split requests into prompts that leave room for an answer, and failures that say why there is none.
 
     Args:
-        requests: to put into the template.
-        tokenizer: of transformers, with a chat template.
-        decoding: its ``max_tokens`` and ``context`` bound the room.
-        model_context: most tokens the model can read, None where it has no bound; bounds the room too.
+        requests: The conversations.
+        tokenizer: A tokenizer of transformers that has a chat template.
+        decoding: The bounds of the room, ``max_tokens`` and ``context``.
+        model_context: The most tokens that the model can read, a further bound of the room; None where it has none.
     """
     from jinja2 import TemplateError
 
-    prompts: list[Prompt] = []
+    prompts: list[TokenizedPrompt] = []
     failures: list[Generation] = []
     for request in requests:
         try:
@@ -49,7 +49,7 @@ def read_prompts(
         if left < 1:
             failures.append(_too_long(request.id, len(tokens), decoding.context, model_context))
         else:
-            prompts.append(Prompt(request.id, tokens, min(decoding.max_tokens, left)))
+            prompts.append(TokenizedPrompt(request.id, tokens, min(decoding.max_tokens, left)))
     return prompts, failures
 
 

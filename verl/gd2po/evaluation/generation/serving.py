@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gd2po.evaluation.generation.batching import Batcher
+from gd2po.evaluation.generation.batching import GenerationBatcher
 from gd2po.evaluation.generation.contract import Backend, Decoding
 from gd2po.http_server import serving
 
@@ -18,20 +18,20 @@ def serve(backend: Backend, decoding: Decoding, host: str = "127.0.0.1", port: i
     answered 422, so that clients do not repeat them; a failure of the engine gets 500.
 
     Args:
-        backend: loaded; the model is served under the name that it describes.
-        decoding: where a request does not say.
-        host: to listen on. There is no access control: keep it on this machine.
-        port: 0 takes a free one.
+        backend: A loaded backend; the model is served under the name in its description.
+        decoding: The decoding where a request does not set it.
+        host: The address to listen on. There is no access control: keep it on this machine.
+        port: The port; 0 takes a free one.
 
     Yields:
         The base URL, such as ``http://127.0.0.1:8321/v1``.
 
     Raises:
-        ServerError: the port is taken.
+        ServerError: The port is taken.
     """
     from gd2po.evaluation.generation.chat_api import build_app
 
-    with Batcher(backend) as batcher:
+    with GenerationBatcher(backend) as batcher:
         app = build_app(batcher, str(backend.describe()["model"]), decoding)
         with serving(app, host, port) as url:
             yield f"{url}/v1"

@@ -6,14 +6,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gd2po import defaults
-from gd2po.evaluation.generation.batches import batch_size, next_batch
-from gd2po.evaluation.generation.contract import Decoding, DecodingError, Finish, Generation, GenerationError, Request
-from gd2po.evaluation.generation.local_model import LocalModel
-from gd2po.evaluation.generation.prompts import Prompt, read_prompts
+from gd2po.evaluation.generation.contract import (
+    BATCH_TOKENS,
+    Decoding,
+    DecodingError,
+    Finish,
+    Generation,
+    GenerationError,
+    GenerationRequest,
+)
+from gd2po.evaluation.generation.local_model import ModelFiles
+from gd2po.evaluation.generation.prompts import TokenizedPrompt, read_prompts
 from gd2po.versions import installed
 
 logger = logging.getLogger(__name__)
+
+LEAST_SHARE = 0.5
+"""The shortest prompt of a batch has at least this share of the longest one's tokens; the rest would be padding."""
 
 
 class TransformersBackend:
@@ -23,37 +32,37 @@ class TransformersBackend:
     Weights are float32 on CPU and of their own type on a GPU.
 
     Args:
-        model: a folder, or a name on the Hugging Face hub.
-        batch_tokens: bounds the memory of a batch, rows × (longest prompt + longest answer). Halved for the rest of
-            the run whenever a batch does not fit the device.
-        trust_remote_code: run Python code that comes with the model.
-        hash_cache: file that remembers the hash of the weights.
+        model: A folder, or a name on the Hugging Face hub.
+        batch_tokens: The bound on the memory of a batch, rows × (longest prompt + longest answer), in tokens. It is
+            halved for the rest of the run whenever a batch does not fit the device.
+        trust_remote_code: Whether to run Python code that comes with the model.
+        hash_cache: A file that remembers the hash of the weights.
 
     Raises:
-        GenerationError: the model cannot be loaded or has no chat template.
+        GenerationError: The model cannot be loaded or has no chat template.
     """
 
     def __init__(
         self,
         model: str,
         *,
-        batch_tokens: int = defaults.EVAL_BATCH_TOKENS,
+        batch_tokens: int = BATCH_TOKENS,
         trust_remote_code: bool = False,
         hash_cache: Path | None = None,
     ) -> None:
         import torch
 
-        self._local = LocalModel(model, trust_remote_code, hash_cache)
+        self._files = ModelFiles(model, trust_remote_code, hash_cache)
         self._batch_tokens = batch_tokens
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = _load(model, self._device, trust_remote_code)
-        self._ends = _end_tokens(self._model, self._local.tokenizer)
+        self._ends = _end_tokens(self._model, self._files.tokenizer)
         self._set_greedy()
 
     def _set_greedy(self) -> None:
         from transformers import GenerationConfig
 
-        padding = self._local.tokenizer.pad_token_id
+        padding = self._files.tokenizer.pad_token_id
         self._pad = padding if padding is not None else min(self._ends, default=0)
         self._model.generation_config = GenerationConfig(
             do_sample=False, eos_token_id=sorted(self._ends) or None, pad_token_id=self._pad
@@ -63,21 +72,21 @@ class TransformersBackend:
         """Model, hash, number type, device and versions."""
         return {
             "name": "transformers",
-            **self._local.describe(),
+            **self._files.describe(),
             "dtype": str(self._model.dtype).removeprefix("torch."),
             "device": self._device,
             "versions": installed("torch", "transformers"),
         }
 
-    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[Generation]:
+    def generate(self, requests: Sequence[GenerationRequest], decoding: Decoding) -> Iterator[Generation]:
         """Yield answers batch by batch, longest prompts first; an answer is the one its prompt gets alone."""
         if decoding.temperature != 0:
             raise DecodingError(f"temperature is {decoding.temperature}, expected 0: this engine is greedy")
-        prompts, failures = read_prompts(requests, self._local.tokenizer, decoding, self._local.context)
+        prompts, failures = read_prompts(requests, self._files.tokenizer, decoding, self._files.context)
         yield from failures
         yield from self._answer(sorted(prompts, key=lambda prompt: len(prompt.tokens), reverse=True))
 
-    def _answer(self, waiting: Sequence[Prompt]) -> Iterator[Generation]:
+    def _answer(self, waiting: Sequence[TokenizedPrompt]) -> Iterator[Generation]:
         while waiting:
             batch = next_batch(waiting, self._batch_tokens)
             answers = self._try(batch)
@@ -88,7 +97,7 @@ class TransformersBackend:
             yield from answers or [_no_memory(batch[0])]
             waiting = waiting[len(batch) :]
 
-    def _try(self, batch: Sequence[Prompt]) -> list[Generation] | None:
+    def _try(self, batch: Sequence[TokenizedPrompt]) -> list[Generation] | None:
         """The answers, or None where they do not fit the device's memory."""
         import torch
 
@@ -97,7 +106,7 @@ class TransformersBackend:
         torch.cuda.empty_cache()  # not before: the error's traceback holds the tensors
         return None
 
-    def _decode(self, batch: Sequence[Prompt]) -> list[Generation]:
+    def _decode(self, batch: Sequence[TokenizedPrompt]) -> list[Generation]:
         import torch
 
         width = max(len(prompt.tokens) for prompt in batch)
@@ -111,12 +120,12 @@ class TransformersBackend:
         )
         return [self._read(*pair) for pair in zip(batch, output[:, width:].tolist(), strict=True)]
 
-    def _read(self, prompt: Prompt, drawn: list[int]) -> Generation:
+    def _read(self, prompt: TokenizedPrompt, drawn: list[int]) -> Generation:
         """One row, cut at its own room or after its end token; what is drawn later is padding of the batch."""
         drawn = drawn[: prompt.room]
         end = next((place for place, token in enumerate(drawn) if token in self._ends), None)
         answer = drawn if end is None else drawn[: end + 1]
-        text = self._local.tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text = self._files.tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         finish: Finish = "length" if end is None else "stop"
         return Generation(prompt.id, text, finish, len(prompt.tokens), len(answer))
 
@@ -147,11 +156,35 @@ def _load(name: str, device: str, trust_remote_code: bool) -> Any:
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     """The ids that end an answer: the tokenizer's, and those in the model's generation settings."""
-    found = [tokenizer.eos_token_id, model.generation_config.eos_token_id]
-    flat = [each for one in found for each in (one if isinstance(one, list) else [one])]
-    return frozenset(id for id in flat if id is not None)
+    ends: set[int | None] = {tokenizer.eos_token_id}
+    configured = model.generation_config.eos_token_id
+    ends.update(configured if isinstance(configured, list) else [configured])
+    return frozenset(id for id in ends if id is not None)
 
 
-def _no_memory(prompt: Prompt) -> Generation:
+def _no_memory(prompt: TokenizedPrompt) -> Generation:
     error = f"out of memory on its own: {len(prompt.tokens)} tokens of prompt and up to {prompt.room} of answer"
     return Generation.failed(prompt.id, error, len(prompt.tokens))
+
+
+def batch_size(prompts: Sequence[TokenizedPrompt]) -> int:
+    """The tokens of a padded batch at its end: rows × (longest prompt + longest answer)."""
+    longest = max(len(prompt.tokens) for prompt in prompts) + max(prompt.room for prompt in prompts)
+    return len(prompts) * longest
+
+
+def next_batch(prompts: Sequence[TokenizedPrompt], budget: int) -> Sequence[TokenizedPrompt]:
+    """The longest head of ``prompts`` whose :func:`batch_size` is within ``budget``; at least one prompt.
+
+    Args:
+        prompts: The prompts that wait, the longest first.
+        budget: The bound in tokens.
+    """
+    rows = 1
+    while rows < len(prompts) and _fits(prompts[: rows + 1], budget):
+        rows += 1
+    return prompts[:rows]
+
+
+def _fits(head: Sequence[TokenizedPrompt], budget: int) -> bool:
+    return len(head[-1].tokens) >= LEAST_SHARE * len(head[0].tokens) and batch_size(head) <= budget

@@ -5,15 +5,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gd2po import defaults
 from gd2po import vllm_cpu as cpu_build
-from gd2po.evaluation.generation.contract import Decoding, Finish, Generation, GenerationError, Request
-from gd2po.evaluation.generation.local_model import LocalModel
-from gd2po.evaluation.generation.prompts import Prompt, read_prompts
+from gd2po.evaluation.generation.contract import (
+    GPU_MEMORY,
+    TENSOR_PARALLEL,
+    Decoding,
+    Finish,
+    Generation,
+    GenerationError,
+    GenerationRequest,
+)
+from gd2po.evaluation.generation.local_model import ModelFiles
+from gd2po.evaluation.generation.prompts import TokenizedPrompt, read_prompts
 from gd2po.versions import installed
 
 CHUNK = 256
-"""Prompts given to the engine at once: it schedules them itself, and answers are kept after each chunk."""
+"""The prompts that the engine gets at once: it schedules them itself, and answers are kept after each chunk."""
 
 
 class VllmBackend:
@@ -23,13 +30,13 @@ class VllmBackend:
     that is too long thus fails alone. Sampling settings that come with the model do not apply.
 
     Args:
-        model: a folder, or a name on the Hugging Face hub.
-        context: longest prompt and answer together, in tokens.
-        seed: of the engine.
-        tensor_parallel: GPUs that share the model.
-        gpu_memory: share of each GPU's memory that the engine may take.
-        trust_remote_code: run Python code that comes with the model.
-        hash_cache: file that remembers the hash of the weights.
+        model: A folder, or a name on the Hugging Face hub.
+        context: The longest prompt and answer together, in tokens.
+        seed: The engine's seed.
+        tensor_parallel: The number of GPUs that share the model.
+        gpu_memory: The share of each GPU's memory that the engine may take.
+        trust_remote_code: Whether to run Python code that comes with the model.
+        hash_cache: A file that remembers the hash of the weights.
 
     Raises:
         GenerationError: vLLM is not installed, or the model cannot be loaded or has no chat template.
@@ -39,10 +46,10 @@ class VllmBackend:
         self,
         model: str,
         *,
-        context: int = defaults.EVAL_CONTEXT,
-        seed: int = defaults.EVAL_SEED,
-        tensor_parallel: int = defaults.EVAL_TENSOR_PARALLEL,
-        gpu_memory: float = defaults.EVAL_GPU_MEMORY,
+        context: int = Decoding().context,
+        seed: int = Decoding().seed,
+        tensor_parallel: int = TENSOR_PARALLEL,
+        gpu_memory: float = GPU_MEMORY,
         trust_remote_code: bool = False,
         hash_cache: Path | None = None,
     ) -> None:
@@ -54,8 +61,8 @@ class VllmBackend:
                 f"vLLM cannot be imported ({error}); pip install 'gd2po[vllm]' on a machine with a GPU, or choose the "
                 "transformers backend"
             ) from error
-        self._local = LocalModel(model, trust_remote_code, hash_cache)
-        self._context = min(context, self._local.context or context)
+        self._files = ModelFiles(model, trust_remote_code, hash_cache)
+        self._context = min(context, self._files.context or context)
         self._engine = LLM(
             model=model,
             max_model_len=self._context,
@@ -73,20 +80,20 @@ class VllmBackend:
 
         return {
             "name": "vllm",
-            **self._local.describe(),
+            **self._files.describe(),
             "tensor_parallel": self._tensor_parallel,
             "versions": installed("torch", "transformers") | {"vllm": vllm.__version__},
         }
 
-    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[Generation]:
+    def generate(self, requests: Sequence[GenerationRequest], decoding: Decoding) -> Iterator[Generation]:
         """Yield answers chunk by chunk."""
-        prompts, failures = read_prompts(requests, self._local.tokenizer, decoding, self._context)
+        prompts, failures = read_prompts(requests, self._files.tokenizer, decoding, self._context)
         yield from failures
         waiting = iter(prompts)
         while chunk := list(islice(waiting, CHUNK)):
             yield from self._answer(chunk, decoding)
 
-    def _answer(self, chunk: list[Prompt], decoding: Decoding) -> Iterator[Generation]:
+    def _answer(self, chunk: list[TokenizedPrompt], decoding: Decoding) -> Iterator[Generation]:
         from vllm import SamplingParams
 
         outputs = self._engine.generate(

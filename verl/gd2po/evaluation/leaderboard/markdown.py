@@ -1,10 +1,10 @@
-"""Tables as GitHub-flavoured Markdown."""
+"""Tables in a file: GitHub-flavoured Markdown, or one HTML page that needs nothing else."""
 
 import re
 from collections.abc import Sequence
 
-from gd2po.evaluation.leaderboard.cells import NEAR, Cell
-from gd2po.evaluation.leaderboard.tables import INCOMPLETE, LEGEND, Column, Row, Table
+from gd2po.evaluation.leaderboard.tables import INCOMPLETE, LEGEND, NEAR, Cell, Column, Row, Table
+from gd2po.pages import templates
 
 _ACTIVE = re.compile(r"([\\`*_\[\]<>#|~&])")
 
@@ -12,6 +12,12 @@ _ACTIVE = re.compile(r"([\\`*_\[\]<>#|~&])")
 def to_markdown(tables: Sequence[Table]) -> str:
     """``tables`` and their legend; names are escaped."""
     return "\n".join([*(_section(table) for table in tables), LEGEND, ""])
+
+
+def to_html(tables: Sequence[Table]) -> str:
+    """``tables`` and their legend as a page; every text is escaped."""
+    page = templates("gd2po.evaluation.leaderboard").get_template("page.html.jinja")
+    return page.render(tables=tables, legend=LEGEND, near=NEAR, incomplete=INCOMPLETE)
 
 
 def _section(table: Table) -> str:

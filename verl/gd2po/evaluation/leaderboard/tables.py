@@ -1,12 +1,25 @@
-"""The tables of a leaderboard: which rows and columns, in which order, with which notes. Rendering is for others."""
+"""The tables of a leaderboard: their rows, columns and notes in order. Rendering is for other modules."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
 
-from gd2po.evaluation.leaderboard.cells import NEAR, Cell, column_cells, unit
-from gd2po.evaluation.leaderboard.columns import headline
-from gd2po.evaluation.leaderboard.finding import Result
-from gd2po.evaluation.leaderboard.settings import by_setting, describe, differences
+from gd2po.evaluation.api_bank import summary as api_bank
+from gd2po.evaluation.console import NumberFormat
+from gd2po.evaluation.leaderboard.finding import Result, by_setting, describe, differences
+from gd2po.evaluation.results import SHARE, Score
+from gd2po.evaluation.safety import summary as safety
+from gd2po.intervals import Interval, difference
+
+HEADLINES: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = MappingProxyType(
+    {api_bank.BENCHMARK: api_bank.headline, safety.BENCHMARK: safety.headline}
+)
+"""Per benchmark, the names of the scores in its table, chosen from names and units; other tables show all scores."""
+
+Mark = Literal["best", "near", "none"]
+NEAR = "≈"
+_SHARE, _MEAN = NumberFormat(100, 1), NumberFormat()
 
 INCOMPLETE = "incomplete"
 LEGEND = (
@@ -14,6 +27,15 @@ LEGEND = (
     f"{NEAR}: not told apart from the best: the 95 % interval of the difference holds 0 (runs taken as independent). "
     f"Rows are sorted by the first column, {INCOMPLETE} runs last: not every sample they were asked for is there."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A number as text, its interval as text (empty where none is known), and its mark."""
+
+    value: str
+    interval: str
+    mark: Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +88,8 @@ def _tables(benchmark: str, results: Sequence[Result]) -> list[Table]:
 
 
 def _table(title: str, benchmark: str, results: Sequence[Result], notes: tuple[str, ...]) -> Table:
-    names = headline(benchmark, [result.summary for result in results])
+    units = {score.name: score.unit for result in results for score in result.summary.scores}
+    names = HEADLINES[benchmark](units) if benchmark in HEADLINES else list(units)
     rows = sorted(results, key=lambda result: _rank(result, names), reverse=True)
     complete = [result.summary.complete for result in rows]
     labels = _labels(rows)
@@ -112,3 +135,39 @@ def _notes(results: Sequence[Result], labels: Sequence[str]) -> list[str]:
 def plain(text: str) -> str:
     """``text`` with anything that could steer a terminal or break a line replaced."""
     return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def column_cells(scores: Sequence[Score | None], complete: Sequence[bool]) -> list[Cell | None]:
+    """The cells of one score in the order of the rows; only judged scores of complete results are compared."""
+    compared = [score for score, whole in zip(scores, complete, strict=True) if whole and score and score.sign]
+    best = max(compared, key=lambda score: score.sign * score.value) if len(compared) > 1 else None
+    return [
+        _cell(score, _mark(score, best) if best and whole else "none") if score else None
+        for score, whole in zip(scores, complete, strict=True)
+    ]
+
+
+def unit(scores: Sequence[Score]) -> str:
+    """The unit of one score with its number of samples, for the head of its column."""
+    counts = sorted({score.count for score in scores})
+    samples = str(counts[0]) if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
+    return f"% of {samples}" if scores[0].unit == SHARE else f"{scores[0].unit}, n={samples}"
+
+
+def _cell(score: Score, mark: Mark) -> Cell:
+    number = _SHARE if score.unit == SHARE else _MEAN
+    return Cell(number.value(score), number.interval(score), mark)
+
+
+def _mark(score: Score, best: Score) -> Mark:
+    if score.value == best.value:
+        return "best"
+    higher, lower = (best, score) if score.sign > 0 else (score, best)
+    above, below = _interval(higher), _interval(lower)
+    return "near" if above and below and difference(above, below).low <= 0 else "none"
+
+
+def _interval(score: Score) -> Interval | None:
+    if score.low is None or score.high is None:
+        return None
+    return Interval(score.value, score.low, score.high)

@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from gd2po.evaluation.leaderboard.cells import NEAR, Cell
-from gd2po.evaluation.leaderboard.tables import INCOMPLETE, LEGEND, Column, Row, Table
+from gd2po.evaluation.leaderboard.tables import INCOMPLETE, LEGEND, NEAR, Cell, Column, Row, Table
 
 _GAP = 2  # between columns: one of padding, one of the grid
 _NAMES = 3  # the models' names take at most a third of the width

@@ -26,18 +26,18 @@ WINS, DIFFERENCE, IMPROVED = "wins", "difference", "improved_on_all"
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class Baseline:
     """The second model: its result, and its samples by id."""
 
     summary: Summary
     samples: Mapping[str, Sample]
 
 
-def read_rival(folder: Path) -> Rival:
-    """A result of this benchmark.
+def read_baseline(folder: Path) -> Baseline:
+    """The baseline in a result folder of this benchmark.
 
     Raises:
-        ResultError: the folder holds none.
+        ResultError: The folder holds no result.
     """
     summary = read_summary(folder)
     try:
@@ -45,29 +45,29 @@ def read_rival(folder: Path) -> Rival:
             samples = {sample["id"]: sample for sample in map(json.loads, file)}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ResultError(f"{folder / SAMPLES} cannot be read: {error!r}; evaluate that model again") from error
-    return Rival(summary, samples)
+    return Baseline(summary, samples)
 
 
 def check_comparable(
-    rival: Rival, benchmark: str, version: Mapping[str, str], decoding: Mapping[str, Any], ids: Iterable[str]
+    baseline: Baseline, benchmark: str, version: Mapping[str, str], decoding: Mapping[str, Any], ids: Iterable[str]
 ) -> None:
     """Refuse a result of other prompts, other reward models or another decoding.
 
     Raises:
-        ResultError: naming what differs.
+        ResultError: The results differ in the conditions that the message names.
     """
     mine = {"benchmark": benchmark, **version, **decoding}
-    theirs = {"benchmark": rival.summary.benchmark, **rival.summary.version, **rival.summary.decoding}
+    theirs = {"benchmark": baseline.summary.benchmark, **baseline.summary.version, **baseline.summary.decoding}
     if different := [name for name in mine | theirs if mine.get(name) != theirs.get(name)]:
         changes = "; ".join(_difference(name, mine, theirs) for name in different)
         raise ResultError(
-            f"the result of {rival.summary.model} cannot be compared with this one: {changes}. Evaluate both models "
+            f"the result of {baseline.summary.model} cannot be compared with this one: {changes}. Evaluate both models "
             "with the same prompts, reward models and lengths"
         )
-    if apart := set(ids) ^ rival.samples.keys():
+    if unshared := set(ids) ^ baseline.samples.keys():
         raise ResultError(
-            f"the result of {rival.summary.model} is about other prompts: {len(apart)} are in one of the two only, "
-            f"such as {min(apart)}; evaluate both with the same --data and --limit"
+            f"the result of {baseline.summary.model} is about other prompts: {len(unshared)} are in one of the two "
+            f"only, such as {min(unshared)}; evaluate both with the same --data and --limit"
         )
 
 
@@ -80,26 +80,24 @@ def _difference(name: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -
 
 
 def compare(
-    samples: Sequence[Sample], rival: Rival, rewards: Mapping[str, RewardSettings]
+    samples: Sequence[Sample], baseline: Baseline, rewards: Mapping[str, RewardSettings]
 ) -> tuple[tuple[Score, ...], tuple[str, ...]]:
-    """The scores of every data source, and what a reader must know beside them."""
+    """The scores of every data source, and the remarks beside them."""
     scores: list[Score] = []
-    notes = [f"compared with {rival.summary.model}: wins, difference and improved_on_all"]
-    for group, found in by_group(samples).items():
+    notes = [f"compared with {baseline.summary.model}: wins, difference and improved_on_all"]
+    for group, of_group in by_group(samples).items():
         for name, reward in rewards.items():
-            pairs = _pairs(found, rival, [name])
-            if len(pairs) < len(found):
-                notes.append(
-                    f"{group}: {len(found) - len(pairs)} of {len(found)} prompts lack a {name} score to compare"
-                )
+            pairs = _pairs(of_group, baseline, [name])
+            if missing := len(of_group) - len(pairs):
+                notes.append(f"{group}: {missing} of {len(of_group)} prompts lack a {name} score to compare")
             scores += _of_reward(f"{group}/{name}", pairs, name, reward)
-        scores += _of_all(group, _pairs(found, rival, list(rewards)), rewards)
+        scores += _of_all(group, _pairs(of_group, baseline, list(rewards)), rewards)
     return tuple(scores), tuple(notes)
 
 
-def _pairs(samples: Sequence[Sample], rival: Rival, names: Sequence[str]) -> list[tuple[Sample, Sample]]:
+def _pairs(samples: Sequence[Sample], baseline: Baseline, names: Sequence[str]) -> list[tuple[Sample, Sample]]:
     """The samples of both models that have all these scores."""
-    pairs = [(sample, rival.samples[sample["id"]]) for sample in samples]
+    pairs = [(sample, baseline.samples[sample["id"]]) for sample in samples]
     return [pair for pair in pairs if all(sample[f"score/{name}"] is not None for sample in pair for name in names)]
 
 
@@ -123,7 +121,7 @@ def _of_all(
 
 
 def _gain(pair: tuple[Sample, Sample], name: str, reward: RewardSettings) -> float:
-    """How much better the first answer is."""
+    """The advance of the first answer: its difference, with the sign of the reward's direction."""
     return _raw_difference(pair, name) * (1 if reward.direction == "maximize" else -1)
 
 

@@ -13,16 +13,16 @@ from gd2po.rewards.models.settings import ModelSettings
 from gd2po.settings import RewardSettings, Settings
 
 _READ = ("kind", "guard", "template", "prompt", "max_length", "truncation")
-"""Settings of a model that change its scores."""
+"""The settings of a model that change its scores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rewards:
-    """What an evaluation scores.
+    """The rewards of an evaluation.
 
     Attributes:
-        models: name → reward, of those that a model gives.
-        left_out: names of the others.
+        models: The rewards that a model gives, by name.
+        left_out: The names of the other rewards.
     """
 
     models: Mapping[str, RewardSettings]
@@ -35,11 +35,11 @@ def read_rewards(file: Path, paths: Iterable[str] = ()) -> Rewards:
     So a run's ``gd2po_settings.json`` serves, and a Hydra file of rewards without interpolations.
 
     Args:
-        file: to read.
-        paths: ``name=PATH``, put in the place of the path of that reward's model.
+        file: The YAML or JSON file.
+        paths: Texts ``name=PATH``, which replace the path of that reward's model.
 
     Raises:
-        SettingsError: the file holds no rewards, or wrong ones; no reward has a model; a path is still to be named.
+        SettingsError: The file holds no rewards, or wrong ones; no reward has a model; or a path is still missing.
     """
     block = _with_paths(_rewards(file), paths)
     rewards = Settings.parse({"estimator": "grpo", "rewards": block}).rewards
@@ -58,25 +58,25 @@ def model_of(reward: RewardSettings) -> ModelSettings:
 
 
 def describe(reward: RewardSettings, cache: Path) -> dict[str, Any]:
-    """What decides the scores: a hash of the model's files (on the hub: its name), and the settings it is read with.
+    """The facts that decide the scores: a hash of the model's files (on the hub: its name), and its settings.
 
     Args:
-        reward: with a model.
-        cache: see :func:`gd2po.evaluation.provenance.hash_model`.
+        reward: A reward with a model.
+        cache: See :func:`gd2po.evaluation.provenance.hash_model`.
     """
     model = model_of(reward)
     folder, template = Path(model.path).expanduser(), Path(model.template).expanduser()
-    about = {name: value for name, value in model.model_dump(mode="json").items() if name in _READ}
-    about["model"] = hash_model(folder, cache) if folder.is_dir() else model.path
+    facts = {name: value for name, value in model.model_dump(mode="json").items() if name in _READ}
+    facts["model"] = hash_model(folder, cache) if folder.is_dir() else model.path
     if template.is_file():
-        about["template"] = template.read_text(encoding="utf-8")
-    return about
+        facts["template"] = template.read_text(encoding="utf-8")
+    return facts
 
 
 def identity(reward: RewardSettings, cache: Path) -> str:
     """SHA-256 over :func:`describe` and the direction, by which scores are compared."""
-    about = describe(reward, cache) | {"direction": reward.direction}
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    facts = describe(reward, cache) | {"direction": reward.direction}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _rewards(file: Path) -> dict[str, Any]:
@@ -85,26 +85,26 @@ def _rewards(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise SettingsError(f"{file}: there is no such file; expected one that names reward models")
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        block = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is neither YAML nor JSON: {error}") from error
     for key in ("algorithm", "gd2po", "rewards"):
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    if not isinstance(found, dict) or not all(isinstance(reward, dict) for reward in found.values()):
+        if isinstance(block, dict) and isinstance(block.get(key), dict):
+            block = block[key]
+    if not isinstance(block, dict) or not all(isinstance(reward, dict) for reward in block.values()):
         raise SettingsError(
             f"{file} holds no rewards; expected name: {{direction: …, model: {{path: …, measures: …}}}}, at the top, "
             "under rewards or under algorithm.gd2po.rewards"
         )
-    return found
+    return block
 
 
 def _with_paths(rewards: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
     named = dict(rewards)
-    for given in paths:
-        name, _, path = given.partition("=")
+    for text in paths:
+        name, _, path = text.partition("=")
         if name not in named or not path:
-            raise SettingsError(f"{given!r} names no reward's path; expected NAME=PATH.{nearest(name, named)}")
+            raise SettingsError(f"{text!r} names no reward's path; expected NAME=PATH.{nearest(name, named)}")
         named[name] = {**named[name], "model": {**(named[name].get("model") or {}), "path": path}}
     return named
 

@@ -1,6 +1,6 @@
 """Dialogues longer than the policy may read, cut by a rule that keeps whole turns.
 
-1. The earliest turns are dropped until the prompt fits; what is left begins with a user's turn. A system message stays.
+1. The earliest turns are dropped until the prompt fits; the rest begins with a user's turn. A system message stays.
 2. Where the last user's turn alone is too long, its beginning is cut off.
 
 The published evaluation cut the rendered prompt on its left, through template and turns.
@@ -18,7 +18,7 @@ Cut = Literal["turns", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What the policy sees of a conversation, and what was done to it; None where it fitted."""
+    """The part of a conversation that the policy sees, and the kind of the cut; None where all of it fits."""
 
     messages: Messages
     cut: Cut | None = None
@@ -28,8 +28,8 @@ class Fitter:
     """Cuts conversations.
 
     Args:
-        tokenizer: of the policy, with a chat template.
-        limit: longest prompt in tokens, template included.
+        tokenizer: The policy's tokenizer, with a chat template.
+        limit: The longest prompt in tokens, template included.
     """
 
     def __init__(self, tokenizer: Any, limit: int) -> None:
@@ -39,7 +39,7 @@ class Fitter:
         """The conversation, cut where it must be.
 
         Raises:
-            SettingsError: not even an empty turn fits.
+            SettingsError: Not even an empty turn fits.
         """
         from jinja2 import TemplateError
 
@@ -85,7 +85,7 @@ def load_fitter(tokenizer: str, limit: int, trust_remote_code: bool = False) -> 
     """:meth:`Fitter.fit` for a tokenizer in a folder or on the hub.
 
     Raises:
-        SettingsError: there is none, or it has no chat template.
+        SettingsError: There is no such tokenizer, or it has no chat template.
     """
     from transformers import AutoTokenizer
 

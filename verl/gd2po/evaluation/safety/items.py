@@ -20,13 +20,13 @@ class PromptsError(GD2POError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class SafetyPrompt:
     """One prompt.
 
     Attributes:
-        id: data source and position among its rows, such as ``Stanford Alpaca/0``.
-        data_source: as published.
-        messages: the whole conversation, ending with the user's turn.
+        id: The data source and the position among its rows, such as ``Stanford Alpaca/0``.
+        data_source: The published name of the data source.
+        messages: The whole conversation, which ends with the user's turn.
     """
 
     id: str
@@ -34,13 +34,13 @@ class Item:
     messages: Messages
 
 
-def find_files(places: Iterable[Path]) -> list[Path]:
-    """The files that are named; a folder stands for the three validation sets that ``gd2po data prepare`` made in it.
+def find_files(paths: Iterable[Path]) -> list[Path]:
+    """The files at some paths; a folder stands for the three validation sets that ``gd2po data prepare`` made in it.
 
     Raises:
-        PromptsError: one of them is absent.
+        PromptsError: A file is absent.
     """
-    files = [file for place in places for file in (_in_folder(place) if place.is_dir() else [place])]
+    files = [file for path in paths for file in (_in_folder(path) if path.is_dir() else [path])]
     for file in files:
         if not file.is_file():
             raise PromptsError(f"{file}: there is no such file")
@@ -59,25 +59,25 @@ def _in_folder(folder: Path) -> list[Path]:
     return [recipe.path(folder) for recipe in FILES]
 
 
-def read_items(files: Sequence[Path], limit: int | None = None) -> tuple[list[Item], int]:
-    """The prompts of all files, in their order, and how many there are without the limit.
+def read_items(files: Sequence[Path], limit: int | None = None) -> tuple[list[SafetyPrompt], int]:
+    """The prompts of all files, in their order, and their number without the limit.
 
     Args:
-        files: parquet, with ``data_source`` and ``prompt``.
-        limit: most prompts of each data source, for a quick look.
+        files: Parquet files with the columns ``data_source`` and ``prompt``.
+        limit: The most prompts of each data source, for a quick look.
 
     Raises:
-        PromptsError: a file of another layout, or no prompt.
+        PromptsError: A file has another layout, or there is no prompt.
     """
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     items = []
     for source, messages in (row for file in files for row in _rows(file)):
-        if limit is None or seen[source] < limit:
-            items.append(Item(f"{source}/{seen[source]}", source, messages))
-        seen[source] += 1
+        if limit is None or counts[source] < limit:
+            items.append(SafetyPrompt(f"{source}/{counts[source]}", source, messages))
+        counts[source] += 1
     if not items:
         raise PromptsError(f"{', '.join(map(str, files))}: no prompt in it")
-    return items, seen.total()
+    return items, counts.total()
 
 
 def checksums(files: Sequence[Path]) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""How often a reward model prefers the better one of two responses."""
+"""The share of pairs in which a reward model prefers the better response."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from gd2po.evaluation.generation.choice import HASHES
+from gd2po.evaluation.generation.run import Progress, no_progress
 from gd2po.evaluation.safety.declared import describe
 from gd2po.evaluation.safety.items import PromptsError
-from gd2po.evaluation.safety.scoring import Answer, Progress, score_answers
+from gd2po.evaluation.safety.scoring import AnswerToScore, score_answers
 from gd2po.intervals import Interval, share
 from gd2po.rewards.models.contract import Scored
 from gd2po.settings import RewardSettings
@@ -19,9 +20,9 @@ class Pair(BaseModel):
     """Two responses to a user's turn.
 
     Attributes:
-        prompt: the user's turn.
-        response_0, response_1: the responses.
-        better_response_id: 0 or 1.
+        prompt: The user's turn.
+        response_0, response_1: The two responses.
+        better_response_id: The number of the better response, 0 or 1.
     """
 
     prompt: str
@@ -32,14 +33,14 @@ class Pair(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """What one reward model prefers.
+    """The preferences of one reward model.
 
     Attributes:
-        reward: its name.
-        right: share of the pairs in which the better response is preferred; a tie is not right.
-        ties: pairs with equal scores.
-        pairs: that were judged.
-        not_scored: pairs of which a response has no score.
+        reward: The name of the reward.
+        right: The share of the pairs in which the better response is preferred; a tie is not right.
+        ties: The number of pairs with equal scores.
+        pairs: The number of pairs that were judged.
+        not_scored: The number of pairs of which a response has no score.
     """
 
     reward: str
@@ -50,10 +51,10 @@ class Accuracy:
 
 
 def read_pairs(file: Path, limit: int | None = None) -> tuple[list[Pair], int]:
-    """The pairs of a JSON list, and how many were left out since their responses are equal.
+    """The pairs of a JSON list, and the number of pairs that were left out since their responses are equal.
 
     Raises:
-        PromptsError: the file holds something else, or no pair.
+        PromptsError: The file holds something else, or no pair.
     """
     try:
         pairs = TypeAdapter(list[Pair]).validate_json(file.read_bytes())[:limit]
@@ -72,20 +73,20 @@ def judge(
     reward: RewardSettings,
     pairs: Sequence[Pair],
     folder: Path,
-    on_progress: Progress = lambda scored, failed: None,
+    on_progress: Progress = no_progress,
 ) -> Accuracy:
     """Let one reward model score all responses; its sign is measured here, so it is not checked before.
 
     Args:
-        name: of the reward.
-        reward: with a model.
-        pairs: to judge.
-        folder: keeps the scores, so that the same call goes on after an interruption.
-        on_progress: see :func:`.scoring.score_answers`.
+        name: The name of the reward.
+        reward: A reward with a model.
+        pairs: The pairs to judge.
+        folder: The folder that keeps the scores, so that the same call goes on after an interruption.
+        on_progress: See :func:`.scoring.score_answers`.
 
     Raises:
-        RewardModelError: the model cannot be used.
-        PromptsError: no pair is scored.
+        RewardModelError: The model cannot be used.
+        PromptsError: No pair is scored.
     """
     folder.mkdir(parents=True, exist_ok=True)
     answers = [answer for number, pair in enumerate(pairs) for answer in _answers(number, pair)]
@@ -96,9 +97,11 @@ def judge(
     return _accuracy(name, reward, pairs, scores)
 
 
-def _answers(number: int, pair: Pair) -> tuple[Answer, Answer]:
+def _answers(number: int, pair: Pair) -> tuple[AnswerToScore, AnswerToScore]:
     messages = ({"role": "user", "content": pair.prompt},)
-    return Answer(f"{number}/0", messages, pair.response_0), Answer(f"{number}/1", messages, pair.response_1)
+    responses = enumerate((pair.response_0, pair.response_1))
+    first, second = (AnswerToScore(f"{number}/{place}", messages, response) for place, response in responses)
+    return first, second
 
 
 def _accuracy(name: str, reward: RewardSettings, pairs: Sequence[Pair], scores: Mapping[str, Scored]) -> Accuracy:

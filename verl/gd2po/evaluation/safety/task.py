@@ -1,4 +1,4 @@
-"""What the steps of an evaluation hand to each other."""
+"""The data that the steps of an evaluation hand to each other."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,35 +7,35 @@ from typing import Any
 from gd2po.evaluation.generation import Decoding, Generation
 from gd2po.evaluation.safety.declared import Rewards
 from gd2po.evaluation.safety.fitting import Fitted
-from gd2po.evaluation.safety.items import Item
+from gd2po.evaluation.safety.items import SafetyPrompt
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What is evaluated.
+class SafetyTask:
+    """The prompts and reward models of an evaluation.
 
     Attributes:
-        items: the prompts.
-        asked_for: how many there are without the limit.
-        files: name → checksum of the files of prompts.
-        rewards: what scores the answers.
+        items: The prompts.
+        total: The number of prompts without the limit.
+        files: The checksum of each file of prompts, by its name.
+        rewards: The rewards that score the answers.
     """
 
-    items: Sequence[Item]
-    asked_for: int
+    items: Sequence[SafetyPrompt]
+    total: int
     files: Mapping[str, str]
     rewards: Rewards
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the policy said.
+    """The answers of the policy.
 
     Attributes:
-        fitted: id → what the policy saw.
-        generations: id → its answer.
-        engine: that answered.
-        decoding: of the answers.
+        fitted: The conversation that the policy saw, by id.
+        generations: The policy's answer, by id.
+        engine: The description of the engine that answered.
+        decoding: The decoding of the answers.
     """
 
     fitted: Mapping[str, Fitted]

@@ -11,8 +11,6 @@ import httpx
 from gd2po import retries
 from gd2po.rewards.models.contract import RewardModelError
 
-_PASSING = {408, 409, 425, 429}
-
 BREAKER_FAILURES = 5
 """Rollouts without an answer in a row after which a reward model is taken for gone."""
 
@@ -67,23 +65,22 @@ class Servers:
             NoScore: a server refuses, or none answers in all attempts.
         """
         tried: list[str] = []
-        for attempt in range(self._retries + 1):
+
+        async def attempt() -> httpx.Response:
             tried.append(self._choose(tried))
-            try:
-                response = await self._request(tried[-1], endpoint, body)
-            except TimeoutError:
-                trouble, wait = f"no answer in {self._timeout:g} s", retries.delay(attempt)
-            except httpx.RequestError as error:
-                trouble, wait = f"{type(error).__name__} {error}".strip(), retries.delay(attempt)
-            else:
-                if response.status_code == 200:
-                    return _parsed(response, attempt + 1), attempt + 1
-                trouble, wait = f"{response.status_code}: {response.text[:300]}", retries.delay(attempt, response)
-                if response.status_code < 500 and response.status_code not in _PASSING:
-                    raise NoScore(trouble, attempt + 1, refused=True)
-            if attempt < self._retries:
-                await asyncio.sleep(wait)
-        raise NoScore(trouble, self._retries + 1)
+            return retries.raise_if_passing(await self._request(tried[-1], endpoint, body))
+
+        try:
+            response = await retries.repeat_async(attempt, self._retries)
+        except TimeoutError:
+            raise NoScore(f"no answer in {self._timeout:g} s", len(tried)) from None
+        except httpx.HTTPStatusError as error:
+            raise NoScore(_status(error.response), len(tried)) from None
+        except httpx.RequestError as error:
+            raise NoScore(f"{type(error).__name__} {error}".strip(), len(tried)) from None
+        if response.status_code != 200:
+            raise NoScore(_status(response), len(tried), refused=True)
+        return _parsed(response, len(tried)), len(tried)
 
     async def _request(self, address: str, endpoint: str, body: dict[str, Any]) -> httpx.Response:
         self._busy[address] += 1
@@ -155,6 +152,10 @@ def check_addresses(reward: str, addresses: Sequence[str]) -> None:
             f"reward {reward!r}: the addresses of its model are {list(addresses)}, expected one or more such as "
             "http://10.0.0.5:8000; set model.url"
         )
+
+
+def _status(response: httpx.Response) -> str:
+    return f"{response.status_code}: {response.text[:300]}"
 
 
 def _parsed(response: httpx.Response, attempts: int) -> dict[str, Any]:

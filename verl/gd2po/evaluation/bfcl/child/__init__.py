@@ -1,1 +1,1 @@
-"""What runs in BFCL's own environment, ``python -m gd2po.evaluation.bfcl.child STEP JOB``. Never imported elsewhere."""
+"""The program in BFCL's environment, ``python -m gd2po.evaluation.bfcl.child STEP JOB``; never imported elsewhere."""

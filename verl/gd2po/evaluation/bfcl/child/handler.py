@@ -10,9 +10,9 @@ from bfcl_eval.eval_checker.multi_turn_eval import multi_turn_utils
 from bfcl_eval.model_handler.base_handler import BaseHandler
 
 from gd2po.evaluation.bfcl import calls
-from gd2po.evaluation.bfcl.dialogue import Dialogue
+from gd2po.evaluation.bfcl.dialogue import EntryDialogue
 from gd2po.evaluation.bfcl.job import ANSWERED, FAILED, TICKS, Job
-from gd2po.evaluation.generation.contract import Generation, GenerationError, Request
+from gd2po.evaluation.generation.contract import Generation, GenerationError, GenerationRequest
 from gd2po.evaluation.generation.openai_backend import OpenAIBackend
 
 _TICKS = Path(PROJECT_ROOT) / TICKS
@@ -31,8 +31,8 @@ class GrammarHandler(BaseHandler):
     """A model in prompt mode. The first four arguments are BFCL's.
 
     Args:
-        model_name, temperature, registry_name, is_fc_model: of the registry.
-        job: what to ask whom.
+        model_name, temperature, registry_name, is_fc_model: The entries of the registry.
+        job: The order: the questions, and the server that answers them.
     """
 
     def __init__(self, model_name: str, temperature: float, registry_name: str, is_fc_model: bool, job: Job) -> None:
@@ -41,7 +41,7 @@ class GrammarHandler(BaseHandler):
         self._entry = threading.local()  # BFCL answers one entry per thread
 
     def inference(self, test_entry: dict, include_input_log: bool, exclude_state_log: bool) -> tuple[Any, dict]:
-        """Answer one entry; beside what BFCL records, whether an answer was cut."""
+        """Answer one entry, and record whether an answer was cut beside the fields that BFCL records."""
         self._entry.cut = False
         try:
             result, metadata = super().inference(test_entry, include_input_log, exclude_state_log)
@@ -55,22 +55,22 @@ class GrammarHandler(BaseHandler):
         """One answer of the server.
 
         Raises:
-            Aborted: there will be none to any question.
+            Aborted: There will be no answer to any question.
         """
         job = self._job
         backend = OpenAIBackend(
             job.model, job.base_url, api_key_env=job.api_key_env, concurrency=1, timeout=job.timeout
         )
         try:
-            (generation,) = backend.generate([Request("", messages)], job.decoding)
+            (generation,) = backend.generate([GenerationRequest("", messages)], job.decoding)
         except GenerationError as error:
             raise Aborted(str(error)) from error
         return generation
 
-    # What follows are BFCL's hooks, in the order in which its loops call them; its names, its signatures.
+    # The methods below are BFCL's hooks, in the order in which its loops call them; its names, its signatures.
 
     def _pre_query_processing_prompting(self, test_entry: dict) -> dict:
-        return {"dialogue": Dialogue(test_entry["function"], self._job.template)}
+        return {"dialogue": EntryDialogue(test_entry["function"], self._job.template)}
 
     def add_first_turn_message_prompting(self, inference_data: dict, first_turn_message: list[dict]) -> dict:
         """Add the messages with which the entry begins."""

@@ -19,7 +19,7 @@ def register(build_handler: Callable[..., Any]) -> None:
     """Make BFCL know the model. Call it before anything that reads the registry is imported.
 
     Args:
-        build_handler: called by BFCL with ``model_name``, ``temperature``, ``registry_name`` and ``is_fc_model``.
+        build_handler: Called by BFCL with ``model_name``, ``temperature``, ``registry_name`` and ``is_fc_model``.
     """
     module: Any = ModuleType(_MODULE)
     module.MODEL_CONFIG_MAPPING = {

@@ -1,11 +1,10 @@
-"""The steps of a job: ask the questions, judge the answers, or write down what a perfect model would say."""
+"""The steps of a job: ask the questions, and judge the answers."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
-from gd2po.evaluation.bfcl.child.gold import GoldHandler
 from gd2po.evaluation.bfcl.child.handler import GrammarHandler
 from gd2po.evaluation.bfcl.child.registry import register
 from gd2po.evaluation.bfcl.job import REGISTERED, Job, Step
@@ -41,18 +40,11 @@ def evaluate(job: Job) -> None:
     eval_runner.main([REGISTERED], list(job.categories), None, None)
 
 
-def gold(job: Job) -> None:
-    """Let a perfect model answer, and write down what it was asked and what it said."""
-    generate(job, GoldHandler)
-
-
-_STEPS: Mapping[Step, Callable[[Job], None]] = MappingProxyType(
-    {"generate": generate, "evaluate": evaluate, "gold": gold}
-)
+_STEPS: Mapping[Step, Callable[[Job], None]] = MappingProxyType({"generate": generate, "evaluate": evaluate})
 
 
 def carry_out(step: Step, job: Job) -> None:
-    """Carry out one of them."""
+    """Carry out one step."""
     _STEPS[step](job)
 
 

@@ -1,7 +1,13 @@
-"""A perfect model, made of BFCL's possible answers: it goes through BFCL's own loops and needs no server."""
+"""A perfect model in BFCL's environment, in place of the child process that asks a server.
+
+It is made of BFCL's possible answers and goes through BFCL's own loops. Arguments: the step, which is ``generate``, and the
+job. It also writes ``conversations.jsonl``: ``id``, ``messages`` and ``answer`` of every request to a perfect model.
+"""
 
 import ast
 import json
+import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,20 +25,27 @@ from bfcl_eval.utils import (
 )
 
 from gd2po.evaluation.bfcl.categories import is_irrelevance
-from gd2po.evaluation.bfcl.child import literals
 from gd2po.evaluation.bfcl.child.handler import GrammarHandler
-from gd2po.evaluation.bfcl.job import CONVERSATIONS, Job
+from gd2po.evaluation.bfcl.child.steps import generate
+from gd2po.evaluation.bfcl.job import Job
 from gd2po.evaluation.generation.contract import Generation
 from gd2po.rewards.tool_calling.answers import write_answer
 
+CONVERSATIONS = "conversations.jsonl"
+
 Call = dict[str, Any]
 """``name`` and ``parameters``."""
+
+Declared = Mapping[str, Any]
+"""The ``type`` of a parameter and of its ``items``, in BFCL's names."""
+
+_JAVA_SUFFIXES = {"long": "L", "float": "f"}
 
 _NO_CALL = write_answer(response="That is all I can do here.", think="No tool is needed now.")
 
 
 class GoldHandler(GrammarHandler):
-    """Answers from the possible answers, and writes each conversation with its answer to :data:`CONVERSATIONS`."""
+    """Answers from the possible answers, and writes each conversation down with its answer."""
 
     def __init__(self, model_name: str, temperature: float, registry_name: str, is_fc_model: bool, job: Job) -> None:
         super().__init__(model_name, temperature, registry_name, is_fc_model, job)
@@ -66,7 +79,7 @@ def _gold(category: str) -> Iterator[tuple[str, list[str]]]:
         if is_multi_turn(category):
             yield entry["id"], list(_turns(entry, truth["ground_truth"]))
         else:
-            yield entry["id"], [write_answer([_single(entry, wanted) for wanted in truth["ground_truth"]])]
+            yield entry["id"], [write_answer([_single(entry, possible) for possible in truth["ground_truth"]])]
 
 
 def _some_call(entry: Mapping[str, Any]) -> Call:
@@ -93,9 +106,9 @@ def _parsed(text: str, parameters: Mapping[str, Sequence[str]]) -> Call:
     return {"name": name, "parameters": {parameter: ast.literal_eval(value) for parameter, value in values.items()}}
 
 
-def _single(entry: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]]) -> Call:
+def _single(entry: Mapping[str, Any], possible: Mapping[str, Mapping[str, Any]]) -> Call:
     """The call that a possible answer of single turn describes, ``{name: {parameter: [accepted values]}}``."""
-    ((name, accepted),) = wanted.items()
+    ((name, accepted),) = possible.items()
     (function,) = (function for function in entry["function"] if function["name"] == name)
     declared = function["parameters"]["properties"]
     chosen = {
@@ -105,7 +118,7 @@ def _single(entry: Mapping[str, Any], wanted: Mapping[str, Mapping[str, Any]]) -
     }
     category = extract_test_category_from_id(entry["id"])
     if is_java(category) or is_js(category):
-        write = literals.java if is_java(category) else literals.javascript
+        write = java if is_java(category) else javascript
         chosen = {parameter: write(value, declared[parameter]) for parameter, value in chosen.items()}
     return {"name": name, "parameters": chosen}
 
@@ -127,3 +140,45 @@ def _chosen(values: Any) -> Any:
 
 def _entries(accepted: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _chosen(values) for key, values in accepted.items() if not _optional(values)}
+
+
+def java(value: Any, declared: Declared) -> str:
+    """``value`` as an expression of Java; a string where another type is declared names a variable.
+
+    The evaluator keeps the quotes of strings in an array and drops those in an ArrayList.
+    """
+    if isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, list):
+        item = declared["items"]["type"]
+        if declared["type"] == "Array":
+            return f"new {item}[]{{{', '.join(java(element, {'type': item}) for element in value)}}}"
+        return f"new ArrayList<>(Arrays.asList({', '.join(_quoted(element, item) for element in value)}))"
+    if isinstance(value, dict):
+        puts = (f"put({json.dumps(key)}, {_quoted(element)});" for key, element in value.items())
+        return f"new HashMap<>() {{{{ {' '.join(puts)} }}}}"
+    return f"{value}{_JAVA_SUFFIXES.get(declared['type'], '') if isinstance(value, int | float) else ''}"
+
+
+def javascript(value: Any, declared: Declared) -> str:
+    """``value`` as an expression of JavaScript; a string where another type is declared names a variable."""
+    if isinstance(value, list | dict | bool):
+        return _object(value)
+    return str(value)
+
+
+def _quoted(value: Any, item: str = "any") -> str:
+    return json.dumps(value) if isinstance(value, str) else java(value, {"type": item})
+
+
+def _object(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_object(element)}' for key, element in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_object(element) for element in value)}]"
+    return json.dumps(value)
+
+
+if __name__ == "__main__":
+    sys.stdin = open(os.devnull)  # noqa: SIM115
+    generate(Job.from_json(sys.argv[2]), GoldHandler)
