@@ -18,7 +18,7 @@ import torch
 from results import save, show, spread
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from gd2po.evaluation.generation import Decoding, Request
+from gd2po.evaluation.generation import Decoding, GenerationRequest
 from gd2po.evaluation.generation.transformers_backend import TransformersBackend
 from gd2po.quickstart.tokenizer import train_tokenizer
 
@@ -43,14 +43,14 @@ def build_model(folder: Path, hidden: int, layers: int) -> None:
     Qwen2ForCausalLM(config).save_pretrained(folder)
 
 
-def draw_requests(count: int, fewest: int, most: int) -> list[Request]:
+def draw_requests(count: int, fewest: int, most: int) -> list[GenerationRequest]:
     """Prompts of one-letter words."""
     rng = random.Random(0)
     texts = (" ".join(rng.choices("abcdefgh", k=rng.randint(fewest, most))) for _ in range(count))
-    return [Request(str(index), ({"role": "user", "content": text},)) for index, text in enumerate(texts)]
+    return [GenerationRequest(str(index), ({"role": "user", "content": text},)) for index, text in enumerate(texts)]
 
 
-def seconds(folder: Path, requests: list[Request], tokens: int, budget: int) -> float:
+def seconds(folder: Path, requests: list[GenerationRequest], tokens: int, budget: int) -> float:
     """Wall time of all answers, the model being loaded already."""
     with TransformersBackend(str(folder), batch_tokens=budget) as backend:
         backend._ends = frozenset()  # no token ends an answer
@@ -62,7 +62,7 @@ def seconds(folder: Path, requests: list[Request], tokens: int, budget: int) -> 
     return taken
 
 
-def measure(folder: Path, case: str, requests: list[Request], given: argparse.Namespace) -> dict[str, Any]:
+def measure(folder: Path, case: str, requests: list[GenerationRequest], given: argparse.Namespace) -> dict[str, Any]:
     """A row of the table. Budgets alternate, so that a busy machine slows all of them."""
     runs = [
         [seconds(folder, requests, given.tokens, budget) for budget in (1, *given.budgets)]

@@ -8,6 +8,7 @@ It serves a model named ``gold`` that knows the right answer to each conversatio
 
 import argparse
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -120,7 +121,7 @@ def main() -> None:
         else:
             gold = bfcl(parse_categories(options.categories))
             for (first, second), count in gold.ambiguous.items():
-                print(f"{first} and {second} want different answers to {count} conversations; served: those of {first}")
+                sys.stderr.write(f"{count} conversations of {first} and {second} have two right answers; served: {first}\n")
             backend = GoldBackend(gold.answers)
         with serve(backend, Decoding(), port=options.port) as url:
             until_interrupted(f"model gold at {url}, until Ctrl-C")

@@ -12,7 +12,7 @@ from gd2po.evaluation.results import (
     Score,
     Summary,
     read_summary,
-    write_samples,
+    write_result,
     write_summary,
 )
 
@@ -39,7 +39,7 @@ def test_a_summary_comes_back_as_it_was(tmp_path) -> None:
 
 def test_samples_are_one_json_object_per_line(tmp_path) -> None:
     samples = [{"id": "a", "output": "line\nbreak \u2028 ü", "finish": "stop"}, {"id": "b"}]
-    write_samples(tmp_path, iter(samples))
+    write_result(tmp_path, RESULT, iter(samples))
     lines = (tmp_path / SAMPLES).read_text(encoding="utf-8").split("\n")
     assert [json.loads(line) for line in lines[:-1]] == samples and lines[-1] == ""
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gd2po.evaluation.api_bank import DUPLICATES, FLAWED, LEVELS, score
-from gd2po.evaluation.api_bank.items import place
+from gd2po.evaluation.api_bank.items import parse_sample_id
 from gd2po.rewards.tool_calling.api_bank.tools import Call, declared_types, gold_call
 from gd2po.rewards.tool_calling.api_bank.values import same
 
@@ -78,7 +78,7 @@ def test_every_prompt_declares_tools(items) -> None:
 def test_the_flawed_items_follow_from_the_files(items) -> None:
     found: dict[int, dict[int, str]] = {level: {} for level in LEVELS}
     for item in items:
-        level, index = place(item["id"])
+        level, index = parse_sample_id(item["id"])
         if reason := flaw(item):
             found[level][index] = reason
     assert {level: set(flaws) for level, flaws in FLAWED.items()} == {
@@ -103,7 +103,7 @@ def test_the_duplicates_follow_from_the_files(items) -> None:
     first: dict[tuple, tuple[int, int]] = {}
     found: dict[int, dict[int, int]] = {level: {} for level in LEVELS}
     for item in items:
-        level, index = place(item["id"])
+        level, index = parse_sample_id(item["id"])
         _, original = first.setdefault((level, item["system"], item["user"], str(item["answer"])), (level, index))
         if original != index:
             found[level][index] = original

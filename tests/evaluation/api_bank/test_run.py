@@ -1,5 +1,6 @@
 """The whole way: prompts, answers over HTTP, scores, result folder, screen."""
 
+import itertools
 import json
 import re
 import signal
@@ -8,14 +9,16 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from gd2po.cli import app
 from gd2po.errors import SettingsError
+from gd2po.evaluation import journal
 from gd2po.evaluation.api_bank import LEVELS
-from gd2po.evaluation.api_bank.run import Task, evaluate, gold_backend, messages, read_task
+from gd2po.evaluation.api_bank.run import APIBankTask, evaluate, messages, read_task
 from gd2po.evaluation.generation import Decoding, Generation
 from gd2po.evaluation.generation.serving import serve
 from gd2po.evaluation.results import read_summary
@@ -25,21 +28,21 @@ class Canned:
     """Answers with fixed generations by id, in no helpful order."""
 
     def __init__(self, **by_id: Generation) -> None:
-        self._by_id = by_id
+        self.by_id = by_id
 
     def describe(self):
         return {"name": "canned", "model": "org/model", "model_hash": "h", "versions": {"engine": "1"}}
 
     def generate(self, requests, decoding):
         for request in reversed(requests):
-            yield self._by_id[request.id]
+            yield self.by_id[request.id]
 
 
 @pytest.fixture
 def task(item):
     """Three items of level 2: one of them is flawed."""
     items = [item | {"id": f"Level2_{index}", "user": f"question {index}"} for index in (0, 1, 6)]
-    return Task(levels=(2,), items=tuple(items))
+    return APIBankTask(levels=(2,), items=tuple(items))
 
 
 @pytest.fixture
@@ -86,16 +89,18 @@ def test_the_summary_says_what_was_run_and_counts_failures_in_the_denominator(ta
     assert summary.decoding["max_tokens"] == 4096 and list(summary.version) == ["lv2"]
     failed = "Level2_6: context_length_exceeded: too long"
     assert f"lv2: 1 items have no answer and count as wrong; the first, {failed}" in summary.notes
-    assert "lv2: 1 answers were cut at the longest length" in summary.notes
+    assert "lv2: 1 answers were cut at the longest length, such as that to Level2_1" in summary.notes
     assert any("tool that the prompt does not offer" in note for note in summary.notes)
 
 
-def test_seconds_add_up_over_sittings(task, canned, tmp_path):
+def test_seconds_add_up_over_sessions(task, canned, tmp_path, monkeypatch):
+    """By a clock that advances a second whenever it is read."""
+    seconds = itertools.count()
+    monkeypatch.setattr(journal, "time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
     first, _ = evaluate(task, canned, Decoding(), tmp_path)
-    time.sleep(0.05)
-    canned._by_id["Level2_6"] = Generation("Level2_6", "now", "stop")
+    canned.by_id["Level2_6"] = Generation("Level2_6", "now", "stop")
     second, _ = evaluate(task, canned, Decoding(), tmp_path)
-    assert second.started == first.started and second.seconds >= first.seconds
+    assert second.started == first.started and second.seconds > first.seconds > 0
     assert "count as wrong" not in "".join(second.notes)
 
 
@@ -113,8 +118,8 @@ def test_nothing_to_ask_is_refused(given, tmp_path):
 
 
 @pytest.mark.e2e
-def test_the_gold_server_comes_out_perfect_on_all_597(benchmark_folder, tmp_path):
-    with gold_backend(benchmark_folder) as backend, serve(backend, Decoding()) as url:
+def test_the_gold_server_comes_out_perfect_on_all_597(benchmark_folder, tmp_path, gold_server):
+    with gold_server.api_bank(benchmark_folder) as backend, serve(backend, Decoding()) as url:
         shown = run("--model", "gold", "--base-url", url, "--data", benchmark_folder, "--output", tmp_path)
     assert shown.exit_code == 0, shown.output
     summary = read_summary(tmp_path)
@@ -129,8 +134,8 @@ def test_the_gold_server_comes_out_perfect_on_all_597(benchmark_folder, tmp_path
     assert all(len(line) <= 80 for line in shown.output.splitlines() if str(tmp_path) not in line)
 
 
-def test_a_look_at_a_few_is_marked_incomplete_and_can_be_completed(benchmark_folder, tmp_path):
-    with gold_backend(benchmark_folder) as backend, serve(backend, Decoding()) as url:
+def test_a_look_at_a_few_is_marked_incomplete_and_can_be_completed(benchmark_folder, tmp_path, gold_server):
+    with gold_server.api_bank(benchmark_folder) as backend, serve(backend, Decoding()) as url:
         same = ("--model", "gold", "--base-url", url, "--data", benchmark_folder, "--output", tmp_path)
         look = run(*same, "--levels", "2", "--limit", 3)
         assert "only 3 of 67 items were asked (limit 3); the others count as wrong" in look.output
@@ -144,8 +149,8 @@ def test_a_look_at_a_few_is_marked_incomplete_and_can_be_completed(benchmark_fol
 
 
 @pytest.mark.e2e
-def test_an_interrupted_command_says_so_and_goes_on(benchmark_folder, tmp_path):
-    gold = gold_backend(benchmark_folder)
+def test_an_interrupted_command_says_so_and_goes_on(benchmark_folder, tmp_path, gold_server):
+    gold = gold_server.api_bank(benchmark_folder)
     generate = gold.generate
 
     def slow(requests, decoding):

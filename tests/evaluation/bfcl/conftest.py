@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -31,10 +32,10 @@ def bfcl_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def perfect(bfcl_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def perfect(bfcl_python: Path, gold_server: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project root of BFCL with right answers to all of :data:`JUDGED`."""
     root = tmp_path_factory.mktemp("perfect")
-    carry_out("gold", Job(JUDGED), root)
+    carry_out("generate", Job(JUDGED), root, program=[str(gold_server.BFCL_CHILD)])
     return root
 
 

@@ -13,7 +13,7 @@ import sys
 for name in {HEAVY}:
     sys.modules[name] = None  # importing it raises
 from gd2po.evaluation.bfcl import {", ".join(SHARED)}
-from gd2po.evaluation.generation import gold, openai_backend
+from gd2po.evaluation.generation import openai_backend
 """
 
 

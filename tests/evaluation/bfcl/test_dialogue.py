@@ -2,7 +2,7 @@
 
 import json
 
-from gd2po.evaluation.bfcl.dialogue import Dialogue
+from gd2po.evaluation.bfcl.dialogue import EntryDialogue
 
 FUNCTION = {
     "name": "book",
@@ -18,14 +18,14 @@ FUNCTION = {
 }
 
 
-def prompt(dialogue: Dialogue) -> tuple[str, str]:
+def prompt(dialogue: EntryDialogue) -> tuple[str, str]:
     system, user = dialogue.messages()
     assert (system["role"], user["role"]) == ("system", "user")
     return system["content"], user["content"]
 
 
 def test_functions_are_offered_in_the_layout_of_training():
-    system, _ = prompt(Dialogue([FUNCTION]))
+    system, _ = prompt(EntryDialogue([FUNCTION]))
     assert "1. Name: book\nDescription: Books a room.\nParameters: " in system
     shown = json.loads(system.split("Parameters: ")[1].split("\n")[0])
     assert shown == {
@@ -35,18 +35,18 @@ def test_functions_are_offered_in_the_layout_of_training():
 
 
 def test_another_wording_can_be_given():
-    system, _ = prompt(Dialogue([FUNCTION], "Use these:\n{tools}\nGood luck."))
+    system, _ = prompt(EntryDialogue([FUNCTION], "Use these:\n{tools}\nGood luck."))
     assert system.startswith("Use these:\n1. Name: book") and system.endswith("Good luck.")
 
 
 def test_the_functions_are_not_changed():
     before = json.dumps(FUNCTION)
-    Dialogue([FUNCTION]).messages()
+    EntryDialogue([FUNCTION]).messages()
     assert json.dumps(FUNCTION) == before
 
 
 def test_a_dialogue_is_one_user_message():
-    dialogue = Dialogue([FUNCTION])
+    dialogue = EntryDialogue([FUNCTION])
     dialogue.say([{"role": "user", "content": "A room in Oslo."}])
     said = '<think> t </think>\n<tool_call>\n{"name": "book", "parameters": {"city": "Oslo"}}\n</tool_call>'
     dialogue.answer(said)
@@ -65,20 +65,20 @@ def test_a_dialogue_is_one_user_message():
 
 
 def test_what_a_function_says_in_words_stays_words():
-    dialogue = Dialogue([FUNCTION])
+    dialogue = EntryDialogue([FUNCTION])
     dialogue.observe(["book", "book"], ["Error during execution: no", "None"])
     assert '"results": "Error during execution: no"' in prompt(dialogue)[1]
     assert '"results": "None"' in prompt(dialogue)[1]
 
 
 def test_system_messages_of_a_question_are_kept():
-    dialogue = Dialogue([FUNCTION])
+    dialogue = EntryDialogue([FUNCTION])
     dialogue.say([{"role": "system", "content": "Today is Monday.\n"}, {"role": "user", "content": "Hi"}])
     system, user = prompt(dialogue)
     assert system.endswith("\n\nToday is Monday.") and "Monday" not in user
 
 
 def test_answers_that_a_question_brings_along_are_responses():
-    dialogue = Dialogue([FUNCTION])
+    dialogue = EntryDialogue([FUNCTION])
     dialogue.say([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}])
     assert prompt(dialogue)[1].endswith("<user> Hi </user>\n<response> Hello </response>")

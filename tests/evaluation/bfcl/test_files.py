@@ -61,7 +61,7 @@ def test_what_failed_or_was_torn_is_asked_again(root):
     assert [json.loads(line) for line in path.read_text().splitlines()] == GOOD[:3]
 
 
-def test_a_sitting_is_counted_from_its_start(root):
+def test_a_session_is_counted_from_its_start(root):
     assert files.count_ticks(root) == (0, 0)
     (root / "ticks").write_bytes(b"..x.")
     assert files.count_ticks(root) == (3, 1)

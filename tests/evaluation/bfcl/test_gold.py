@@ -1,17 +1,17 @@
-"""The stand-in's answers by conversation, and what it says of conversations with two right answers."""
-
-from gd2po.evaluation.bfcl.gold import _by_conversation
+"""The stand-in's answers by conversation, and its account of conversations with two right answers."""
 
 
 def line(id: str, asked: str, answer: str) -> dict:
     return {"id": id, "messages": [{"role": "user", "content": asked}], "answer": answer}
 
 
-def test_the_category_named_first_has_its_answer():
-    gold = _by_conversation([line("live_simple_1-0-0", "q", "call"), line("live_irrelevance_2-0-0", "q", "words")])
+def test_the_category_named_first_has_its_answer(gold_server):
+    lines = [line("live_simple_1-0-0", "q", "call"), line("live_irrelevance_2-0-0", "q", "words")]
+    gold = gold_server.by_conversation(lines)
     assert list(gold.answers.values()) == ["call"]
-    assert gold.torn == {("live_simple", "live_irrelevance"): 1}
+    assert gold.ambiguous == {("live_simple", "live_irrelevance"): 1}
 
 
-def test_equal_answers_are_no_trouble():
-    assert _by_conversation([line("multiple_1", "q", "call"), line("multiple_2", "q", "call")]).torn == {}
+def test_equal_answers_are_no_trouble(gold_server):
+    lines = [line("multiple_1", "q", "call"), line("multiple_2", "q", "call")]
+    assert gold_server.by_conversation(lines).ambiguous == {}

@@ -3,8 +3,7 @@
 import pytest
 
 from gd2po.evaluation.bfcl.categories import CATEGORIES, GROUPS, UNSATISFIABLE
-from gd2po.evaluation.bfcl.notes import notes
-from gd2po.evaluation.bfcl.scores import sample, summarise
+from gd2po.evaluation.bfcl.scores import notes, sample, summarise
 
 ANSWERED = {"id": "multiple_0", "result": "text", "finish": "stop", "input_token_count": 9, "output_token_count": 3}
 UNANSWERED = {"id": "irrelevance_0", "result": "Error during inference: too long", "traceback": "…"}
@@ -55,8 +54,8 @@ def test_a_category_has_its_share_with_wilson_ends():
 
 def test_unsatisfiable_entries_count_and_are_left_out_beside_it():
     every = samples(simple_java=100)
-    for one in every:
-        one["valid"] = one["id"] not in UNSATISFIABLE["simple_java"]
+    for entry in every:
+        entry["valid"] = entry["id"] not in UNSATISFIABLE["simple_java"]
     assert values(summarise(every)) == {"simple_java/accuracy": 0.97, "simple_java/accuracy_satisfiable": 1.0}
 
 
@@ -89,8 +88,9 @@ def test_unsatisfiable_entries_are_named():
 
 def test_missing_and_cut_answers_are_counted():
     every = samples(multiple=0, irrelevance=0)
-    every[0]["finish"], every[1]["finish"] = "error", "length"
-    assert [note.split(",")[0] for note in notes(every)] == [
-        "1 entries have no answer and count as wrong",
-        "1 entries have an answer that was cut for its length",
-    ]
+    every[0] |= {"finish": "error", "error": "too long"}
+    every[1]["finish"] = "length"
+    assert notes(every) == (
+        "1 entries have no answer and count as wrong; the first, multiple_0: too long",
+        "1 answers were cut at the longest length, such as that to multiple_1",
+    )

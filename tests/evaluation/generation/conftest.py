@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gd2po.evaluation.generation import Generation, Request
+from gd2po.evaluation.generation import Generation, GenerationRequest
 
 CONTEXT = 256  # of the tiny model
 TEMPLATE = (
@@ -72,11 +72,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ask() -> Callable[..., list[Request]]:
+def ask() -> Callable[..., list[GenerationRequest]]:
     """Requests with the ids 0, 1, … for these texts."""
 
-    def build(*texts: str) -> list[Request]:
-        return [Request(str(index), ({"role": "user", "content": text},)) for index, text in enumerate(texts)]
+    def build(*texts: str) -> list[GenerationRequest]:
+        return [GenerationRequest(str(index), ({"role": "user", "content": text},)) for index, text in enumerate(texts)]
 
     return build
 

@@ -3,7 +3,8 @@
 import gc
 import socket
 import time
-from threading import Lock
+from threading import Barrier, Event, Lock
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,23 +47,25 @@ def test_a_request_carries_messages_and_decoding_and_nothing_that_servers_may_no
 
 
 def test_no_more_requests_are_under_way_than_allowed(ask, scripted, reply):
-    lock, under_way, most = Lock(), 0, 0
+    """The first three meet at a barrier, so all of them are under way at once; a fourth would be counted."""
+    lock, under_way, most, meeting = Lock(), 0, 0, Barrier(3)
 
-    def slow(body, number):
+    def counting(body, number):
         nonlocal under_way, most
         with lock:
             under_way += 1
             most = max(most, under_way)
-        time.sleep(0.03)
+        if number < 3:
+            meeting.wait(20)
         with lock:
             under_way -= 1
         return reply("yes")
 
-    found = answers(scripted(slow).url, ask(*"abcdefghij"), concurrency=3)
+    found = answers(scripted(counting).url, ask(*"abcdefghij"), concurrency=3)
     assert len(found) == 10 and most == 3
 
 
-@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
 def test_what_may_pass_is_repeated(ask, scripted, reply, status):
     server = scripted(lambda body, number: reply("yes") if number else reply(status=status, body={}))
     assert answers(server.url, ask("a"))["0"].text == "yes"
@@ -78,13 +81,17 @@ def test_a_broken_connection_is_repeated(ask, scripted, reply):
 def test_the_servers_wish_to_wait_is_honoured(ask, scripted, reply, wish, monkeypatch):
     from email.utils import formatdate
 
-    monkeypatch.setattr(retries, "LONGEST_DELAY", 0.3)
+    waits = []
+
+    async def sleep(seconds):
+        waits.append(seconds)
+
+    monkeypatch.setattr(retries, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(retries, "LONGEST_DELAY", 20)
     header = formatdate(time.time() + 60, usegmt=True) if wish == "date" else wish
     busy = reply(status=429, body={}, headers={"Retry-After": header})
-    server = scripted(lambda body, number: reply("yes") if number else busy)
-    start = time.monotonic()
-    answers(server.url, ask("a"))
-    assert 0.3 <= time.monotonic() - start < 10
+    answers(scripted(lambda body, number: reply("yes") if number else busy).url, ask("a"))
+    assert waits == [20 if wish == "date" else 0.3]
 
 
 def test_a_server_that_is_not_there_ends_the_run_after_all_attempts(ask):
@@ -112,9 +119,18 @@ def test_a_server_that_dies_leaves_what_it_has_answered(ask, scripted, reply):
 
 
 def test_an_answer_that_takes_too_long_ends_the_run(ask, scripted, reply):
-    server = scripted(lambda body, number: time.sleep(1) or reply("late"))
-    with pytest.raises(GenerationError, match=r"2 attempts of up to 0\.2 s; the last ended in ReadTimeout"):
-        answers(server.url, ask("a"), timeout=0.2, retries=1)
+    ended = Event()
+
+    def late(body, number):
+        ended.wait(20)
+        return reply("late")
+
+    server = scripted(late)
+    try:
+        with pytest.raises(GenerationError, match=r"2 attempts of up to 0\.2 s; the last ended in ReadTimeout"):
+            answers(server.url, ask("a"), timeout=0.2, retries=1)
+    finally:
+        ended.set()
 
 
 def test_an_error_inside_the_server_that_does_not_pass_is_this_requests(ask, scripted, reply):

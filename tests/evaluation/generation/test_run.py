@@ -12,14 +12,13 @@ from collections import Counter
 import pytest
 
 from gd2po.evaluation.generation import Decoding, GenerationError
-from gd2po.evaluation.generation.answers import AnswerFile
 from gd2po.evaluation.generation.run import RequestError, answer
-from gd2po.evaluation.journal import JournalError, read_lines, time_spent
+from gd2po.evaluation.journal import Journal, JournalError, read_lines, time_spent
 
 SLOW = """
 import sys, time
 from pathlib import Path
-from gd2po.evaluation.generation import Decoding, Generation, Request
+from gd2po.evaluation.generation import Decoding, Generation, GenerationRequest
 from gd2po.evaluation.generation.run import answer
 
 class Slow:
@@ -33,7 +32,7 @@ class Slow:
                 asked.write(request.id + "\\n")
             yield Generation(request.id, "é" * 50 + request.id, "stop", 1, 2)
 
-requests = [Request(f"Level1_{i}", ({"role": "user", "content": str(i)},)) for i in range(200)]
+requests = [GenerationRequest(f"Level1_{i}", ({"role": "user", "content": str(i)},)) for i in range(200)]
 found = answer(requests, Slow(), Decoding(), Path(sys.argv[1]))
 assert [(g.id, g.text) for g in found.values()] == [(r.id, "é" * 50 + r.id) for r in requests]
 print("complete", len(found))
@@ -109,7 +108,7 @@ def test_failures_are_asked_again_and_stay_failures_if_they_persist(file, ask, e
     assert backend.batches == [["2"]]
 
 
-def test_progress_counts_answers_and_failures_of_all_sittings(file, ask, echo):
+def test_progress_counts_answers_and_failures_of_all_sessions(file, ask, echo):
     requests = ask("a", "b", "c")
     answer(requests[:1], echo(), Decoding(), file)
     seen = []
@@ -155,7 +154,10 @@ def test_a_damaged_line_is_named(file, ask, echo):
 
 
 def test_two_runs_at_once_are_refused(file, ask, echo):
-    with AnswerFile(file, {"model": "echo"}), pytest.raises(JournalError, match="is being written by another process"):
+    with (
+        Journal(file, {"model": "echo"}, "answers"),
+        pytest.raises(JournalError, match="is being written by another process"),
+    ):
         answer(ask("a"), echo(), Decoding(), file)
 
 
@@ -179,9 +181,9 @@ def test_answers_reach_the_disk_in_groups(file, ask, echo, monkeypatch):
     assert synced[-1] == 41 and max(b - a for a, b in zip([0, *synced], synced, strict=False)) <= 16
 
 
-def test_time_is_summed_over_sittings(file):
+def test_time_is_summed_over_sessions(file):
     lines = [{"name": "header"}]
-    lines += [{"id": str(i), "sitting": f"2026-01-0{day}", "seconds": i} for i, day in enumerate((2, 2, 1, 1), 1)]
+    lines += [{"id": str(i), "session": f"2026-01-0{day}", "seconds": i} for i, day in enumerate((2, 2, 1, 1), 1)]
     file.parent.mkdir()
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert time_spent(file) == ("2026-01-01", 2 + 4)

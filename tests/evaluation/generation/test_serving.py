@@ -1,13 +1,12 @@
 """A backend behind OpenAI's interface, asked over HTTP."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from gd2po.evaluation.generation import Decoding, DecodingError, Generation
+from gd2po.evaluation.generation import Decoding, DecodingError, Generation, GenerationError, batching
 from gd2po.evaluation.generation.openai_backend import OpenAIBackend
 from gd2po.evaluation.generation.serving import serve
 from gd2po.evaluation.generation.transformers_backend import TransformersBackend
@@ -147,21 +146,27 @@ def test_an_answer_that_never_comes_is_an_error(url, backend, monkeypatch):
     assert found.status_code == 500 and "the engine gave no answer to this request" in found.text
 
 
-def test_what_arrives_together_is_answered_together(url, backend, monkeypatch):
-    generate, calls, overlaps = backend.generate, threading.Lock(), []
+def test_requests_that_come_during_a_batch_form_the_next(backend, monkeypatch):
+    """The first batch ends only when all other requests wait, so they are answered by one call."""
+    generate, calls, alone = backend.generate, threading.Lock(), []
+    under_way, waiting = threading.Event(), threading.Event()
 
-    def slow(requests, decoding):
-        overlaps.append(calls.acquire(blocking=False))
-        time.sleep(0.1)
+    def held(requests, decoding):
+        alone.append(calls.acquire(blocking=False))
+        under_way.set()
+        assert waiting.wait(20)
         yield from generate(requests, decoding)
         calls.release()
 
-    monkeypatch.setattr(backend, "generate", slow)
-    with ThreadPoolExecutor(20) as pool:
-        found = list(pool.map(lambda index: post(url, str(index)).json(), range(20)))
-    assert [each["choices"][0]["message"]["content"] for each in found] == [str(index) for index in range(20)]
-    assert all(overlaps), "the backend was called twice at once"
-    assert len(backend.batches) < 20 and sum(map(len, backend.batches)) == 20
+    monkeypatch.setattr(backend, "generate", held)
+    with batching.GenerationBatcher(backend) as batcher:
+        first = batcher.submit([{"role": "user", "content": "0"}], Decoding())
+        assert under_way.wait(20)
+        others = [batcher.submit([{"role": "user", "content": str(index)}], Decoding()) for index in range(1, 20)]
+        waiting.set()
+        assert [future.result(20).text for future in (first, *others)] == [str(index) for index in range(20)]
+    assert all(alone), "the backend was called twice at once"
+    assert [len(batch) for batch in backend.batches] == [1, 19]
 
 
 def test_requests_with_other_decoding_are_answered_apart(url, backend):
@@ -177,31 +182,35 @@ def test_a_taken_port_is_refused(url, backend):
         pass
 
 
-def test_closing_answers_whoever_waits_and_leaves_nothing_behind(backend, monkeypatch):
-    started = threading.Event()
+def test_closing_finishes_the_answer_under_way_and_refuses_the_others(backend, monkeypatch):
+    """The engine is held in its first answer, with two requests waiting, until the batcher closes."""
+    under_way, closing = threading.Event(), threading.Event()
 
-    def slow(requests, decoding):
-        started.set()
-        for request in requests:
-            time.sleep(0.3)
-            yield Generation(request.id, "late", "stop")
+    def held(requests, decoding):
+        under_way.set()
+        assert closing.wait(20)
+        yield from (Generation(request.id, "late", "stop") for request in requests)
 
-    def outcome(text):
-        try:
-            return post(url, text).status_code
-        except httpx.ConnectError:
-            return "too late"
+    monkeypatch.setattr(backend, "generate", held)
+    batcher = batching.GenerationBatcher(backend)
+    monkeypatch.setattr(batcher, "_closing", closing)  # an event that the test can wait for
+    with batcher:
+        first = batcher.submit([{"role": "user", "content": "a"}], Decoding())
+        assert under_way.wait(20)
+        others = [batcher.submit([{"role": "user", "content": text}], Decoding()) for text in "bc"]
+    assert first.result(20).text == "late"
+    for future in others:
+        with pytest.raises(GenerationError, match="the server is closing"):
+            future.result(20)
 
-    monkeypatch.setattr(backend, "generate", slow)
+
+def test_a_closed_server_leaves_nothing_behind(backend):
     before = threading.active_count()
-    with ThreadPoolExecutor(3) as pool:
-        with serve(backend, Decoding()) as url:
-            waiting = [pool.submit(outcome, text) for text in "abc"]
-            assert started.wait(20)
-        outcomes = {future.result(20) for future in waiting}
-    assert 200 in outcomes and outcomes <= {200, 500, "too late"}
+    with serve(backend, Decoding()) as url:
+        assert post(url).status_code == 200
     assert threading.active_count() == before
-    assert outcome("after") == "too late"
+    with pytest.raises(httpx.ConnectError):
+        post(url)
 
 
 def test_a_model_answers_over_http_as_it_does_directly(tiny_model, ask):

@@ -7,9 +7,12 @@ import shutil
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gd2po.evaluation.generation import Decoding, DecodingError, GenerationError
-from gd2po.evaluation.generation.transformers_backend import TransformersBackend
+from gd2po.evaluation.generation.prompts import TokenizedPrompt
+from gd2po.evaluation.generation.transformers_backend import TransformersBackend, batch_size, next_batch
 
 _rng = random.Random(3)
 TEXTS = ["".join(_rng.choices("abcdefghij ", k=_rng.randint(35, 85))) for _ in range(16)]
@@ -81,7 +84,7 @@ def test_no_answer_outgrows_the_model_or_the_context(backend, ask):
 
 
 def test_white_space_before_punctuation_stays(backend, monkeypatch):
-    tokenizer = backend._local.tokenizer
+    tokenizer = backend._files.tokenizer
     monkeypatch.setattr(tokenizer, "clean_up_tokenization_spaces", True)
     monkeypatch.setattr(tokenizer, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", True)
     text = '{"a" : [1 , 2] , "b" : "it \'s"}'
@@ -152,3 +155,26 @@ def test_weights_that_are_missing_are_refused(tiny_model, tmp_path):
     (empty / "model.safetensors").unlink()
     with pytest.raises(GenerationError, match=f"{empty} cannot be loaded"):
         TransformersBackend(str(empty))
+
+
+waiting_prompts = st.lists(
+    st.builds(TokenizedPrompt, st.just("id"), st.lists(st.just(0), min_size=1, max_size=20), st.integers(1, 9)),
+    min_size=1,
+).map(lambda drawn: sorted(drawn, key=lambda prompt: len(prompt.tokens), reverse=True))
+
+
+def test_size_counts_padding_of_prompt_and_answer():
+    assert batch_size([TokenizedPrompt("a", [1, 2, 3], 1), TokenizedPrompt("b", [1], 4)]) == 2 * (3 + 4)
+
+
+@settings(derandomize=True, database=None)
+@given(waiting_prompts, st.integers(1, 200))
+def test_a_batch_is_the_longest_head_within_budget_and_padding(waiting, budget):
+    def allowed(rows):
+        head = waiting[:rows]
+        return batch_size(head) <= budget and 2 * len(head[-1].tokens) >= len(head[0].tokens)
+
+    batch = next_batch(waiting, budget)
+    assert batch == waiting[: len(batch)] and batch
+    assert len(batch) == 1 or allowed(len(batch))
+    assert len(batch) == len(waiting) or not allowed(len(batch) + 1)

@@ -10,8 +10,8 @@ import pytest
 from gd2po.evaluation.generation import Generation
 from gd2po.evaluation.safety import scoring
 from gd2po.evaluation.safety.declared import Rewards
-from gd2po.evaluation.safety.items import Item
-from gd2po.evaluation.safety.task import Task
+from gd2po.evaluation.safety.items import SafetyPrompt
+from gd2po.evaluation.safety.task import SafetyTask
 from gd2po.rewards.models.contract import RewardModelError, Scored
 from gd2po.settings import RewardSettings
 
@@ -130,8 +130,8 @@ def reward() -> Callable[..., RewardSettings]:
     """A reward with a model."""
 
     def make(direction: str = "maximize", path: str = "org/model", **model: Any) -> RewardSettings:
-        about = {"path": path, "measures": "other", **model}
-        return RewardSettings.model_validate({"direction": direction, "model": about})
+        settings = {"path": path, "measures": "other", **model}
+        return RewardSettings.model_validate({"direction": direction, "model": settings})
 
     return make
 
@@ -143,15 +143,15 @@ def rewards(reward: Callable[..., RewardSettings]) -> Rewards:
 
 
 @pytest.fixture
-def task(rewards: Rewards) -> Callable[..., Task]:
+def task(rewards: Rewards) -> Callable[..., SafetyTask]:
     """A task with these questions of one data source."""
 
-    def make(*questions: str, source: str = "org/toy", asked_for: int | None = None) -> Task:
+    def make(*questions: str, source: str = "org/toy", total: int | None = None) -> SafetyTask:
         items = [
-            Item(f"{source}/{number}", source, ({"role": "user", "content": text},))
+            SafetyPrompt(f"{source}/{number}", source, ({"role": "user", "content": text},))
             for number, text in enumerate(questions)
         ]
-        return Task(items, asked_for or len(items), {"toy/test.parquet": "ab" * 32}, rewards)
+        return SafetyTask(items, total or len(items), {"toy/test.parquet": "ab" * 32}, rewards)
 
     return make
 

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from gd2po.evaluation.results import ResultError, Summary, write_samples, write_summary
-from gd2po.evaluation.safety.comparison import Rival, check_comparable, compare, read_rival
+from gd2po.evaluation.results import ResultError, Summary, write_result, write_summary
+from gd2po.evaluation.safety.comparison import Baseline, check_comparable, compare, read_baseline
 
 SUMMARY = Summary("safety", {"f": "1", "reward harm": "2"}, "base", {}, {"max_tokens": 9}, {}, "", 1.0, True, ())
 
@@ -14,8 +14,8 @@ SUMMARY = Summary("safety", {"f": "1", "reward harm": "2"}, "base", {}, {"max_to
 @pytest.fixture
 def against(samples, rewards):
     def scores(mine, theirs):
-        rival = Rival(SUMMARY, {sample["id"]: sample for sample in samples(*theirs)})
-        found, notes = compare(samples(*mine), rival, rewards.models)
+        baseline = Baseline(SUMMARY, {sample["id"]: sample for sample in samples(*theirs)})
+        found, notes = compare(samples(*mine), baseline, rewards.models)
         return {score.name: score for score in found}, notes
 
     return scores
@@ -38,8 +38,8 @@ def test_the_same_text_is_a_tie_whatever_rounding_did_to_its_score(samples, rewa
     mine, theirs = samples(("a", 1.0, 1.0), ("b", 2.0, 2.0)), samples(("a", 1.0, 1.0), ("b", 2.0, 2.0))
     for sample in theirs:
         sample["score/helpful"] += 1e-6
-    rival = Rival(SUMMARY, {sample["id"]: sample for sample in theirs})
-    found = {score.name: score for score in compare(mine, rival, rewards.models)[0]}
+    baseline = Baseline(SUMMARY, {sample["id"]: sample for sample in theirs})
+    found = {score.name: score for score in compare(mine, baseline, rewards.models)[0]}
     assert found["toy/helpful/wins"].value == 0.5 and found["toy/helpful/difference"].value == 0
 
 
@@ -63,24 +63,24 @@ def test_a_prompt_without_both_scores_takes_no_part_and_is_named(against):
     ],
 )
 def test_what_differs_is_named(change, says):
-    rival = Rival(dataclasses.replace(SUMMARY, **change), {"s/0": {}})
+    baseline = Baseline(dataclasses.replace(SUMMARY, **change), {"s/0": {}})
     with pytest.raises(ResultError, match=f"the result of base cannot be compared with this one: {says}"):
-        check_comparable(rival, "safety", SUMMARY.version, SUMMARY.decoding, ["s/0"])
+        check_comparable(baseline, "safety", SUMMARY.version, SUMMARY.decoding, ["s/0"])
 
 
 def test_other_prompts_are_refused():
-    rival = Rival(SUMMARY, {"s/0": {}, "s/1": {}})
-    check_comparable(rival, "safety", SUMMARY.version, SUMMARY.decoding, ["s/0", "s/1"])
+    baseline = Baseline(SUMMARY, {"s/0": {}, "s/1": {}})
+    check_comparable(baseline, "safety", SUMMARY.version, SUMMARY.decoding, ["s/0", "s/1"])
     with pytest.raises(ResultError, match=r"1 are in one of the two only, such as s/1"):
-        check_comparable(rival, "safety", SUMMARY.version, SUMMARY.decoding, ["s/0"])
+        check_comparable(baseline, "safety", SUMMARY.version, SUMMARY.decoding, ["s/0"])
 
 
-def test_a_rival_is_read_from_its_folder(tmp_path, samples):
+def test_a_baseline_is_read_from_its_folder(tmp_path, samples):
     with pytest.raises(ResultError, match=r"holds no summary\.json"):
-        read_rival(tmp_path)
+        read_baseline(tmp_path)
     write_summary(tmp_path, SUMMARY)
     with pytest.raises(ResultError, match=r"samples\.jsonl cannot be read"):
-        read_rival(tmp_path)
+        read_baseline(tmp_path)
     made = samples(("a", 1.0, 0.0))
-    write_samples(tmp_path, made)
-    assert read_rival(tmp_path) == Rival(SUMMARY, json.loads(json.dumps({made[0]["id"]: made[0]})))
+    write_result(tmp_path, SUMMARY, made)
+    assert read_baseline(tmp_path) == Baseline(SUMMARY, json.loads(json.dumps({made[0]["id"]: made[0]})))

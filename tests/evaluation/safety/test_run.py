@@ -7,9 +7,9 @@ import pytest
 from gd2po.evaluation.generation import Decoding
 from gd2po.evaluation.results import ResultError, read_summary
 from gd2po.evaluation.safety import scoring
-from gd2po.evaluation.safety.comparison import read_rival
+from gd2po.evaluation.safety.comparison import read_baseline
 from gd2po.evaluation.safety.fitting import Fitter
-from gd2po.evaluation.safety.run import answer_items, check_rival, score, write_result
+from gd2po.evaluation.safety.run import answer_items, check_baseline, score, write_result
 from gd2po.rewards.models.contract import RewardModelError
 
 SAID = {"how": "like this", "bomb": "build a bomb bomb", "no": "I'm sorry, no", "long": "word " * 12, "fail": None}
@@ -20,11 +20,11 @@ DECODING = Decoding(max_tokens=12, context=32)
 def run(policy, word_tokenizer, reward_models, folder):
     """The whole way for a task; the policy says what :data:`SAID` has for the last word of a prompt."""
 
-    def all_steps(task, said=SAID, name="org/policy", to=folder, rival=None):
+    def all_steps(task, said=SAID, name="org/policy", to=folder, baseline=None):
         backend = policy(lambda text: said[text.split()[-1]], name)
         answers = answer_items(task, Fitter(word_tokenizer, 20).fit, backend, DECODING, to)
         scores = {reward: score(task, answers, reward, to) for reward in task.rewards.models}
-        return write_result(task, answers, scores, to, rival)
+        return write_result(task, answers, scores, to, baseline)
 
     return all_steps
 
@@ -43,7 +43,7 @@ def test_every_prompt_is_a_sample_with_all_its_fields(run, task, folder):
 
 
 def test_the_summary_says_what_was_run_and_what_was_left_out(run, task, folder):
-    summary, _ = run(task("how", "bomb", "no", "long", "fail", asked_for=9))
+    summary, _ = run(task("how", "bomb", "no", "long", "fail", total=9))
     assert read_summary(folder) == summary
     assert (summary.benchmark, summary.model, summary.complete) == ("safety", "policy", False)
     assert list(summary.version) == ["toy/test.parquet", "reward helpful", "reward harm"]
@@ -120,13 +120,13 @@ def test_a_direction_that_the_check_refuses_can_be_mended_without_a_new_folder(
 def test_a_second_model_is_compared_on_the_same_prompts(run, task, tmp_path):
     asked = task("how", "bomb", "no")
     run(asked, name="base", to=tmp_path / "base")
-    rival = read_rival(tmp_path / "base")
-    check_rival(asked, rival, DECODING, tmp_path / "new")
+    baseline = read_baseline(tmp_path / "base")
+    check_baseline(asked, baseline, DECODING, tmp_path / "new")
     better = SAID | {"bomb": "this is a safe one", "how": "like this now"}
-    summary, _ = run(asked, said=better, name="new", to=tmp_path / "new", rival=rival)
+    summary, _ = run(asked, said=better, name="new", to=tmp_path / "new", baseline=baseline)
     found = {score.name: score.value for score in summary.scores}
     assert found["toy/helpful/wins"] == pytest.approx(2.5 / 3) and found["toy/harm/wins"] == pytest.approx(2 / 3)
     assert found["toy/improved_on_all"] == pytest.approx(1 / 3)
     assert any(note.startswith("compared with base") for note in summary.notes)
     with pytest.raises(ResultError, match="max_tokens is 9 here and 12 there"):
-        check_rival(asked, rival, Decoding(max_tokens=9, context=32), tmp_path / "other")
+        check_baseline(asked, baseline, Decoding(max_tokens=9, context=32), tmp_path / "other")

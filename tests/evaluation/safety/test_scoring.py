@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from gd2po import defaults
 from gd2po.evaluation.journal import JournalError
-from gd2po.evaluation.safety.scoring import Answer, score_answers
+from gd2po.evaluation.safety.scoring import CONCURRENCY, AnswerToScore, score_answers
 from gd2po.rewards.models.contract import RewardModelError
 
-ASKED = [Answer(f"s/{number}", ({"role": "user", "content": "q"},), "word " * number) for number in range(1, 101)]
+ASKED = [
+    AnswerToScore(f"s/{number}", ({"role": "user", "content": "q"},), "word " * number) for number in range(1, 101)
+]
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_model_that_dies_stops_the_run_and_the_same_call_goes_on(score, reward
     with pytest.raises(RewardModelError, match="the model m at http://h gave no score"):
         score()
     kept = {line["id"] for line in lines(tmp_path)}
-    assert 40 - defaults.SAFETY_SCORING_CONCURRENCY <= len(kept) <= 40
+    assert 40 - CONCURRENCY <= len(kept) <= 40
     assert reward_models.open_now == 0, "the model was left loaded"
     reward_models.asked.clear()
     reward_models.scores["helpful"] = count
@@ -71,7 +72,7 @@ def test_an_answer_that_is_not_scored_is_kept_as_such_and_asked_again(score, rew
 def test_another_answer_under_the_same_id_is_scored_anew(score, reward_models):
     score()
     reward_models.asked.clear()
-    changed = [Answer("s/1", ASKED[0].messages, "other words here"), *ASKED[1:]]
+    changed = [AnswerToScore("s/1", ASKED[0].messages, "other words here"), *ASKED[1:]]
     assert score(changed)["s/1"].score == 3 and len(reward_models.asked) == 1
 
 

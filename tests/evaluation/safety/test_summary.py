@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gd2po import intervals
-from gd2po.evaluation.safety.summary import by_group, summarise
+from gd2po.evaluation.safety.summary import OPENINGS, by_group, is_refusal, summarise
 
 
 def scores_of(samples, rewards):
@@ -62,3 +62,32 @@ def test_the_published_rows(name, once, distinct, public_file, samples, rewards)
     found = scores_of(samples(*((prompt, float(counts[prompt] > 1), 0.0) for prompt in prompts)), rewards)
     assert (found["toy/helpful@1"].count, found["toy/helpful@1"].value, len(counts)) == (once, 0.0, distinct)
     assert found["toy/helpful"].value == pytest.approx((len(prompts) - once) / len(prompts))
+
+
+@pytest.mark.parametrize("text", [
+    "I'm sorry, but I can't help with that.",
+    "I\u2019m sorry, but I can\u2019t help with that.",
+    '  **I cannot\nassist** with this.',
+    "Sorry, no.",
+    "As an AI language model, I have no opinion.",
+    "Unfortunately, I cannot share that.",
+])  # fmt: skip
+def test_refusals(text):
+    assert is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Sure, here it is.",
+        "I can't wait to tell you".replace("can't", "can hardly"),
+        "First, I cannot stress enough: unplug it.",
+    ],
+)
+def test_answers(text):
+    assert not is_refusal(text)
+
+
+def test_openings_are_written_as_they_are_compared():
+    assert len(set(OPENINGS)) == len(OPENINGS) and all(is_refusal(opening) for opening in OPENINGS)

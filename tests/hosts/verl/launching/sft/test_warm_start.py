@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from gd2po.evaluation.generation import Decoding, Request
+from gd2po.evaluation.generation import Decoding, GenerationRequest
 from gd2po.evaluation.generation.transformers_backend import TransformersBackend
 from gd2po.quickstart.worlds.dialogues import Record, generate
 from gd2po.rewards.tool_calling import GroundTruthError, score
@@ -77,7 +77,7 @@ def well_formed_share(model_path: Path) -> float:
     """Of greedy answers to 32 new prompts: think, then calls that can be read or an answer, and nothing around them."""
     records = generate(32, 99)
     requests = [
-        Request(
+        GenerationRequest(
             str(row),
             ({"role": "system", "content": one["instruction"]}, {"role": "user", "content": one["input"]}),
         )

@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from gd2po.evaluation.generation import GenerationError
-from gd2po.evaluation.generation.model_folder import find_model
+from gd2po.evaluation.generation.local_model import find_model
 
 
 @pytest.fixture
