@@ -121,7 +121,7 @@ def main() -> None:
         else:
             gold = bfcl(parse_categories(options.categories))
             for (first, second), count in gold.ambiguous.items():
-                sys.stderr.write(f"{count} conversations of {first} and {second} have two right answers; served: {first}\n")
+                sys.stderr.write(f"{count} conversations have two right answers; served: {first}, not {second}\n")
             backend = GoldBackend(gold.answers)
         with serve(backend, Decoding(), port=options.port) as url:
             until_interrupted(f"model gold at {url}, until Ctrl-C")

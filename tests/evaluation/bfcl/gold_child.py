@@ -1,7 +1,7 @@
 """A perfect model in BFCL's environment, in place of the child process that asks a server.
 
 It is made of BFCL's possible answers and goes through BFCL's own loops. Arguments: the step, which is ``generate``, and
-the job. It also writes ``conversations.jsonl``: ``id``, ``messages`` and ``answer`` of every request to a perfect model.
+the job. It also writes ``conversations.jsonl``: ``id``, ``messages`` and ``answer`` of each request.
 """
 
 import ast
