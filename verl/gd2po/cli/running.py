@@ -1,4 +1,4 @@
-"""Commands that train, and what they need."""
+"""Commands that train, and the one that makes a small policy."""
 
 from pathlib import Path
 from typing import Annotated

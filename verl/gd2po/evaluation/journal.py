@@ -91,7 +91,7 @@ class Journal:
 
 
 def time_spent(path: Path) -> tuple[str, float]:
-    """When the first session began (ISO 8601, UTC), and the seconds up to the last line of each session, summed."""
+    """The beginning of the first session (ISO 8601, UTC), and the seconds to the last line of each session, summed."""
     seconds: dict[str, float] = {}
     for line in read_lines(path)[1:]:
         seconds[line["session"]] = line["seconds"]

@@ -1,4 +1,4 @@
-"""Which engine serves a model, from what a user says and what the machine has."""
+"""The choice of the engine that serves a model, from the user's options and the machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

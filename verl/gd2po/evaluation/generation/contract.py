@@ -1,4 +1,4 @@
-"""What an engine that serves a model must do for an evaluation."""
+"""The contract between an evaluation and the engine that serves a model."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 from gd2po.errors import GD2POError
 
 CONTEXT_EXCEEDED = "context_length_exceeded"
-"""How the ``error`` of a generation begins whose prompt leaves no room for an answer; OpenAI's code for it."""
+"""The beginning of a generation's ``error`` where the prompt leaves no room for an answer; OpenAI's code for it."""
 
 API_KEY_ENV = "OPENAI_API_KEY"
 """Environment variable with the key of an OpenAI-compatible server."""
@@ -28,7 +28,7 @@ GPU_MEMORY = 0.6
 """Share of a GPU's memory for vLLM, as published for API-Bank."""
 
 Finish = Literal["stop", "length", "error"]
-"""Whether the model ended its answer, the answer was cut, or there is no answer."""
+"""The end of an answer: the model ended it, it was cut at its longest length, or there is no answer."""
 
 
 class GenerationError(GD2POError, RuntimeError):
@@ -54,7 +54,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How answers are drawn. The defaults are those of the published API-Bank evaluation.
+    """The decoding of answers. The defaults are those of the published API-Bank evaluation.
 
     Attributes:
         temperature: The sampling temperature; 0 is greedy.
