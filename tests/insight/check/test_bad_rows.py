@@ -4,14 +4,14 @@ import pytest
 
 from gd2po.insight.check.choice import Choice
 from gd2po.insight.check.errors import CheckError
-from gd2po.insight.check.reading import jsonl, read
+from gd2po.insight.check.reading import read, sources
 
 GOOD = [{"uid": "q", "a": row, "b": -row} for row in range(20)]
 
 
-@pytest.mark.parametrize("block", [jsonl.BLOCK, 64])
-def test_json_lines(write_lines, monkeypatch, block):
-    monkeypatch.setattr(jsonl, "BLOCK", block)
+@pytest.mark.parametrize("rows", [sources.CHUNK_ROWS, 3])
+def test_json_lines(write_lines, monkeypatch, rows):
+    monkeypatch.setattr(sources, "CHUNK_ROWS", rows)
     bad = [
         '{"uid": "q", "a": 1',
         "[1, 2]",

@@ -13,7 +13,7 @@ import pytest
 from gd2po.errors import SettingsError
 from gd2po.insight.check.choice import Choice
 from gd2po.insight.check.errors import CheckError
-from gd2po.insight.check.reading import jsonl, read
+from gd2po.insight.check.reading import read, sources
 
 SCORES = [[1.0, 0.9], [0.0, 0.1], [1.0, 0.2], [0.0, 0.8], [0.5, None], [1.0, 3.0]]
 GROUPS = ["q", "q", "q", "q", "p", "p"]
@@ -112,10 +112,10 @@ def test_every_format_gives_the_same_rollouts(source):
     assert rollouts.account.rows == 6 and rollouts.account.bad == 0
 
 
-def test_a_file_read_in_small_blocks_is_the_same(write_lines, monkeypatch):
+def test_a_file_read_in_small_chunks_is_the_same(write_lines, monkeypatch):
     path = str(write_lines(dump_rows()))
     whole = read([path], Choice())
-    monkeypatch.setattr(jsonl, "BLOCK", 100)
+    monkeypatch.setattr(sources, "CHUNK_ROWS", 2)
     pieces = read([path], Choice())
     np.testing.assert_array_equal(whole.scores, pieces.scores)
     np.testing.assert_array_equal(whole.groups, pieces.groups)

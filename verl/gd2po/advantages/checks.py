@@ -1,7 +1,7 @@
 """The door: each input is checked once, and refused with its name, what was found, what was expected and a remedy."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from numbers import Real
 from typing import get_args
 
@@ -73,7 +73,7 @@ def score_matrix(scores: Mapping[str, Tensor], valid: Tensor, missing: Missing) 
     return torch.where(scored, values, 0.0), scored
 
 
-def weights(given: Mapping[str, float] | None, rewards: Mapping[str, Tensor]) -> list[float]:
+def weights(given: Mapping[str, float] | None, rewards: Collection[str]) -> list[float]:
     """One finite weight per reward, in the order of the rewards."""
     if given is None:
         return [WEIGHT] * len(rewards)
@@ -89,7 +89,7 @@ def weights(given: Mapping[str, float] | None, rewards: Mapping[str, Tensor]) ->
     return found
 
 
-def signs(given: Mapping[str, Direction] | None, rewards: Mapping[str, Tensor]) -> list[float]:
+def signs(given: Mapping[str, Direction] | None, rewards: Collection[str]) -> list[float]:
     """+1 or −1 per reward, in the order of the rewards."""
     directions = given or {}
     _refuse_unknown("directions", directions, rewards)
@@ -117,7 +117,7 @@ def _score_row(name: str, row: Tensor, valid: Tensor) -> Tensor:
     return values
 
 
-def _refuse_unknown(argument: str, given: Mapping[str, object], rewards: Mapping[str, Tensor]) -> None:
+def _refuse_unknown(argument: str, given: Mapping[str, object], rewards: Collection[str]) -> None:
     for name in given:
         if name not in rewards:
             raise unknown_name(f"reward in {argument}", name, rewards)

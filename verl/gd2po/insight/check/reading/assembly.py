@@ -6,9 +6,8 @@ import numpy as np
 
 from gd2po.defaults import Direction
 from gd2po.insight.check.errors import CheckError
-from gd2po.insight.check.reading.faults import Faults
-from gd2po.insight.check.reading.gathering import Gathering, Part
-from gd2po.insight.check.reading.tables import Source
+from gd2po.insight.check.reading.gathering import Gathering, GoodRows
+from gd2po.insight.check.reading.sources import Faults, Source
 from gd2po.insight.check.rollouts import Account, Codes, Rollouts
 
 
@@ -70,7 +69,7 @@ def _comparable(groups: Codes, column: str) -> None:
         )
 
 
-def _last_outputs(whole: Part) -> np.ndarray:
+def _last_outputs(whole: GoodRows) -> np.ndarray:
     """Which rows are the last output of their session [N] bool: its earlier ones carry the same scores."""
     session, output = whole.sessions
     if output.max() <= 0:

@@ -1,21 +1,23 @@
 """CSV with a header."""
 
-import math
+import csv
+import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
-import numpy as np
 import pyarrow as pa
-from pyarrow import csv
 
 from gd2po.insight.check.errors import CheckError
-from gd2po.insight.check.reading.faults import Faults
-from gd2po.insight.check.reading.tables import Chunk, Kind, overall
-from gd2po.insight.check.reading.values import parse_number
+from gd2po.insight.check.reading.cells import kind_of_text
+from gd2po.insight.check.reading.sources import CHUNK_ROWS, Cells, Chunk, Faults, Kind, overall
 
 SAMPLE_ROWS = 1000
-BLOCK = 4 << 20
+LONGEST_CELL = 16 << 20
+"""Characters. A quote that is never closed would make one cell of the rest of the file."""
+
+_EMPTY = {"", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "NA", "#NA", "N/A", "n/a", "#N/A"}
+"""What tables of numbers write where there is nothing."""
 
 
 class CsvFile:
@@ -25,61 +27,32 @@ class CsvFile:
 
     def __init__(self, path: str) -> None:
         self.name = path
-        try:
-            names = _header(path)
-            with pa.input_stream(path) as stream:
-                self._sample = _open(stream, names, lambda _: "skip").read_next_batch().slice(0, SAMPLE_ROWS)
-        except (pa.ArrowInvalid, StopIteration) as error:
-            raise CheckError(f"{path} is no CSV with a header and rows ({error})") from error
+        csv.field_size_limit(LONGEST_CELL)
+        sample = [cells for _, cells in islice(self._rows(Faults()), SAMPLE_ROWS + 1)]
+        if len(sample) < 2:
+            raise CheckError(f"{path} is no CSV with a header and rows: there is no row under its first line")
+        self._header, *rows = sample
+        kinds = (overall(Counter(map(kind_of_text, column))) for column in zip(*rows, strict=True))
+        self.kinds: Mapping[str, Kind] = dict(zip(self._header, kinds, strict=True))
 
-    def kinds(self) -> Mapping[str, Kind]:
-        columns = zip(self._sample.schema.names, self._sample.columns, strict=True)
-        return {name: overall(Counter(map(_kind, column.to_pylist()))) for name, column in columns}
+    def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
+        rows = islice(self._rows(faults), 1, None)
+        while batch := list(islice(rows, CHUNK_ROWS)):
+            table = zip(self._header, zip(*(cells for _, cells in batch), strict=True), strict=True)
+            yield Chunk({name: _filled(cells) for name, cells in table if name in columns}, [n for n, _ in batch])
 
-    def chunks(self, columns: Mapping[str, Kind], faults: Faults) -> Iterator[Chunk]:
-        broken: set[int] = set()
-
-        def skip(row: Any) -> str:
-            broken.add(row.number)
-            found = f"{row.actual_columns} fields; the header has {row.expected_columns}"
-            faults.add(f"{self.name}, row {row.number}", found)
-            return "skip"
-
-        number = 1
+    def _rows(self, faults: Faults) -> Iterator[tuple[int, list[str]]]:
+        """The header and all rows as long as it, with their numbers."""
         with pa.input_stream(self.name) as stream:
-            for batch in _open(stream, list(columns), skip):
-                rows: list[int] = []
-                while len(rows) < batch.num_rows:
-                    number += 1
-                    if number not in broken:
-                        rows.append(number)
-                yield Chunk(pa.Table.from_batches([batch]), np.array(rows, dtype=np.int64))
+            table = csv.reader(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline=""))
+            width = 0
+            for number, cells in enumerate(table, 1):
+                width = width or len(cells)
+                if len(cells) == width:
+                    yield number, cells
+                elif cells:
+                    faults.add(f"{self.name}, row {number}", f"{len(cells)} fields; the header has {width}")
 
 
-def _open(stream: Any, columns: list[str], skip: Callable[[Any], str]) -> csv.CSVStreamingReader:
-    return csv.open_csv(
-        stream,
-        # Row numbers are known only to a parser with one thread.
-        read_options=csv.ReadOptions(use_threads=False, block_size=BLOCK),
-        parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
-        convert_options=csv.ConvertOptions(
-            column_types={name: pa.binary() for name in columns},
-            include_columns=columns,
-            include_missing_columns=True,
-            strings_can_be_null=True,
-        ),
-    )
-
-
-def _header(path: str) -> list[str]:
-    with pa.input_stream(path) as stream:
-        return _open(stream, [], lambda _: "skip").schema.names
-
-
-def _kind(cell: bytes | None) -> Kind:
-    number = parse_number(cell or b"")
-    if number is None:
-        return "text"
-    if math.isnan(number):
-        return "empty"
-    return "integer" if number.is_integer() else "real"
+def _filled(column: Sequence[str]) -> Cells:
+    return column if _EMPTY.isdisjoint(column) else [None if cell in _EMPTY else cell for cell in column]

@@ -1,5 +1,6 @@
 """Which file is in which format."""
 
+import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +11,8 @@ import pyarrow as pa
 from gd2po.insight.check.errors import CheckError
 from gd2po.insight.check.reading.csv_file import CsvFile
 from gd2po.insight.check.reading.jsonl import JsonLines
-from gd2po.insight.check.reading.parquet import ParquetFile
-from gd2po.insight.check.reading.tables import Source
+from gd2po.insight.check.reading.parquet_file import ParquetFile
+from gd2po.insight.check.reading.sources import Source
 
 _FORMATS: dict[str, Callable[[str], Source]] = {
     ".jsonl": JsonLines.of_file,
@@ -25,10 +26,10 @@ _PACKED = {".gz", ".bz2", ".zst"}
 
 @contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Turn what pyarrow finds wrong with a file, such as a packed one that was cut, into an error that names it."""
+    """Turn what a reader refuses about a file, such as a packed one that was cut, into an error that names it."""
     try:
         yield
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, OSError, csv.Error) as error:
         raise CheckError(f"{name} cannot be read: {error}") from error
 
 

@@ -1,29 +1,31 @@
-"""Chunks of columns to numbers: scores, group, session, source and length of each good row."""
+"""Chunks of cells to numbers: scores, group, session, source and length of each good row."""
 
+import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from gd2po.insight.check.reading.faults import Faults
-from gd2po.insight.check.reading.keys import Numbering, split_session
+from gd2po.insight.check.reading.cells import to_bytes, to_numbers, to_text
 from gd2po.insight.check.reading.layout import Layout
-from gd2po.insight.check.reading.tables import Chunk, Source
-from gd2po.insight.check.reading.values import to_bytes, to_numbers
+from gd2po.insight.check.reading.sources import Chunk, Faults, Source
 from gd2po.insight.check.rollouts import Codes, Numbers
+
+_SESSION_KEY = re.compile(r"(.+)_([0-9]{1,18})_([0-9]{1,18})")
 
 
 @dataclass(frozen=True)
-class Part:
-    """Good rows of a chunk.
+class GoodRows:
+    """The rows that can be used.
 
     Attributes:
-        scores: [K, n], NaN where not scored.
-        groups: [n].
+        scores: The scores [K, n], NaN where not scored.
+        groups: The number of the group of each row [n].
         sessions: verl's session and output [2, n], −1 where there are none.
-        sources: [n], all 0 if nothing tells.
-        lengths: [n], all 1 if nothing tells.
+        sources: The number of the data source [n], all 0 if nothing tells it.
+        lengths: The length of the response [n], all 1 if nothing tells it.
     """
 
     scores: Numbers
@@ -35,80 +37,89 @@ class Part:
 
 @dataclass
 class Gathering:
-    """Reads chunk after chunk.
+    """Takes chunk after chunk and keeps its numbers.
 
     Attributes:
-        layout: of the columns.
-        faults: rows that cannot be used.
-        rows: so far, the bad ones left out.
-        source_names: in order of appearance.
+        layout: The columns by what they tell.
+        faults: The rows that cannot be used.
+        rows: The number of good rows so far.
+        source_names: Data source → number, in order of appearance.
     """
 
     layout: Layout
-    faults: Faults
+    faults: Faults = field(default_factory=Faults)
     rows: int = 0
     source_names: dict[str, int] = field(default_factory=dict)
-    _groups: Numbering = field(default_factory=Numbering)
-    _parts: list[Part] = field(default_factory=list)
+    _groups: dict[str, int] = field(default_factory=dict)
+    _parts: list[GoodRows] = field(default_factory=list)
 
     def add(self, source: Source, chunk: Chunk) -> None:
         """Keep the numbers of a chunk."""
-        if not len(chunk.rows):
-            return
-        wrong: dict[int, str] = {}
-        scores = np.stack([self._numbers(chunk, column, wrong) for column in self.layout.rewards.values()])
-        ids = to_bytes(chunk.table[self.layout.group])
-        for missing in np.flatnonzero(ids.is_null().to_numpy(zero_copy_only=False)).tolist():
-            wrong[missing] = f"no {self.layout.group}"
-        steps = self._numbers(chunk, self.layout.step, wrong) if self.layout.step else None
-        lengths = self._lengths(chunk, wrong)
-        for row in sorted(wrong):
-            self.faults.add(f"{source.name}, {source.unit} {chunk.rows[row]}", wrong[row])
-        good = np.setdiff1d(np.arange(len(chunk.rows)), list(wrong))
-        self.rows += len(good)
-        ids = ids.take(pa.array(good))
-        prompt, *session = split_session(ids) if self.layout.sessions else (ids, *np.full((2, len(good)), -1))
-        groups = self._groups.number(prompt, None if steps is None else steps[good])
-        self._parts.append(
-            Part(scores[:, good], groups, np.stack(session), self._sources(chunk)[good], lengths[good].astype(np.int64))
-        )
-
-    def whole(self) -> Part:
-        """All good rows; groups in the order of their digests."""
-        parts = self._parts
-        groups = np.concatenate([part.groups for part in parts])
-        return Part(
-            np.concatenate([part.scores for part in parts], axis=1),
-            self._groups.by_digest(groups),
-            np.concatenate([part.sessions for part in parts], axis=1),
-            np.concatenate([part.sources for part in parts]),
-            np.concatenate([part.lengths for part in parts]),
-        )
-
-    def _numbers(self, chunk: Chunk, column: str, wrong: dict[int, str]) -> Numbers:
-        values, odd = to_numbers(chunk.table[column])
-        for row, found in odd.items():
-            wrong.setdefault(row, f"{column} is {found:.60}, not a finite number")
-        return values
-
-    def _lengths(self, chunk: Chunk, wrong: dict[int, str]) -> Numbers:
         layout = self.layout
-        if layout.length:
-            lengths = np.nan_to_num(self._numbers(chunk, layout.length, wrong))
-            for row in np.flatnonzero((lengths < 0) | (lengths != np.floor(lengths))):
-                wrong.setdefault(int(row), f"{layout.length} is {lengths[row]:g}, not a whole number of tokens")
-            return lengths
-        if layout.text:
-            text = pc.ascii_trim_whitespace(to_bytes(chunk.table[layout.text]).view(pa.string()))
-            # Splitting nothing gives one empty word.
-            words = pc.if_else(pc.equal(text, ""), 0, pc.list_value_length(pc.ascii_split_whitespace(text)))
-            return pc.fill_null(words, 0).to_numpy(zero_copy_only=False).astype(np.float64)
-        return np.ones(len(chunk.rows))
+        wrong: dict[int, str] = {}
+        scores = np.stack([_numbers(chunk, column, wrong) for column in layout.rewards.values()])
+        ids = [to_text(cell) for cell in chunk.column(layout.group)]
+        wrong |= {row: f"no {layout.group}" for row, text in enumerate(ids) if text is None}
+        steps = _numbers(chunk, layout.step, wrong) if layout.step else None
+        lengths = _lengths(layout, chunk, wrong)
+        for row in sorted(wrong):
+            self.faults.add(f"{source.name}, {source.unit} {chunk.numbers[row]}", wrong[row])
+        good = np.array([row for row in range(len(ids)) if row not in wrong], dtype=np.int64)
+        if not len(good):
+            return
+        self.rows += len(good)
+        keys = [_split(ids[row] or "", layout.sessions) for row in good]
+        groups = self._numbered([prompt for prompt, _, _ in keys], None if steps is None else steps[good])
+        sessions = np.array([(session, output) for _, session, output in keys], dtype=np.int64).T
+        sources = self._sources(chunk)[good]
+        self._parts.append(GoodRows(scores[:, good], groups, sessions, sources, lengths[good].astype(np.int64)))
+
+    def whole(self) -> GoodRows:
+        """All good rows; groups are numbered in the order of their digests, whatever the order of the rows."""
+        fields = ([getattr(part, name) for part in self._parts] for name in GoodRows.__annotations__)
+        scores, groups, *others = (np.concatenate(arrays, axis=-1) for arrays in fields)
+        ranks = np.empty(len(self._groups), dtype=np.int64)
+        ranks[np.argsort(np.array(list(self._groups), dtype="S32"))] = np.arange(len(ranks))
+        return GoodRows(scores, ranks[groups], *others)
+
+    def _numbered(self, prompts: Sequence[str], steps: Numbers | None) -> Codes:
+        """The number of the group of each row, in order of appearance; equal ids of different steps are different."""
+        stamps = repeat(b"") if steps is None else (b"%d" % step for step in np.nan_to_num(steps, nan=-1).tolist())
+        pairs = list(zip(prompts, stamps, strict=False))
+        numbers = {pair: self._groups.setdefault(_digest(*pair), len(self._groups)) for pair in dict.fromkeys(pairs)}
+        return np.array([numbers[pair] for pair in pairs], dtype=np.int64)
 
     def _sources(self, chunk: Chunk) -> Codes:
         if not self.layout.source:
-            return np.zeros(len(chunk.rows), dtype=np.int64)
-        encoded = to_bytes(chunk.table[self.layout.source]).fill_null(b"not named").dictionary_encode()
-        names = [name.decode("utf-8", "replace") for name in encoded.dictionary.to_pylist()]
-        codes = [self.source_names.setdefault(name, len(self.source_names)) for name in names]
-        return np.array(codes, dtype=np.int64)[encoded.indices.to_numpy()]
+            return np.zeros(len(chunk.numbers), dtype=np.int64)
+        names = (to_text(cell) or "not named" for cell in chunk.column(self.layout.source))
+        return np.array([self.source_names.setdefault(name, len(self.source_names)) for name in names], dtype=np.int64)
+
+
+def _numbers(chunk: Chunk, column: str, wrong: dict[int, str]) -> Numbers:
+    values, odd = to_numbers(chunk.column(column))
+    for row, cell in odd.items():
+        wrong.setdefault(row, f"{column} is {cell:.60}, not a finite number")
+    return values
+
+
+def _lengths(layout: Layout, chunk: Chunk, wrong: dict[int, str]) -> Numbers:
+    if layout.length:
+        lengths = np.nan_to_num(_numbers(chunk, layout.length, wrong))
+        for row in np.flatnonzero((lengths < 0) | (lengths != np.floor(lengths))).tolist():
+            wrong.setdefault(row, f"{layout.length} is {lengths[row]:g}, not a whole number of tokens")
+        return lengths
+    if layout.text:
+        texts = (to_text(cell) or "" for cell in chunk.column(layout.text))
+        return np.array([len(to_bytes(text).split()) for text in texts], dtype=np.float64)
+    return np.ones(len(chunk.numbers))
+
+
+def _split(uid: str, has_session: bool) -> tuple[str, int, int]:
+    """Prompt, session and output of verl's key of a row, ``{prompt}_{session}_{output}``; −1 in other keys."""
+    match = _SESSION_KEY.fullmatch(uid) if has_session else None
+    return (match[1], int(match[2]), int(match[3])) if match else (uid, -1, -1)
+
+
+def _digest(text: str, stamp: bytes) -> str:
+    return hashlib.blake2b(stamp + b"\0" + to_bytes(text), digest_size=16).hexdigest()

@@ -1,15 +1,12 @@
-"""Parquet, row group by row group: verl's and TRL's exports, and anybody's table."""
+"""Parquet: verl's and TRL's exports, and anybody's table."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 from pyarrow import parquet
 
 from gd2po.insight.check.errors import CheckError
-from gd2po.insight.check.reading.faults import Faults
-from gd2po.insight.check.reading.tables import Chunk, Kind, consecutive, with_columns
-
-BATCH_ROWS = 65_536
+from gd2po.insight.check.reading.sources import CHUNK_ROWS, Cells, Chunk, Faults, Kind
 
 
 class ParquetFile:
@@ -21,29 +18,29 @@ class ParquetFile:
         self.name = path
         try:
             with parquet.ParquetFile(path) as file:
-                self._schema = file.schema_arrow
+                self.kinds: Mapping[str, Kind] = {field.name: _kind(field.type) for field in file.schema_arrow}
         except pa.ArrowInvalid as error:
             raise CheckError(f"{path} is no Parquet file ({error})") from error
 
-    def kinds(self) -> Mapping[str, Kind]:
-        return {field.name: _kind(field.type) for field in self._schema}
-
-    def chunks(self, columns: Mapping[str, Kind], faults: Faults) -> Iterator[Chunk]:
-        there = [name for name in columns if name in self._schema.names]
+    def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
+        present = [name for name in columns if name in self.kinds]
         first = 1
         with parquet.ParquetFile(self.name) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=there):
-                yield consecutive(with_columns(pa.Table.from_batches([batch]), list(columns)), first)
+            for batch in file.iter_batches(CHUNK_ROWS, columns=present):
+                yield Chunk({name: _cells(batch[name]) for name in present}, range(first, first + batch.num_rows))
                 first += batch.num_rows
+
+
+def _cells(column: pa.Array) -> Cells:
+    simple = pa.types.is_floating(column.type) and not column.null_count
+    cells: Cells = column.to_numpy() if simple else column.to_pylist()
+    return cells
 
 
 def _kind(type_: pa.DataType) -> Kind:
     if pa.types.is_dictionary(type_):
         type_ = type_.value_type
-    for test, kind in _TESTS:
-        if test(type_):
-            return kind
-    return "other"
+    return next((kind for test, kind in _TESTS if test(type_)), "other")
 
 
 _TESTS: tuple[tuple[Callable[[pa.DataType], bool], Kind], ...] = (

@@ -1,0 +1,100 @@
+"""What every format offers: the kinds of its columns, and its rows in chunks, of which few are in memory at a time."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Literal, Protocol
+
+Kind = Literal["integer", "real", "flag", "text", "other", "empty"]
+"""What a column holds, as far as its first rows tell."""
+
+NUMERIC: tuple[Kind, ...] = ("integer", "real", "flag")
+
+NUMBERS_AT_LEAST = 0.9
+"""Share of the cells of a column that have to be numbers for it to be a column of numbers with some bad cells."""
+
+NAMED_AT_MOST = 5
+"""Number of bad rows that are named with their place and reason."""
+
+CHUNK_ROWS = 4096
+
+Row = Mapping[str, Any]
+Cells = Sequence[Any]
+
+
+@dataclass
+class Faults:
+    """Rows that cannot be used.
+
+    Attributes:
+        count: The number of bad rows so far.
+        examples: The first few bad rows, each with its place and what is wrong with it.
+    """
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, place: str, reason: str) -> None:
+        """Count one more bad row; ``place`` is its file and its line or row."""
+        self.count += 1
+        if len(self.examples) < NAMED_AT_MOST:
+            self.examples.append(f"{place}: {reason}")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a file.
+
+    Attributes:
+        cells: Column → the cells of these rows; a column that the file lacks has no entry.
+        numbers: The number of each row in its file, from 1.
+    """
+
+    cells: Mapping[str, Cells]
+    numbers: Sequence[int]
+
+    def column(self, name: str) -> Cells:
+        """The cells of a column; None where a row, or the whole file, has none."""
+        return self.cells[name] if name in self.cells else [None] * len(self.numbers)
+
+
+class Source(Protocol):
+    """A file of rollouts.
+
+    Attributes:
+        name: The name of the file.
+        unit: The word for one of its rows: ``line`` or ``row``.
+        kinds: Column → kind, from the first rows.
+    """
+
+    name: str
+    unit: str
+    kinds: Mapping[str, Kind]
+
+    def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
+        """All rows with these columns; rows that cannot be read are added to the faults."""
+        ...
+
+
+def chunks_of(rows: Iterable[tuple[int, Row]], columns: Sequence[str]) -> Iterator[Chunk]:
+    """Chunks of these columns from numbered rows."""
+    rows = iter(rows)
+    while batch := list(islice(rows, CHUNK_ROWS)):
+        yield Chunk({name: [row.get(name) for _, row in batch] for name in columns}, [number for number, _ in batch])
+
+
+def merged(kinds: Sequence[Mapping[str, Kind]]) -> dict[str, Kind]:
+    """Column → kind over several files."""
+    names = dict.fromkeys(name for columns in kinds for name in columns)
+    return {name: overall(Counter(columns[name] for columns in kinds if name in columns)) for name in names}
+
+
+def overall(cells: Counter[Kind]) -> Kind:
+    """The kind of a column with so many cells of each kind."""
+    filled = [kind for kind in cells if kind != "empty"]
+    if len(filled) <= 1:
+        return filled[0] if filled else "empty"
+    if sum(cells[kind] for kind in NUMERIC) >= NUMBERS_AT_LEAST * sum(cells[kind] for kind in filled):
+        return "real"
+    return "other" if "other" in filled else "text"
