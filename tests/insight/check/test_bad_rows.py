@@ -2,8 +2,7 @@
 
 import pytest
 
-from gd2po.insight.check.choice import Choice
-from gd2po.insight.check.errors import CheckError
+from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading import read, sources
 
 GOOD = [{"uid": "q", "a": row, "b": -row} for row in range(20)]

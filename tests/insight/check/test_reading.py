@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gd2po.errors import SettingsError
-from gd2po.insight.check.choice import Choice
-from gd2po.insight.check.errors import CheckError
+from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading import read, sources
 
 SCORES = [[1.0, 0.9], [0.0, 0.1], [1.0, 0.2], [0.0, 0.8], [0.5, None], [1.0, 3.0]]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gd2po.insight.check.statistics.precision import bf16_step
-from gd2po.insight.check.statistics.ranks import Runs
+from gd2po.insight.check.statistics.ranks import centred_ranks
+from gd2po.insight.check.statistics.rewards import bf16_step
 
 
 def test_a_reward_by_hand(checked, example):
@@ -72,7 +72,7 @@ def test_ranks_within_groups_are_scipys():
     generator = np.random.default_rng(0)
     groups, values = np.repeat(np.arange(5), 8), generator.integers(0, 4, 40).astype(float)
     expected = np.concatenate([stats.rankdata(part) - 4.5 for part in values.reshape(5, 8)])
-    np.testing.assert_allclose(Runs(groups, values).centred_ranks, expected)
+    np.testing.assert_allclose(centred_ranks(groups, values), expected)
 
 
 def test_conflict_by_size_and_source(checked, example):

@@ -1,9 +1,14 @@
-"""What a user may say about files that do not speak for themselves."""
+"""What a user may say about files that do not speak for themselves, and the error for files that cannot be checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gd2po import defaults
+from gd2po.errors import GD2POError
+
+
+class CheckError(GD2POError, ValueError):
+    """The files do not say which rollouts belong together, or have no scores to compare."""
 
 
 @dataclass(frozen=True)
@@ -11,12 +16,12 @@ class Choice:
     """Columns and settings of a check; what is not said is found out from the files.
 
     Attributes:
-        scores: columns that are rewards; all that look like scores if empty.
-        weights: reward → weight; 1 where not named.
-        directions: reward → ``minimize`` for costs.
-        group: column whose equal values mark the rollouts of one prompt.
-        source: column with the data source.
-        taus: thresholds of the SNR filter to try, in [0, 1].
+        scores: The columns that are rewards; all that look like scores if empty.
+        weights: Reward → weight; 1 where not named.
+        directions: Reward → ``minimize`` for costs.
+        group: The column whose equal values mark the rollouts of one prompt.
+        source: The column with the data source.
+        taus: The thresholds of the SNR filter to try, in [0, 1].
     """
 
     scores: tuple[str, ...] = ()

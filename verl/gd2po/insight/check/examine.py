@@ -11,7 +11,7 @@ from gd2po.insight.check.reading import read
 from gd2po.insight.check.rollouts import Rollouts
 from gd2po.insight.check.statistics.pairs import compare_rewards
 from gd2po.insight.check.statistics.parts import by_size, by_source
-from gd2po.insight.check.statistics.ranks import ScoredRuns
+from gd2po.insight.check.statistics.ranks import RewardRanks
 from gd2po.insight.check.statistics.rewards import describe_rewards
 
 
@@ -19,8 +19,8 @@ def examine(files: Sequence[str], choice: Choice) -> Evidence:
     """Read rollouts and measure what their rewards do to each other.
 
     Args:
-        files: JSON lines, CSV or Parquet files, folders of them, or ``-``.
-        choice: columns, weights, directions, thresholds.
+        files: Names of JSON lines, CSV or Parquet files, folders of them, or ``-``.
+        choice: The columns, weights, directions and thresholds that the user has named.
 
     Raises:
         CheckError: the files have no two rewards, no groups, or no good row.
@@ -30,13 +30,11 @@ def examine(files: Sequence[str], choice: Choice) -> Evidence:
 
 
 def measure(rollouts: Rollouts, taus: tuple[float, ...]) -> Evidence:
-    """All figures of these rollouts, with the SNR filter at these thresholds."""
+    """All that is measured on these rollouts, with the SNR filter at these thresholds."""
     methods = Methods(rollouts)
     metrics, conflict = methods.gdpo.metrics, methods.gdpo.conflict.numpy()
-    runs = {
-        name: ScoredRuns(rollouts.groups, scores) for name, scores in zip(rollouts.names, rollouts.scores, strict=True)
-    }
-    sizes = rollouts.sizes
+    names, sizes = rollouts.names, rollouts.sizes
+    ranks = {name: RewardRanks(rollouts.groups, scores) for name, scores in zip(names, rollouts.scores, strict=True)}
     return Evidence(
         account=rollouts.account,
         rollouts=rollouts.count,
@@ -44,8 +42,8 @@ def measure(rollouts: Rollouts, taus: tuple[float, ...]) -> Evidence:
         singletons=int(np.count_nonzero(sizes == 1)),
         largest_group=int(sizes.max()),
         conflict=metrics["conflict/rate"],
-        rewards=describe_rewards(rollouts, runs, metrics),
-        pairs=compare_rewards(rollouts, methods.normalised, runs, metrics),
+        rewards=describe_rewards(rollouts, metrics),
+        pairs=compare_rewards(rollouts, methods.normalised, ranks, metrics),
         sizes=by_size(rollouts, conflict),
         sources=by_source(rollouts, conflict),
         methods=tuple(methods.results(taus)),

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from gd2po.advantages.checks import signs, weights
 from gd2po.defaults import DIRECTION, WEIGHT, Direction
-from gd2po.insight.check.choice import Choice
-from gd2po.insight.check.errors import CheckError
+from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading.assembly import assemble
 from gd2po.insight.check.reading.files import open_sources, readable
 from gd2po.insight.check.reading.gathering import Gathering

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gd2po.defaults import Direction
-from gd2po.insight.check.errors import CheckError
+from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.gathering import Gathering, GoodRows
 from gd2po.insight.check.reading.sources import Faults, Source
 from gd2po.insight.check.rollouts import Account, Codes, Rollouts

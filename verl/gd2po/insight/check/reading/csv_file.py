@@ -8,7 +8,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from gd2po.insight.check.errors import CheckError
+from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.cells import kind_of_text
 from gd2po.insight.check.reading.sources import CHUNK_ROWS, Cells, Chunk, Faults, Kind, overall
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gd2po.insight.check.errors import CheckError
+from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.csv_file import CsvFile
 from gd2po.insight.check.reading.jsonl import JsonLines
 from gd2po.insight.check.reading.parquet_file import ParquetFile

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gd2po.errors import nearest
-from gd2po.insight.check.choice import Choice
-from gd2po.insight.check.errors import CheckError
+from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading.sources import NUMERIC, Kind
 
 GROUPS = ("uid", "group_id", "group", "prompt_id", "query_id", "question_id", "prompt", "input")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pyarrow as pa
 from pyarrow import parquet
 
-from gd2po.insight.check.errors import CheckError
+from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.sources import CHUNK_ROWS, Cells, Chunk, Faults, Kind
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from gd2po.insight.check.rollouts import Codes, Numbers, Rollouts
-from gd2po.insight.check.statistics.ranks import ScoredRuns, correlation
+from gd2po.insight.check.statistics.ranks import RewardRanks, correlation
 
 
 @dataclass(frozen=True)
@@ -15,11 +15,11 @@ class PairStatistics:
     """Two rewards over the rollouts that both scored, with directions applied: −1 is a perfect contradiction.
 
     Attributes:
-        first, second: their names, in alphabetical order.
-        conflict: share of the rollouts on which their votes have opposite signs.
-        pearson, spearman: over all rollouts; None if one of the two does not vary.
-        pearson_within: of the group-normalised scores, over groups in which both vary.
-        spearman_within: of the ranks within those groups.
+        first, second: The names of the two rewards, in alphabetical order.
+        conflict: The share of the rollouts on which their votes have opposite signs.
+        pearson, spearman: The correlations over all rollouts; None if one of the two does not vary.
+        pearson_within: The correlation of the group-normalised scores, over groups in which both vary.
+        spearman_within: The correlation of the ranks within those groups.
     """
 
     first: str
@@ -34,19 +34,19 @@ class PairStatistics:
 def compare_rewards(
     rollouts: Rollouts,
     normalised: Mapping[str, Numbers],
-    runs: Mapping[str, ScoredRuns],
+    ranks: Mapping[str, RewardRanks],
     metrics: Mapping[str, float],
 ) -> tuple[PairStatistics, ...]:
-    """All pairs.
+    """Statistics of all pairs of rewards.
 
     Args:
-        rollouts: N of them.
-        normalised: reward → group-relative advantage [N], direction applied.
-        runs: reward → its scores in order.
-        metrics: of :mod:`gd2po.advantages.metrics`, of any estimator.
+        rollouts: The N rollouts.
+        normalised: Reward → its group-relative advantages [N], direction applied.
+        ranks: Reward → the ranks of its scores.
+        metrics: The metrics of :mod:`gd2po.advantages.metrics`, of any estimator.
     """
     return tuple(
-        _compare(rollouts, pair, [normalised[name] for name in pair], [runs[name] for name in pair], metrics)
+        _compare(rollouts, pair, [normalised[name] for name in pair], [ranks[name] for name in pair], metrics)
         for pair in combinations(sorted(rollouts.names), 2)
     )
 
@@ -55,11 +55,11 @@ def _compare(
     rollouts: Rollouts,
     pair: tuple[str, str],
     normalised: Sequence[Numbers],
-    runs: Sequence[ScoredRuns],
+    ranks: Sequence[RewardRanks],
     metrics: Mapping[str, float],
 ) -> PairStatistics:
-    both = runs[0].scored & runs[1].scored
-    runs = [found.restricted(both) for found in runs]
+    both = ranks[0].scored & ranks[1].scored
+    first, second = (reward.restricted(both) for reward in ranks)
     varied = both & _varied(rollouts.groups, normalised[0]) & _varied(rollouts.groups, normalised[1])
     sign = -1.0 if rollouts.directions[pair[0]] != rollouts.directions[pair[1]] else 1.0
     scores = [rollouts.scores[rollouts.names.index(name)][both] for name in pair]
@@ -68,9 +68,9 @@ def _compare(
         second=pair[1],
         conflict=metrics[f"conflict/pair/{pair[0]}|{pair[1]}"],
         pearson=_signed(sign, correlation(*map(_centred, scores))),
-        spearman=_signed(sign, correlation(*(found.overall.centred_ranks for found in runs))),
+        spearman=_signed(sign, correlation(first.overall, second.overall)),
         pearson_within=correlation(*(values[varied].astype(np.float64) for values in normalised)),
-        spearman_within=_signed(sign, correlation(*(found.within.centred_ranks[varied[both]] for found in runs))),
+        spearman_within=_signed(sign, correlation(first.within[varied[both]], second.within[varied[both]])),
     )
 
 

@@ -1,73 +1,80 @@
-"""Runs of equal scores within groups, which ties and ranks are made of."""
+"""Ties and ranks of scores within groups and over all rollouts."""
 
 from functools import cached_property
 
 import numpy as np
+from scipy.stats import rankdata
 
 from gd2po.insight.check.rollouts import Codes, Numbers
 
 
-class Runs:
-    """Scores ordered within their groups; equal scores of a group are a run."""
+def tied_pairs(groups: Codes, scores: Numbers) -> float:
+    """Share of the pairs of rollouts of a group that have equal scores; 0 without pairs.
 
-    def __init__(self, groups: Codes, values: Numbers) -> None:
-        """
-        Args:
-            groups: [n], ascending.
-            values: scores [n].
-        """
-        self._groups, self._sizes = groups, np.bincount(groups)
-        self._order = np.lexsort((values, groups))
-        ordered = values[self._order]
-        new = (np.diff(groups) != 0) | (np.diff(ordered) != 0)
-        self._starts = np.flatnonzero(np.concatenate([np.ones(min(len(groups), 1), dtype=bool), new]))
-        self._lengths = np.diff(self._starts, append=len(groups))
-
-    @property
-    def tied_pairs(self) -> float:
-        """Share of the pairs of rollouts of a group that have equal scores; 0 without pairs."""
-        pairs = float((self._sizes * (self._sizes - 1)).sum())
-        return float((self._lengths * (self._lengths - 1)).sum()) / pairs if pairs else 0.0
-
-    @cached_property
-    def centred_ranks(self) -> Numbers:
-        """Rank of each score within its group, less the group's mean rank [n]; equal scores share one."""
-        first = np.cumsum(self._sizes) - self._sizes
-        middle_of_run = np.repeat(self._starts + (self._lengths - 1) / 2, self._lengths)
-        middle_of_group = (first + (self._sizes - 1) / 2)[self._groups]
-        ranks = np.empty(len(self._groups))
-        ranks[self._order] = middle_of_run - middle_of_group
-        return ranks
+    Args:
+        groups: The group of each rollout [n].
+        scores: One reward's scores [n].
+    """
+    pairs, tied = (float((counts * (counts - 1)).sum()) for counts in map(_counts, (groups, _keys(groups, scores))))
+    return tied / pairs if pairs else 0.0
 
 
-class ScoredRuns:
-    """One reward's runs over the rollouts it scored, within groups and over all of them as one."""
+def centred_ranks(groups: Codes, scores: Numbers) -> Numbers:
+    """Rank of each score within its group, less the group's mean rank [n]; equal scores share one.
+
+    Args:
+        groups: The group of each rollout [n].
+        scores: One reward's scores [n].
+    """
+    ranks = rankdata(_keys(groups, scores))  # one ranking is enough: a group's ranks are consecutive
+    means = np.bincount(groups, ranks) / np.maximum(np.bincount(groups), 1)
+    return ranks - means[groups]
+
+
+class RewardRanks:
+    """The centred ranks of one reward's scores over the rollouts that it scored.
+
+    Attributes:
+        scored: The rollouts that have a score [N] bool.
+    """
 
     def __init__(self, groups: Codes, scores: Numbers) -> None:
         """
         Args:
-            groups: [N], ascending.
-            scores: [N], NaN where not scored.
+            groups: The group of each rollout [N].
+            scores: The scores [N], NaN where not scored.
         """
         self._groups, self._scores = groups, scores
         self.scored = ~np.isnan(scores)
 
     @cached_property
-    def within(self) -> Runs:
-        return Runs(self._groups[self.scored], self._scores[self.scored])
+    def within(self) -> Numbers:
+        """Centred ranks within groups [n]."""
+        return centred_ranks(self._groups[self.scored], self._scores[self.scored])
 
     @cached_property
-    def overall(self) -> Runs:
-        return Runs(np.zeros(int(self.scored.sum()), dtype=np.int64), self._scores[self.scored])
+    def overall(self) -> Numbers:
+        """Centred ranks over all scored rollouts [n]."""
+        return centred_ranks(np.zeros(int(self.scored.sum()), dtype=np.int64), self._scores[self.scored])
 
-    def restricted(self, rows: np.ndarray) -> "ScoredRuns":
-        """The same over these scored rollouts [N] bool; itself if they are all."""
+    def restricted(self, rows: np.ndarray) -> "RewardRanks":
+        """The ranks over these scored rollouts [N] bool only; itself if they are all."""
         if np.array_equal(rows, self.scored):
             return self
-        return ScoredRuns(self._groups, np.where(rows, self._scores, np.nan))
+        return RewardRanks(self._groups, np.where(rows, self._scores, np.nan))
 
 
-def correlation(one: Numbers, other: Numbers) -> float | None:
-    """Pearson's, of values that are centred already; None where one of them does not vary."""
-    size = float(np.sqrt((one @ one) * (other @ other)))
-    return float(np.clip(float(one @ other) / size, -1, 1)) if size > 0 else None
+def correlation(first: Numbers, second: Numbers) -> float | None:
+    """Pearson's correlation of values that are centred already; None where one of them does not vary."""
+    size = float(np.sqrt((first @ first) * (second @ second)))
+    return float(np.clip(float(first @ second) / size, -1, 1)) if size > 0 else None
+
+
+def _keys(groups: Codes, scores: Numbers) -> Codes:
+    """Numbers that sort by group and then by score, equal where both are [n]."""
+    distinct, places = np.unique(scores, return_inverse=True)
+    return groups * max(len(distinct), 1) + places
+
+
+def _counts(keys: Codes) -> Codes:
+    return np.unique(keys, return_counts=True)[1]

@@ -1,13 +1,20 @@
-"""Each reward by itself."""
+"""Each reward by itself: its range, its ties, and whether its scores look as if they were computed in bfloat16."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from gd2po.insight.check.rollouts import Rollouts
-from gd2po.insight.check.statistics.precision import bf16_step
-from gd2po.insight.check.statistics.ranks import ScoredRuns
+from gd2po.insight.check.rollouts import Numbers, Rollouts
+from gd2po.insight.check.statistics.ranks import tied_pairs
+
+BF16_DIGITS = 8
+"""Binary digits of a bfloat16 number, the leading one included."""
+
+PLAIN_GRID = 0.25
+"""Scores that are all multiples of this, such as 0, 1 and 0.5, say nothing about their precision."""
+
+DISTINCT_AT_LEAST = 3
 
 
 @dataclass(frozen=True)
@@ -15,15 +22,15 @@ class RewardStatistics:
     """One reward over all rollouts.
 
     Attributes:
-        name, weight, direction: as given.
-        low, high, mean, std: of the raw scores; std is unbiased.
-        missing: rollouts it did not score.
-        distinct: number of different scores.
-        ties: share of the pairs of rollouts of a group with equal scores.
-        groups: groups in which it scored two rollouts or more.
-        dead_groups: those of them that tie on it, as :mod:`gd2po.advantages.normalisation` says.
-        signal: share of all groups in which it tells rollouts apart.
-        bf16_step: see :func:`gd2po.insight.check.statistics.precision.bf16_step`.
+        name, weight, direction: The name, weight and direction as given.
+        low, high, mean, std: The range, mean and unbiased standard deviation of the raw scores.
+        missing: The number of rollouts that it did not score.
+        distinct: The number of different scores.
+        ties: The share of the pairs of rollouts of a group with equal scores.
+        groups: The number of groups in which it scored two rollouts or more.
+        dead_groups: The number of those groups that tie on it, as :mod:`gd2po.advantages.normalisation` says.
+        signal: The share of all groups in which it tells rollouts apart.
+        bf16_step: The result of :func:`bf16_step`.
     """
 
     name: str
@@ -42,22 +49,21 @@ class RewardStatistics:
     bf16_step: float | None
 
 
-def describe_rewards(
-    rollouts: Rollouts, runs: Mapping[str, ScoredRuns], metrics: Mapping[str, float]
-) -> tuple[RewardStatistics, ...]:
-    """All rewards.
+def describe_rewards(rollouts: Rollouts, metrics: Mapping[str, float]) -> tuple[RewardStatistics, ...]:
+    """Statistics of all rewards.
 
     Args:
-        rollouts: N of them.
-        runs: reward → its scores in order.
-        metrics: of :mod:`gd2po.advantages.metrics`, of any estimator.
+        rollouts: The N rollouts.
+        metrics: The metrics of :mod:`gd2po.advantages.metrics`, of any estimator.
     """
-    return tuple(_describe(rollouts, name, runs[name], metrics) for name in rollouts.names)
+    return tuple(_describe(rollouts, name, metrics) for name in rollouts.names)
 
 
-def _describe(rollouts: Rollouts, name: str, runs: ScoredRuns, metrics: Mapping[str, float]) -> RewardStatistics:
-    distinct = np.unique(rollouts.scores[rollouts.names.index(name)][runs.scored])
-    several = int((np.bincount(rollouts.groups[runs.scored]) >= 2).sum())
+def _describe(rollouts: Rollouts, name: str, metrics: Mapping[str, float]) -> RewardStatistics:
+    scores = rollouts.scores[rollouts.names.index(name)]
+    groups, scores = rollouts.groups[~np.isnan(scores)], scores[~np.isnan(scores)]
+    distinct = np.unique(scores)
+    several = int((np.bincount(groups) >= 2).sum())
     dead = int(metrics[f"adv/{name}/zero_spread_groups"])
     return RewardStatistics(
         name=name,
@@ -69,9 +75,29 @@ def _describe(rollouts: Rollouts, name: str, runs: ScoredRuns, metrics: Mapping[
         std=metrics[f"reward/{name}/std"],
         missing=int(metrics[f"reward/{name}/missing"]),
         distinct=len(distinct),
-        ties=runs.within.tied_pairs,
+        ties=tied_pairs(groups, scores),
         groups=several,
         dead_groups=dead,
         signal=(several - dead) / rollouts.group_count,
         bf16_step=bf16_step(distinct),
     )
+
+
+def bf16_step(distinct: Numbers) -> float | None:
+    """Distance of neighbouring bfloat16 numbers at the largest score, if the scores look like such numbers.
+
+    They do if each has no more than 8 binary digits, not all are multiples of 1/4, and their common grid is at least as
+    fine as bfloat16 is at the largest of them: scores such as k/16 below 1 are on a coarser grid of their own.
+
+    Args:
+        distinct: The different scores [n].
+    """
+    nonzero = distinct[distinct != 0]
+    if len(distinct) < DISTINCT_AT_LEAST or not len(nonzero) or not (nonzero % PLAIN_GRID).any():
+        return None
+    mantissa, exponent = np.frexp(nonzero)
+    digits = mantissa * 2.0**BF16_DIGITS
+    if (digits != np.floor(digits)).any():
+        return None
+    step = float(2.0 ** (int(exponent.max()) - BF16_DIGITS))
+    return step if ((nonzero / step) % 2).any() else None

@@ -5,9 +5,8 @@ from typing import Literal
 
 from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import HARD, MethodResult
-from gd2po.insight.check.verdict.about_data import data_findings
 from gd2po.insight.check.verdict.about_filters import filter_findings, fitting_filter, has_work
-from gd2po.insight.check.verdict.about_rewards import reward_findings
+from gd2po.insight.check.verdict.about_rewards import data_findings, reward_findings
 from gd2po.insight.check.verdict.findings import Finding, Level, percent
 from gd2po.insight.check.verdict.suggestion import suggest
 

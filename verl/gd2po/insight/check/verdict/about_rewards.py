@@ -1,4 +1,4 @@
-"""Findings about rewards: dead, rarely telling, duplicated, cancelling, dominant, missing, coarse."""
+"""Findings about rewards (dead, rarely telling, duplicated, cancelling, dominant, missing, coarse) and about files."""
 
 from collections.abc import Iterator
 
@@ -31,6 +31,23 @@ def reward_findings(evidence: Evidence) -> Iterator[Finding]:
         yield from _dominance(reward, evidence)
         yield from _quality(reward, evidence)
     yield from (_linked(*found) for found in linked(evidence))
+
+
+def data_findings(evidence: Evidence) -> Iterator[Finding]:
+    """All of them."""
+    account = evidence.account
+    if evidence.singletons:
+        share = percent(evidence.singletons / evidence.groups)
+        yield Finding(
+            "single rollouts",
+            "caution",
+            f"{evidence.singletons} groups ({share}) have one rollout, whose advantage is always 0. If training has "
+            f"more per prompt, {account.group_column} does not tell the prompt.",
+        )
+    if evidence.groups < rules.GROUPS_AT_LEAST:
+        yield Finding("few groups", "caution", f"{evidence.groups} groups say little about other prompts.")
+    if account.bad:
+        yield Finding("bad rows", "caution", f"{account.bad} of {account.rows} rows could not be read.")
 
 
 def _signal(reward: RewardStatistics) -> Iterator[Finding]:
