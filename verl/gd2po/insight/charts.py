@@ -4,7 +4,6 @@ Draw with :data:`SERIES`, :data:`TEXT` and :data:`LINE`, at any opacity. An SVG 
 their place; a PNG keeps them.
 """
 
-import hashlib
 import io
 import re
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ TEXT, LINE = "#1d232b", "#d8dde3"
 _STYLE = {
     "svg.fonttype": "none",  # text stays text
     "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # to measure with; the page shows its own
     "font.size": 10,
     "text.parse_math": False,  # a dollar in a name is a dollar
     "text.color": TEXT,
@@ -51,10 +51,10 @@ _STYLE = {
 _VARIABLES = {TEXT: "var(--text)", LINE: "var(--line)"} | {
     colour: f"var(--c{number})" for number, colour in enumerate(SERIES)
 }
-_NOT_SHOWN = re.compile(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL)
-_REFERENCE = re.compile(r'(url\(#|href="#)([^)"]+)')
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+_STYLE_ELEMENT = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
+_REFERENCE = re.compile(r"#(\w+)")
 _ID = re.compile(r' id="([^"]+)"')
-_FONTS = re.compile(r"(font: [^'\";]*)'[^\";]*sans-serif")
 
 
 @contextmanager
@@ -76,34 +76,28 @@ def page_figure(width: float, height: float) -> Iterator["Figure"]:
 def to_svg(figure: "Figure", description: str) -> Markup:
     """The figure as an ``<svg>`` element whose text is text and whose colours are the page's.
 
-    Equal figures give equal text, and the ids of different figures differ, so many fit into one page.
+    Equal figures give equal text, and figures of different descriptions have different ids, so many fit into one page.
 
     Args:
-        figure: drawn in :func:`page_figure`.
-        description: for who cannot see it.
+        figure: A figure drawn in :func:`page_figure`.
+        description: The alternative text.
     """
     from matplotlib import rc_context
 
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": description}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    svg = _NOT_SHOWN.sub("", buffer.getvalue())
-    svg = _own_ids(_FONTS.sub(r"\1sans-serif", svg[svg.index("<svg") :]))
+        figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
+    svg = _STYLE_ELEMENT.sub("", buffer.getvalue())
+    # matplotlib salts the ids that are referred to, and gives the others to every figure alike.
+    used = set(_REFERENCE.findall(svg))
+    svg = _ID.sub(lambda match: match[0] if match[1] in used else "", svg)
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, variable)
     opening = Markup('<svg role="img" aria-label="{}"').format(description)
-    return opening + Markup(svg.removeprefix("<svg"))
+    return opening + Markup(svg.partition("<svg")[2])
 
 
 def to_png(figure: "Figure", path: Path) -> None:
     """The figure as a PNG file on white, whole or not at all; its folder is made."""
     with whole_file(path) as partial:
         figure.savefig(partial, dpi=150, facecolor="white", format="png")
-
-
-def _own_ids(svg: str) -> str:
-    """Ids that are referred to get a prefix of this figure; matplotlib gives the others to every figure alike."""
-    used = {name for _, name in _REFERENCE.findall(svg)}
-    prefix = f"f{hashlib.sha256(svg.encode()).hexdigest()[:10]}-"
-    svg = _ID.sub(lambda found: f' id="{prefix}{found[1]}"' if found[1] in used else "", svg)
-    return _REFERENCE.sub(rf"\1{prefix}\2", svg)
