@@ -14,28 +14,28 @@ Metrics = Mapping[str, float]
 
 @dataclass
 class Health:
-    """What has been said so far.
+    """The warnings of a training, each given once.
 
     Attributes:
-        rewards: names of the rewards that count.
-        filters: whether rollouts can be masked.
+        rewards: The names of the rewards that count.
+        filters: Whether rollouts can be masked.
     """
 
     rewards: tuple[str, ...]
     filters: bool
-    _said: set[str] = field(default_factory=set)
+    _given: set[str] = field(default_factory=set)
 
     def warnings(self, step: int, metrics: Metrics) -> list[str]:
-        """What is new in this step.
+        """The warnings that are new in this step.
 
         Args:
-            step: of the training.
-            metrics: of :mod:`gd2po.advantages.metrics`, and `rollouts/lost`.
+            step: The step of the training.
+            metrics: The metrics of :mod:`gd2po.advantages.metrics`, and `rollouts/lost`.
         """
-        found = [*_lost(metrics), *self._rewards(metrics), *_population(metrics)]
-        found += _filtering(metrics) if self.filters else ()
-        new = [(rule, text) for rule, text in found if rule not in self._said]
-        self._said.update(rule for rule, _ in new)
+        warnings = [*_lost(metrics), *self._rewards(metrics), *_population(metrics)]
+        warnings += _filtering(metrics) if self.filters else ()
+        new = [(rule, text) for rule, text in warnings if rule not in self._given]
+        self._given.update(rule for rule, _ in new)
         return [f"step {step}: {text}" for _, text in new]
 
     def _rewards(self, metrics: Metrics) -> Iterator[tuple[str, str]]:
@@ -55,7 +55,7 @@ class Health:
                 yield (
                     f"dominant/{name}",
                     f"reward {name} makes {share:.0%} of the update, so the others hardly count; under grpo rewards on "
-                    "larger scales drown the rest: use gdpo or gd2po, or change the weights",
+                    "larger scales dominate: use gdpo or gd2po, or change the weights",
                 )
             if missing > MISSING_AT_MOST * rows:
                 yield (

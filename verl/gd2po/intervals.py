@@ -71,8 +71,8 @@ def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable]) -> Int
     """The mean over all values, with the percentile interval of a bootstrap that draws whole clusters.
 
     Args:
-        values: of each unit.
-        clusters: which units belong together.
+        values: The value of each unit [n].
+        clusters: The cluster of each unit [n]; units of one cluster belong together.
 
     Raises:
         IntervalError: fewer than two clusters.

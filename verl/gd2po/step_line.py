@@ -9,9 +9,9 @@ def step_line(step: int, steps: int, rewards: Sequence[str], metrics: Mapping[st
     """Such as ``step 12 of 100 | useful 0.82  harmless 1.31 | conflict 43%  masked 43% | 34 s: rollout 20, update 9``.
 
     Args:
-        step, steps: this one, and all.
-        rewards: names, in the order to show.
-        metrics: of the step, with verl's timings in seconds.
+        step, steps: The number of this step, and of all steps.
+        rewards: The names of the rewards, in the order to show.
+        metrics: The metrics of the step, with verl's timings in seconds.
     """
     scores = "  ".join(f"{name} {metrics[f'reward/{name}/mean']:.3g}" for name in rewards)
     conflict = f"conflict {metrics['conflict/rate']:.0%}  masked {metrics['conflict/masked']:.0%}"

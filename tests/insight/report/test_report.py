@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gd2po.cli import app
-from gd2po.insight.report import pictures, watch
+from gd2po.insight.report import drawing, watch
 
 
 def invoke(*arguments: object):
@@ -23,7 +23,7 @@ def page(tmp_path):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Charts stay empty: it takes a tenth of a second to draw one."""
-    monkeypatch.setattr(pictures, "to_svg", lambda figure, caption: "<svg></svg>")
+    monkeypatch.setattr(drawing, "to_svg", lambda figure, caption: "<svg></svg>")
 
 
 def test_methods_and_seeds_become_one_page_and_charts(new_run, tmp_path, page):

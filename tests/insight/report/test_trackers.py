@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from gd2po.insight.report.metrics import Metrics
-from gd2po.insight.report.trackers import EventFile, MetricLines
+from gd2po.insight.report.trackers import EventFile, MetricLines, Metrics
 
 
 def log(folder: Path, *steps: int, value: float = 1.0) -> Path:

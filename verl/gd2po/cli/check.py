@@ -69,14 +69,14 @@ def _number(option: str, text: str) -> float:
 
 
 def _assigned(option: str, text: str) -> dict[str, str]:
-    """``a=1,b=2`` as a mapping."""
-    found = {}
+    """Name → value of ``a=1,b=2``."""
+    values = {}
     for item in _names(text):
         name, equals, value = item.rpartition("=")
         if not equals:
             raise SettingsError(f"{option}: found {item!r}; expected name=value, several with commas between")
-        found[name.strip()] = value.strip()
-    return found
+        values[name.strip()] = value.strip()
+    return values
 
 
 def _write(path: Path, text: str) -> None:

@@ -14,9 +14,9 @@ def render(template: str, title: str, **content: Any) -> str:
     """A page from a template that extends ``page.html.jinja``; every text is escaped, charts are ``Markup``.
 
     Args:
-        template: path below ``gd2po/insight``.
-        title: of the page.
-        content: what the template names.
+        template: The path of the template below ``gd2po/insight``.
+        title: The title of the page.
+        content: The values that the template names.
     """
     return _TEMPLATES.get_template(template).render(title=title, charts=charts, **content)
 

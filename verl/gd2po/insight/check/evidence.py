@@ -1,11 +1,11 @@
-"""All that a check measures."""
+"""All that a check measures, as numbers."""
 
 from dataclasses import dataclass
 
 from gd2po.insight.check.methods.runs import MethodResult
 from gd2po.insight.check.rollouts import Account
 from gd2po.insight.check.statistics.pairs import PairStatistics
-from gd2po.insight.check.statistics.parts import Part
+from gd2po.insight.check.statistics.parts import Subset
 from gd2po.insight.check.statistics.rewards import RewardStatistics
 
 
@@ -14,17 +14,17 @@ class Evidence:
     """What was measured.
 
     Attributes:
-        account: of the reading.
-        rollouts: N.
-        groups: G.
-        singletons: groups of one rollout, whose advantage is always 0.
-        largest_group: rollouts in it.
-        conflict: share of the rollouts whose votes have both signs.
-        rewards: one by one.
-        pairs: two by two.
-        sizes: conflict by group size.
-        sources: conflict by data source.
-        methods: GRPO, GDPO, SNR in ascending order of τ, Hard.
+        account: The account of the reading.
+        rollouts: The number of rollouts, N.
+        groups: The number of groups, G.
+        singletons: The number of groups of one rollout, whose advantage is always 0.
+        largest_group: The number of rollouts in the largest group.
+        conflict: The share of the rollouts whose votes have both signs.
+        rewards: The statistics of each reward.
+        pairs: The statistics of each pair of rewards.
+        sizes: The conflict by group size.
+        sources: The conflict by data source.
+        methods: The results of GRPO, GDPO, SNR in ascending order of τ, and Hard.
     """
 
     account: Account
@@ -35,8 +35,8 @@ class Evidence:
     conflict: float
     rewards: tuple[RewardStatistics, ...]
     pairs: tuple[PairStatistics, ...]
-    sizes: tuple[Part, ...]
-    sources: tuple[Part, ...]
+    sizes: tuple[Subset, ...]
+    sources: tuple[Subset, ...]
     methods: tuple[MethodResult, ...]
 
     def method(self, name: str) -> MethodResult:

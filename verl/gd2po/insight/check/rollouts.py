@@ -1,4 +1,4 @@
-"""What a check knows of the rollouts: ids and scores, no text."""
+"""The rollouts of a check: ids and scores, no text."""
 
 from dataclasses import dataclass
 
@@ -16,16 +16,16 @@ class Account:
     """Where the rollouts come from, and what was left out.
 
     Attributes:
-        files: that were read.
-        rows: of all files.
-        bad: rows that could not be read.
-        bad_examples: the first of them, with file, line or row number, and reason.
-        unscored: rows without any score that counts, such as padding.
-        earlier_outputs: outputs of a session before its last one, which is the one that counts.
-        group_column: column that tells the prompt.
-        by_step: whether equal ids in different training steps are different groups.
-        lengths_from: what a response's length is, such as ``words of output``; empty if nothing tells it.
-        not_taken: columns of numbers that were not taken for rewards.
+        files: The names of the files that were read.
+        rows: The number of rows in all files.
+        bad: The number of rows that could not be read.
+        bad_examples: The first bad rows, each with its file, its line or row number, and the reason.
+        unscored: The number of rows without any score that counts, such as padding.
+        earlier_outputs: The number of outputs of a session before its last output, which alone counts.
+        group_column: The column that tells the prompt.
+        by_step: Whether equal ids in different training steps are different groups.
+        lengths_from: The source of a response's length, such as ``words of output``; empty if nothing tells it.
+        not_taken: The columns of numbers that were not taken for rewards.
     """
 
     files: tuple[str, ...]
@@ -45,15 +45,15 @@ class Rollouts:
     """N rollouts with K scores, sorted by group.
 
     Attributes:
-        names: the rewards.
-        scores: [K, N], NaN where not scored; a rollout has at least one score.
-        groups: [N], 0 to G − 1, ascending, in an order that does not depend on the order of the rows.
-        lengths: tokens or words of the response [N]; 1 if nothing tells them.
-        sources: index into ``source_names`` [N]; None if there is no such column.
-        source_names: data sources.
-        weights: reward → weight, for every reward.
-        directions: reward → direction, for every reward.
-        account: of the reading.
+        names: The names of the K rewards.
+        scores: The scores [K, N], NaN where not scored; a rollout has at least one score.
+        groups: The group of each rollout [N], 0 to G − 1, ascending, whatever the order of the rows.
+        lengths: The tokens or words of each response [N]; 1 if nothing tells them.
+        sources: The index of each data source in ``source_names`` [N]; None if there is no such column.
+        source_names: The names of the data sources.
+        weights: Reward → weight, for every reward.
+        directions: Reward → direction, for every reward.
+        account: The account of the reading.
     """
 
     names: tuple[str, ...]
@@ -68,15 +68,15 @@ class Rollouts:
 
     @property
     def count(self) -> int:
-        """N."""
+        """The number of rollouts, N."""
         return len(self.groups)
 
     @property
     def group_count(self) -> int:
-        """G."""
+        """The number of groups, G."""
         return int(self.groups[-1]) + 1
 
     @property
     def sizes(self) -> Codes:
-        """Rollouts of each group [G]."""
+        """The number of rollouts of each group [G]."""
         return np.bincount(self.groups)

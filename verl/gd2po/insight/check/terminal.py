@@ -11,7 +11,7 @@ from rich.text import Text
 from gd2po.defaults import THRESHOLD
 from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import GDPO, GRPO, HARD, MethodResult, snr_name
-from gd2po.insight.check.statistics.parts import Part
+from gd2po.insight.check.statistics.parts import Subset
 from gd2po.insight.check.verdict import LEVELS, Verdict
 from gd2po.insight.check.verdict.findings import decimal, percent, with_interval
 from gd2po.insight.check.wording import account_lines, number, of_rewards, signed
@@ -74,7 +74,7 @@ def _pairs(evidence: Evidence) -> RenderableType:
     return _and_more(table, len(evidence.pairs) - PAIRS_AT_MOST, "pairs with less conflict")
 
 
-def _parts(parts: Sequence[Part]) -> RenderableType | None:
+def _parts(parts: Sequence[Subset]) -> RenderableType | None:
     if not parts:
         return None
     table = _table((part.label for part in parts), "groups", "rollouts", "conflict")

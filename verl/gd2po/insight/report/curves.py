@@ -28,9 +28,9 @@ class Curve:
     """A quantity of a series.
 
     Attributes:
-        steps: where all runs of the series have a value [P].
-        mean, low, high: over the runs [P].
-        alone: steps and values of a run from where others have none.
+        steps: The steps at which all runs of the series have a value [P].
+        mean, low, high: The mean, the least and the greatest value over the runs [P].
+        alone: The steps and values of each run that is further than others, from where those end.
     """
 
     steps: Floats
@@ -46,8 +46,8 @@ def metric(name: str) -> Quantity:
 
 
 def last_step(series: Sequence[Series]) -> int:
-    """Of all runs."""
-    return max(run.last_step for one in series for run in one.runs)
+    """The last finished step of all runs."""
+    return max(run.last_step for experiment in series for run in experiment.runs)
 
 
 def bin_width(last: int, points: int = POINTS) -> int:
@@ -57,13 +57,13 @@ def bin_width(last: int, points: int = POINTS) -> int:
 
 def curve(series: Series, quantity: Quantity, width: int) -> Curve | None:
     """``quantity`` of a series, or None where no run has it."""
-    found = [run for run in (_binned(run.steps, quantity, width) for run in series.runs) if run]
-    if not found:
+    runs = [values for run in series.runs if (values := _binned(run.steps, quantity, width))]
+    if not runs:
         return None
-    common = sorted(set.intersection(*(set(run) for run in found)))
-    table = np.array([[run[step] for step in common] for run in found], dtype=np.float64)
+    common = sorted(set.intersection(*map(set, runs)))
+    table = np.array([[run[step] for step in common] for run in runs], dtype=np.float64)
     last = common[-1] if common else -1
-    alone = tuple(_alone(run, last) for run in found if max(run) > last)
+    alone = tuple(_alone(run, last) for run in runs if max(run) > last)
     return Curve(np.array(common, dtype=np.float64), table.mean(0), table.min(0), table.max(0), alone)
 
 
@@ -83,7 +83,7 @@ def weights_over_time(series: Series, width: int) -> tuple[Floats, Floats]:
             if dump.weights:
                 counts.setdefault((step - 1) // width, Counter()).update(dump.weights)
     steps = [_centre(number, width) for number in sorted(counts)]
-    shares = [[found[place] / found.total() for place in range(WEIGHT_BINS + 1)] for _, found in sorted(counts.items())]
+    shares = [[bins[place] / bins.total() for place in range(WEIGHT_BINS + 1)] for _, bins in sorted(counts.items())]
     return np.array(steps), np.array(shares).reshape(-1, WEIGHT_BINS + 1).T
 
 
@@ -103,7 +103,7 @@ def _binned(steps: Mapping[int, Values], quantity: Quantity, width: int) -> dict
         value = quantity(values)
         if value is not None:
             bins.setdefault((step - 1) // width, []).append(value)
-    return {_centre(number, width): _mean(found) for number, found in bins.items()}
+    return {_centre(number, width): _mean(values) for number, values in bins.items()}
 
 
 def _centre(number: int, width: int) -> float:

@@ -18,10 +18,10 @@ class Panel:
     """A chart with a curve for each series.
 
     Attributes:
-        caption: what it shows, with its unit.
-        quantity: its value in each step.
-        share: whether it is a share of 1.
-        every_step: no steps are averaged, since few have a value.
+        caption: What the chart shows, with its unit.
+        quantity: The value in each step.
+        share: Whether the quantity is a share of 1.
+        every_step: Whether no steps are averaged, since few have a value.
     """
 
     caption: str
@@ -32,7 +32,7 @@ class Panel:
 
 def reward_names(series: Sequence[Series]) -> list[str]:
     """Declared rewards of all runs, in their order, and others that were measured."""
-    declared = [name for one in series for run in one.runs for name in run.about.weights]
+    declared = [name for experiment in series for run in experiment.runs for name in run.description.weights]
     measured = [key.split("/", 1)[1].rpartition("/")[0] for key in _metrics(series) if _is_reward_mean(key)]
     return list(dict.fromkeys((*declared, *measured)))
 
@@ -61,13 +61,12 @@ def training(rewards: Sequence[str]) -> list[Panel]:
 
 def validation(series: Sequence[Series], rewards: Sequence[str]) -> Iterator[Panel]:
     """Each reward, or else verl's core score, on each set of test prompts."""
-    found = [match for match in map(_VALIDATION.fullmatch, sorted(_metrics(series))) if match]
-    chosen = [one for one in found if one["name"] in rewards] or [
-        one for one in found if one[0].startswith("val-core/")
-    ]
-    for one in sorted(chosen, key=lambda match: rewards.index(match["name"]) if match["name"] in rewards else 0):
-        caption = f"{one['name']} on {one['source']}, mean of {one['answers']} answers a prompt"
-        yield Panel(caption, metric(one[0]), every_step=True)
+    matches = [match for match in map(_VALIDATION.fullmatch, sorted(_metrics(series))) if match]
+    scores = [match for match in matches if match["name"] in rewards]
+    scores = scores or [match for match in matches if match[0].startswith("val-core/")]
+    for match in sorted(scores, key=lambda match: rewards.index(match["name"]) if match["name"] in rewards else 0):
+        caption = f"{match['name']} on {match['source']}, mean of {match['answers']} answers a prompt"
+        yield Panel(caption, metric(match[0]), every_step=True)
 
 
 def conflict() -> list[Panel]:
@@ -118,4 +117,6 @@ def _is_reward_mean(key: str) -> bool:
 
 
 def _metrics(series: Sequence[Series]) -> dict[str, None]:
-    return {key: None for one in series for run in one.runs for values in run.steps.values() for key in values}
+    return {
+        key: None for experiment in series for run in experiment.runs for step in run.steps.values() for key in step
+    }

@@ -5,7 +5,7 @@ No text is kept. The few that a page shows are read again from their place in th
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ _REWARD, _ADVANTAGE = "reward/", "adv/"
 
 @dataclass(frozen=True, order=True)
 class Spot:
-    """Where a rollout in conflict stands.
+    """The place of a rollout in conflict.
 
     Attributes:
-        cancelled: how much of its weighted advantages cancels: the smaller of the sums of either sign.
-        step: of the training.
-        offset: of its line in the file, in bytes.
+        cancelled: How much of its weighted advantages cancels: the smaller of the sums of either sign.
+        step: The step of the training.
+        offset: The place of its line in the file, in bytes.
     """
 
     cancelled: float
@@ -36,14 +36,14 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Dump:
+class StepDump:
     """What is kept of the rollouts of a step.
 
     Attributes:
-        weights: number of queries by bin of their query weight, see :data:`WEIGHT_BINS`; bin 0 is a weight of 0.
-        spots: the strongest conflict of each of the queries that have the strongest.
-        unread: lines that are no rollout.
-        without_record: rollouts without a record of this plug-in, such as padding.
+        weights: The number of queries by bin of their query weight, see :data:`WEIGHT_BINS`; bin 0 is a weight of 0.
+        spots: The strongest conflict of each of the queries that have the strongest.
+        unread: The number of lines that are no rollout.
+        without_record: The number of rollouts without a record of this plug-in, such as padding.
     """
 
     weights: Counter[int]
@@ -52,24 +52,24 @@ class Dump:
     without_record: int
 
 
-class Rollouts:
+class RolloutDump:
     """The dump of a run; a file is read again only when it has changed."""
 
     def __init__(self, folder: Path, shown: int) -> None:
         """
         Args:
-            folder: ``rollouts`` of a run; need not be there.
-            shown: how many conflicts a page shows.
+            folder: The folder ``rollouts`` of a run; it need not exist.
+            shown: The number of conflicts that a page shows.
         """
         self._folder, self._shown = folder, shown
-        self._read: dict[int, tuple[tuple[int, int], Dump]] = {}
+        self._read: dict[int, tuple[tuple[int, int], StepDump]] = {}
 
-    def read_on(self, last_step: int, weights: Mapping[str, float]) -> dict[int, Dump]:
+    def read_on(self, last_step: int, weights: Mapping[str, float]) -> dict[int, StepDump]:
         """Step → what is kept of it, up to ``last_step``: what lies after it is not finished, or of an older start.
 
         Args:
-            last_step: the last finished step.
-            weights: reward → weight; 1 where it is not named.
+            last_step: The last finished step.
+            weights: Reward → weight; 1 where it is not named.
         """
         for step, path in self._files():
             if step > last_step:
@@ -80,7 +80,7 @@ class Rollouts:
                 self._read[step] = seen, _summarise(path, step, weights, self._shown)
         return {step: dump for step, (_, dump) in sorted(self._read.items()) if step <= last_step}
 
-    def strongest(self, dumps: Mapping[int, Dump]) -> Iterator[Row]:
+    def strongest(self, dumps: Mapping[int, StepDump]) -> Iterator[Row]:
         """The rollouts with the strongest conflicts, read again with their texts."""
         for spot in heapq.nlargest(self._shown, (spot for dump in dumps.values() for spot in dump.spots)):
             with (self._folder / f"{spot.step}.jsonl").open("rb") as file:
@@ -110,7 +110,7 @@ def votes(row: Row, weights: Mapping[str, float]) -> dict[str, float]:
     return {name: weights.get(name, 1.0) * value for name, value in named(row, _ADVANTAGE).items()}
 
 
-def _summarise(path: Path, step: int, weights: Mapping[str, float], shown: int) -> Dump:
+def _summarise(path: Path, step: int, weights: Mapping[str, float], shown: int) -> StepDump:
     queries: dict[str, float] = {}
     strongest: dict[str, Spot] = {}
     unread = without_record = offset = 0
@@ -127,9 +127,9 @@ def _summarise(path: Path, step: int, weights: Mapping[str, float], shown: int) 
             query = str(row.get("uid")).rsplit("_", 2)[0]
             queries[query] = row["query_weight"]
             if row["conflict"]:
-                spot = Spot(_cancelled(votes(row, weights)), step, start)
+                spot = Spot(_cancelled(votes(row, weights).values()), step, start)
                 strongest[query] = max(spot, strongest.get(query, spot))
-    return Dump(
+    return StepDump(
         Counter(map(_bin, queries.values())), tuple(heapq.nlargest(shown, strongest.values())), unread, without_record
     )
 
@@ -143,8 +143,9 @@ def _row(line: bytes) -> Row | None:
     return row if isinstance(row, dict) else None
 
 
-def _cancelled(found: Mapping[str, float]) -> float:
-    return min(sum(max(value, 0.0) for value in found.values()), sum(max(-value, 0.0) for value in found.values()))
+def _cancelled(votes: Iterable[float]) -> float:
+    values = list(votes)
+    return min(sum(max(value, 0.0) for value in values), sum(max(-value, 0.0) for value in values))
 
 
 def _bin(weight: float) -> int:

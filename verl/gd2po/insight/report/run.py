@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gd2po.insight.report.about import About, read_about
-from gd2po.insight.report.errors import ReportError
-from gd2po.insight.report.metrics import Metrics
-from gd2po.insight.report.rollouts import Dump, Rollouts, Row
-from gd2po.insight.report.trackers import Steps
+from gd2po.insight.report.description import RunDescription, read_description
+from gd2po.insight.report.rollouts import RolloutDump, Row, StepDump
+from gd2po.insight.report.trackers import Metrics, ReportError, Steps
 from gd2po.runs.files import SETTINGS_FILE
 
 SHOWN_CONFLICTS = 10
@@ -23,18 +21,18 @@ class Run:
     """A run as it stands.
 
     Attributes:
-        folder: where it is.
-        about: its settings.
-        steps: step → metrics; step 0 is the validation before training.
-        dumps: step → what its rollouts come to.
-        notes: what could not be read.
-        conflicts: the rollouts with the strongest conflicts, the strongest first.
+        folder: The folder of the run.
+        description: The settings, the seed and the software of the run.
+        steps: Step → metrics; step 0 is the validation before training.
+        dumps: Step → what is kept of its rollouts.
+        notes: What could not be read.
+        conflicts: The rollouts with the strongest conflicts, the strongest first.
     """
 
     folder: Path
-    about: About
+    description: RunDescription
     steps: Steps
-    dumps: Mapping[int, Dump]
+    dumps: Mapping[int, StepDump]
     notes: tuple[str, ...]
     conflicts: tuple[Row, ...]
 
@@ -46,13 +44,13 @@ class Run:
     @property
     def has_ended(self) -> bool:
         """Whether its last step is the last it was to have; False where that is not known."""
-        total = self.about.total_steps
+        total = self.description.total_steps
         return total is not None and self.last_step >= total
 
     @property
     def progress(self) -> str:
         """Such as ``step 3 of 100``."""
-        total = self.about.total_steps
+        total = self.description.total_steps
         return f"step {self.last_step}" + (f" of {total}" if total else "")
 
 
@@ -62,14 +60,14 @@ class RunFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._metrics = Metrics(folder)
-        self._rollouts = Rollouts(folder / "rollouts", SHOWN_CONFLICTS)
+        self._rollouts = RolloutDump(folder / "rollouts", SHOWN_CONFLICTS)
 
     def read_on(self) -> Run:
         """The run as it stands; reads what has been added since the last call."""
-        about, steps = read_about(self.folder), self._metrics.read_on()
-        dumps = self._rollouts.read_on(_last_step(steps), about.weights)
-        notes = (*about.notes, *self._metrics.damage, *_notes(self.folder, dumps))
-        return Run(self.folder, about, steps, dumps, notes, tuple(self._rollouts.strongest(dumps)))
+        description, steps = read_description(self.folder), self._metrics.read_on()
+        dumps = self._rollouts.read_on(_last_step(steps), description.weights)
+        notes = (*description.notes, *self._metrics.damage, *_notes(self.folder, dumps))
+        return Run(self.folder, description, steps, dumps, notes, tuple(self._rollouts.strongest(dumps)))
 
 
 def find_runs(folders: Iterable[Path]) -> list[RunFolder]:
@@ -78,8 +76,7 @@ def find_runs(folders: Iterable[Path]) -> list[RunFolder]:
     Raises:
         ReportError: a folder is not there, or is no run and has none.
     """
-    found = [run for folder in folders for run in _runs_of(folder)]
-    return [RunFolder(path) for path in dict.fromkeys(found)]
+    return [RunFolder(path) for path in dict.fromkeys(path for folder in folders for path in _runs_of(folder))]
 
 
 def _runs_of(folder: Path) -> list[Path]:
@@ -104,7 +101,7 @@ def _last_step(steps: Steps) -> int:
     return max((step for step, values in steps.items() if _FINISHED in values), default=0)
 
 
-def _notes(folder: Path, dumps: Mapping[int, Dump]) -> Iterator[str]:
+def _notes(folder: Path, dumps: Mapping[int, StepDump]) -> Iterator[str]:
     unread, without = (sum(getattr(dump, name) for dump in dumps.values()) for name in ("unread", "without_record"))
     if unread:
         yield f"{folder / 'rollouts'}: {unread} lines cannot be read and are left out"

@@ -17,8 +17,8 @@ from gd2po.insight.report.curves import (
     over_time,
     weights_over_time,
 )
+from gd2po.insight.report.drawing import HEIGHT, Picture, Pictures
 from gd2po.insight.report.panels import VALIDATION_PHASE, WHOLE_STEP, Panel
-from gd2po.insight.report.pictures import HEIGHT, Picture, Pictures
 from gd2po.insight.report.rollouts import WEIGHT_BINS
 from gd2po.insight.report.series import Series
 
@@ -52,10 +52,10 @@ class Section:
     """Charts under one heading.
 
     Attributes:
-        title: the heading.
-        text: how to read them.
-        pictures: at least one.
-        has_series: whether the colours are those of the series.
+        title: The heading.
+        text: The sentences that say how to read the charts.
+        pictures: The charts, at least member.
+        has_series: Whether the colours are those of the series.
     """
 
     title: str
@@ -68,7 +68,7 @@ def sections(series: Sequence[Series], pictures: Pictures) -> list[Section]:
     """All sections that have a chart."""
     rewards = panels.reward_names(series)
     curves = partial(_curves, series, pictures)
-    found = [
+    candidates = [
         Section("Rewards in training", _TRAINING, curves(panels.training(rewards))),
         Section("Rewards in validation", _VALIDATION, curves(panels.validation(series, rewards))),
         Section("Conflict", _CONFLICT, curves(panels.conflict())),
@@ -77,7 +77,7 @@ def sections(series: Sequence[Series], pictures: Pictures) -> list[Section]:
         Section("Responses and time", "", curves(panels.responses())),
         Section("Time by phase", _TIME, tuple(_phases(series, pictures)), has_series=False),
     ]
-    return [section for section in found if section.pictures]
+    return [section for section in candidates if section.pictures]
 
 
 def _curves(series: Sequence[Series], pictures: Pictures, chosen: Iterable[Panel]) -> tuple[Picture, ...]:
@@ -86,35 +86,36 @@ def _curves(series: Sequence[Series], pictures: Pictures, chosen: Iterable[Panel
 
 def _panel(series: Sequence[Series], pictures: Pictures, panel: Panel) -> Iterator[Picture]:
     width = 1 if panel.every_step else bin_width(last_step(series))
-    found = {one: line for one in series if (line := curve(one, panel.quantity, width))}
-    if found:
-        yield pictures.draw(panel.caption, partial(drawing.lines, curves=found, share=panel.share))
+    curves = {experiment: line for experiment in series if (line := curve(experiment, panel.quantity, width))}
+    if curves:
+        yield pictures.draw(panel.caption, partial(drawing.lines, curves=curves, share=panel.share))
 
 
 def _conflicts(series: Sequence[Series], pictures: Pictures) -> Iterator[Picture]:
     pairs, width = panels.pair_names(series), bin_width(last_step(series), CELLS)
     quantities = [metric(f"conflict/pair/{first}|{second}") for first, second in pairs]
     names = [f"{first} | {second}" for first, second in pairs]
-    found = {one: table for one in series if len((table := over_time(one, quantities, width))[0])}
-    full = max((float(np.nanmax(values)) for _, values in found.values()), default=0.0) or 1.0
-    for one, (steps, values) in found.items():
-        draw = partial(drawing.heat, steps=steps, rows=names, values=values, width=width, number=one.number, full=full)
-        caption = f"{one.label}: conflicts over time (fullest colour: {full:.0%})"
-        yield pictures.draw(caption, draw, _FRAME_HEIGHT + _ROW_HEIGHT * len(pairs))
-    for one in found:
-        yield _matrix(one, pairs, full, pictures)
+    tables = {member: table for member in series if len((table := over_time(member, quantities, width))[0])}
+    full = max((float(np.nanmax(values)) for _, values in tables.values()), default=0.0) or 1.0
+    for member, (steps, values) in tables.items():
+        heat = partial(drawing.heat, steps=steps, rows=names, values=values, width=width)
+        caption = f"{member.label}: conflicts over time (fullest colour: {full:.0%})"
+        height = _FRAME_HEIGHT + _ROW_HEIGHT * len(pairs)
+        yield pictures.draw(caption, partial(heat, number=member.number, full=full), height)
+    for member in tables:
+        yield _matrix(member, pairs, full, pictures)
 
 
-def _matrix(one: Series, pairs: Sequence[tuple[str, str]], full: float, pictures: Pictures) -> Picture:
+def _matrix(member: Series, pairs: Sequence[tuple[str, str]], full: float, pictures: Pictures) -> Picture:
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
     values = np.full((len(names), len(names)), np.nan)
     for first, second in pairs:
-        means = last_quarter(one, metric(f"conflict/pair/{first}|{second}"))
+        means = last_quarter(member, metric(f"conflict/pair/{first}|{second}"))
         row, column = names.index(first), names.index(second)
         values[row, column] = values[column, row] = np.mean(means) if means else np.nan
-    draw = partial(drawing.matrix, names=names, values=values, number=one.number, full=full)
+    draw = partial(drawing.matrix, names=names, values=values, number=member.number, full=full)
     height = _FRAME_HEIGHT + _MATRIX_ROW_HEIGHT * len(names)
-    return pictures.draw(f"{one.label}: conflicts in the last quarter", draw, height)
+    return pictures.draw(f"{member.label}: conflicts in the last quarter", draw, height)
 
 
 def _query_weights(series: Sequence[Series], pictures: Pictures) -> Iterator[Picture]:
@@ -122,24 +123,24 @@ def _query_weights(series: Sequence[Series], pictures: Pictures) -> Iterator[Pic
     bounds = [f"{(place - 1) / WEIGHT_BINS:g} to {place / WEIGHT_BINS:g}" for place in range(1, WEIGHT_BINS + 1)]
     rows, width = ["0, emptied", *bounds][::-1], bin_width(last_step(series), CELLS)
     height = _FRAME_HEIGHT + _WEIGHT_ROW_HEIGHT * len(rows)
-    for one in series:
-        steps, shares = weights_over_time(one, width)
+    for member in series:
+        steps, shares = weights_over_time(member, width)
         if not shares[:-1].any():
             continue
         full = float(shares.max())
         cells = partial(drawing.heat, steps=steps, rows=rows, values=shares[::-1])
-        draw = partial(cells, width=width, number=one.number, full=full)
-        yield pictures.draw(f"{one.label}: queries by weight (fullest colour: {full:.0%})", draw, height)
+        draw = partial(cells, width=width, number=member.number, full=full)
+        yield pictures.draw(f"{member.label}: queries by weight (fullest colour: {full:.0%})", draw, height)
 
 
 def _phases(series: Sequence[Series], pictures: Pictures) -> Iterator[Picture]:
     phases, width = panels.phase_names(series), bin_width(last_step(series))
-    for one in series:
-        steps, seconds = over_time(one, [panels.seconds(name) for name in (WHOLE_STEP, *phases)], width)
+    for member in series:
+        steps, seconds = over_time(member, [panels.seconds(name) for name in (WHOLE_STEP, *phases)], width)
         if not len(steps):
             continue
         parts = dict(zip(phases, seconds[1:], strict=True))
         inside = sum(values for name, values in parts.items() if name != VALIDATION_PHASE)
         parts[_OTHER] = np.clip(seconds[0] - inside, 0, None)
         draw = partial(drawing.stacked, steps=steps, parts=parts)
-        yield pictures.draw(f"{one.label}: seconds by phase", draw, HEIGHT + _LEGEND_HEIGHT)
+        yield pictures.draw(f"{member.label}: seconds by phase", draw, HEIGHT + _LEGEND_HEIGHT)

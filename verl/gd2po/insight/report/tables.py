@@ -1,7 +1,7 @@
 """What a report says in words and numbers: results, runs, settings, and the rollouts with the strongest conflicts."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gd2po.insight.report import panels
@@ -30,10 +30,10 @@ def results(series: Sequence[Series]) -> Table:
         "seconds a step": (metric("timing_s/step"), _number),
     }
     return [
-        {"": one.label, "seeds": _seeds(one)}
-        | {name: _spread(last_quarter(one, quantity), shown) for name, (quantity, shown) in columns.items()}
-        | {"masked tokens, all runs": _masked(one)}
-        for one in series
+        {"": member.label, "seeds": _seeds(member)}
+        | {name: _spread(last_quarter(member, quantity), shown) for name, (quantity, shown) in columns.items()}
+        | {"masked tokens, all runs": _masked(member)}
+        for member in series
     ]
 
 
@@ -42,46 +42,50 @@ def runs(series: Sequence[Series]) -> Table:
     return [
         {
             "": run.folder.name,
-            "series": one.label,
-            "seed": _text(run.about.seed),
+            "series": member.label,
+            "seed": _text(run.description.seed),
             "progress": run.progress + (", ended" if run.has_ended else ""),
-            "started": ", ".join(str(start["time"]) for start in run.about.starts) or "not recorded",
+            "started": ", ".join(str(start["time"]) for start in run.description.starts) or "not recorded",
             "software": _versions(run),
         }
-        for one in series
-        for run in one.runs
+        for member in series
+        for run in member.runs
     ]
 
 
 def differing_settings(series: Sequence[Series]) -> Table:
     """A row per setting that differs between series."""
     return [
-        {"": key} | {one.label: _text(value) for one, value in zip(series, values, strict=True)}
+        {"": key} | {member.label: _text(value) for member, value in zip(series, values, strict=True)}
         for key, values in differences(series).items()
     ]
 
 
 def all_settings(series: Sequence[Series]) -> dict[str, str]:
     """Label → settings of gd2po and the configuration of verl, of the first run of each series."""
-    return {one.label: _settings(one.runs[0]) for one in series}
+    return {member.label: _settings(member.runs[0]) for member in series}
 
 
 def conflicts(series: Sequence[Series], shown: int) -> dict[str, list[dict[str, Any]]]:
     """Label → the rollouts with the strongest conflicts, over all runs of the series."""
-    found = {one.label: [_conflict(run, row) for run in one.runs for row in run.conflicts] for one in series}
+    rows = {member.label: [_conflict(run, row) for run in member.runs for row in run.conflicts] for member in series}
     ranked = {
-        label: sorted(rows, key=lambda row: row["cancelled"], reverse=True)[:shown] for label, rows in found.items()
+        label: sorted(rows, key=lambda row: row["cancelled"], reverse=True)[:shown] for label, rows in rows.items()
     }
     return {label: rows for label, rows in ranked.items() if rows}
 
 
 def notes(series: Sequence[Series]) -> list[str]:
     """What is left out, and what a reader could take wrongly."""
-    return [note for one in series for note in (*_same_seeds(one), *(text for run in one.runs for text in run.notes))]
+    return [
+        note
+        for member in series
+        for note in (*_same_seeds(member), *(text for run in member.runs for text in run.notes))
+    ]
 
 
 def _conflict(run: Run, row: Row) -> dict[str, Any]:
-    weighted, advantages, raw = votes(row, run.about.weights), named(row, "adv/"), scores(row)
+    weighted, advantages, raw = votes(row, run.description.weights), named(row, "adv/"), scores(row)
     return {
         "cancelled": row["cancelled"],
         "step": row["step"],
@@ -93,7 +97,7 @@ def _conflict(run: Run, row: Row) -> dict[str, Any]:
                 "": name,
                 "score": _number(raw[name]) if name in raw else _NOTHING,
                 "advantage": f"{advantages[name]:+.3f}",
-                "weight": f"{run.about.weights.get(name, 1.0):g}",
+                "weight": f"{run.description.weights.get(name, 1.0):g}",
                 "vote": f"{weighted[name]:+.3f}",
             }
             for name in advantages
@@ -112,35 +116,36 @@ def _cut(text: Any) -> str:
 
 
 def _settings(run: Run) -> str:
-    config = "\n".join(f"{key}: {_text(value)}" for key, value in sorted(run.about.config.items()))
-    ours = json.dumps(run.about.settings, indent=2, ensure_ascii=False) if run.about.settings else "not recorded"
+    config = "\n".join(f"{key}: {_text(value)}" for key, value in sorted(run.description.config.items()))
+    ours = (
+        json.dumps(run.description.settings, indent=2, ensure_ascii=False)
+        if run.description.settings
+        else "not recorded"
+    )
     return f"gd2po\n{ours}\n\nverl\n{config or 'not recorded'}"
 
 
-def _same_seeds(one: Series) -> list[str]:
-    seeds = [run.about.seed for run in one.runs if run.about.seed is not None]
+def _same_seeds(member: Series) -> list[str]:
+    seeds = [run.description.seed for run in member.runs if run.description.seed is not None]
     twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-    return [f"{one.label}: seed {seed} comes {seeds.count(seed)} times; such runs are no spread" for seed in twice]
+    return [f"{member.label}: seed {seed} comes {seeds.count(seed)} times; such runs are no spread" for seed in twice]
 
 
-def _masked(one: Series) -> str:
-    counts = [panels.masked_tokens(values) for run in one.runs for values in run.steps.values()]
+def _masked(member: Series) -> str:
+    counts = [panels.masked_tokens(values) for run in member.runs for values in run.steps.values()]
     known = [count for count in counts if count is not None]
     return f"{sum(known):,.0f}" if known else _NOTHING
 
 
 def _versions(run: Run) -> str:
-    found: list[Mapping[str, str]] = []
-    for start in run.about.starts:
-        if start["versions"] not in found:
-            found.append(start["versions"])
-    return (
-        "; then ".join(", ".join(f"{name} {value}" for name, value in one.items()) for one in found) or "not recorded"
+    starts = (
+        ", ".join(f"{name} {value}" for name, value in start["versions"].items()) for start in run.description.starts
     )
+    return "; then ".join(dict.fromkeys(starts)) or "not recorded"
 
 
-def _seeds(one: Series) -> str:
-    return ", ".join(_text(run.about.seed) for run in one.runs)
+def _seeds(member: Series) -> str:
+    return ", ".join(_text(run.description.seed) for run in member.runs)
 
 
 def _spread(means: Sequence[float], shown: Callable[[float], str]) -> str:

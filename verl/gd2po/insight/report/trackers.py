@@ -1,21 +1,31 @@
-"""Files of verl's trackers, each read on from where it was left: TensorBoard events, JSON lines of the file logger."""
+"""The metrics of a run by step, from all files of its trackers: TensorBoard events, JSON lines of the file logger.
+
+Each file is read on from where it was left. TensorBoard's own ``EventFileLoader`` takes a damaged event for one that is
+still being written, so a damaged file would end without a word; here it is named.
+"""
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from gd2po.errors import GD2POError
+
 Steps = dict[int, dict[str, float]]
 """Step → metric → value."""
+
+
+class ReportError(GD2POError, ValueError):
+    """There is nothing to report on: no run, or no finished step."""
 
 
 class EventFile:
     """Scalars of one TensorBoard event file.
 
     Attributes:
-        steps: what has been read.
-        damage: why nothing more is read, if so.
+        steps: The metrics that have been read.
+        damage: The reason why nothing more is read; empty if there is none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,8 +64,8 @@ class MetricLines:
     """One file of verl's file logger: ``{"step": …, "data": {…}}`` per line.
 
     Attributes:
-        steps: what has been read.
-        damage: how many complete lines were none of these, if any.
+        steps: The metrics that have been read.
+        damage: The number of complete lines that were none of these, in words; empty if there are none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,12 +95,49 @@ class MetricLines:
 
     def _take(self, line: bytes) -> None:
         try:
-            found = json.loads(line)
-            step, data = int(found["step"]), found["data"].items()
+            record = json.loads(line)
+            step, data = int(record["step"]), record["data"].items()
         except (ValueError, KeyError, TypeError, AttributeError):
             self._unread += 1
             return
         self.steps.setdefault(step, {}).update({name: float(value) for name, value in data if _is_finite(value)})
+
+
+class Metrics:
+    """The metrics of one run folder, read on from where they were left."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._events: dict[Path, EventFile] = {}
+        self._lines: dict[Path, MetricLines] = {}
+
+    def read_on(self) -> Steps:
+        """All steps up to now. Where both trackers have a value, the file logger's counts: it has all digits."""
+        for path in sorted(self._folder.glob("**/events.out.tfevents.*")):
+            self._events.setdefault(path, EventFile(path)).read_on()
+        for path in sorted(self._folder.glob("metrics*.jsonl")):
+            self._lines.setdefault(path, MetricLines(path)).read_on()
+        merged = _in_turn(file.steps for file in self._events.values())
+        for step, values in _in_turn(file.steps for file in self._lines.values()).items():
+            merged[step] = merged.get(step, {}) | values
+        return dict(sorted(merged.items()))
+
+    @property
+    def damage(self) -> list[str]:
+        """What could not be read."""
+        files: list[EventFile | MetricLines] = [*self._events.values(), *self._lines.values()]
+        return [file.damage for file in files if file.damage]
+
+
+def _in_turn(starts: Iterable[Steps]) -> Steps:
+    """Steps of one start after the other: what a start resumes from takes the place of what came after it before."""
+    merged: Steps = {}
+    for steps in starts:
+        first = min(steps, default=math.inf)
+        merged = {step: values for step, values in merged.items() if step <= first}
+        for step, values in steps.items():
+            merged[step] = merged.get(step, {}) | values
+    return merged
 
 
 def _is_finite(value: Any) -> bool:

@@ -8,22 +8,22 @@ from pathlib import Path
 from gd2po.insight import page
 from gd2po.insight.report import drawing, tables
 from gd2po.insight.report.curves import POINTS, bin_width, last_step
-from gd2po.insight.report.errors import ReportError
-from gd2po.insight.report.pictures import Pictures
+from gd2po.insight.report.drawing import Pictures
 from gd2po.insight.report.run import SHOWN_CONFLICTS, Run
 from gd2po.insight.report.sections import sections
 from gd2po.insight.report.series import Series, group
+from gd2po.insight.report.trackers import ReportError
 
 _DASH_NAMES = {"--": "dashed", ":": "dotted"}
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a report has become.
+    """The files that a report has become.
 
     Attributes:
-        charts: the PNG files.
-        notes: what is left out; the page says so too.
+        charts: The PNG files.
+        notes: What is left out; the page says so too.
     """
 
     charts: tuple[Path, ...]
@@ -34,9 +34,9 @@ def write_report(runs: Sequence[Run], output: Path, png: Path | None = None) -> 
     """Write the page, and each chart as a file.
 
     Args:
-        runs: those without a finished step are left out.
-        output: the page; replaced at once.
-        png: folder for the charts, if they are wanted.
+        runs: The runs; those without a finished step are left out.
+        output: The file of the page, which is replaced at once.
+        png: The folder for the charts as files, None for none.
 
     Raises:
         ReportError: no run has a finished step.
@@ -58,12 +58,12 @@ def to_html(series: Sequence[Series], pictures: Pictures, notes: Sequence[str]) 
     """The page; every text is escaped."""
     return page.render(
         "report/page.html.jinja",
-        " · ".join(one.label for one in series),
+        " · ".join(member.label for member in series),
         written=_written(series),
         notes=notes,
         results=tables.results(series),
         one_seed=_one_seed(series),
-        series=[_in_legend(one) for one in series],
+        series=[_in_legend(member) for member in series],
         sections=sections(series, pictures),
         conflicts=tables.conflicts(series, SHOWN_CONFLICTS),
         shown=SHOWN_CONFLICTS,
@@ -73,28 +73,32 @@ def to_html(series: Sequence[Series], pictures: Pictures, notes: Sequence[str]) 
     )
 
 
-def _in_legend(one: Series) -> dict[str, object]:
-    return {"label": one.label, "number": one.number, "dash": _DASH_NAMES.get(drawing.style_of(one.number)[1], "")}
+def _in_legend(member: Series) -> dict[str, object]:
+    return {
+        "label": member.label,
+        "number": member.number,
+        "dash": _DASH_NAMES.get(drawing.style_of(member.number)[1], ""),
+    }
 
 
 def _written(series: Sequence[Series]) -> str:
     """When, of what, and how to read the curves."""
-    runs = [run for one in series for run in one.runs]
+    runs = [run for member in series for run in member.runs]
     width = bin_width(last_step(series))
-    said = [
+    sentences = [
         f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, {len(runs)} run{'s' * (len(runs) > 1)} at step "
         f"{', '.join(str(run.last_step) for run in runs)}.",
         "Curves are the mean over the runs of a series, bands go from the smallest run to the largest.",
     ]
-    if any(len({run.last_step for run in one.runs}) > 1 for one in series):
-        said.append("A thin line is a run that is further than others of its series.")
+    if any(len({run.last_step for run in member.runs}) > 1 for member in series):
+        sentences.append("A thin line is a run that is further than others of its series.")
     if width > 1:
-        said.append(f"Each point is the mean of {width} steps, for {POINTS} points at most.")
-    return " ".join(said)
+        sentences.append(f"Each point is the mean of {width} steps, for {POINTS} points at most.")
+    return " ".join(sentences)
 
 
 def _one_seed(series: Sequence[Series]) -> str:
-    single = [one.label for one in series if len(one.runs) == 1]
+    single = [member.label for member in series if len(member.runs) == 1]
     if len(series) == 1 or not single:
         return ""
     return f"A difference to a series of one run ({', '.join(single)}) may be of its seed."

@@ -17,32 +17,32 @@ def assemble(
     """The rollouts that count, sorted by group, with an account of the others.
 
     Args:
-        sources: files that were read.
-        gathering: what they hold.
-        weights: reward → weight, for every reward.
-        directions: reward → direction, for every reward.
+        sources: The files that were read.
+        gathering: The numbers of their good rows.
+        weights: Reward → weight, for every reward.
+        directions: Reward → direction, for every reward.
 
     Raises:
         CheckError: there is no good row, or no group of two.
     """
-    layout = gathering.layout
+    roles = gathering.roles
     if not gathering.rows:
         raise CheckError(f"no row can be used. {_first_faults(gathering.faults)}")
     whole = gathering.whole()
-    counting = [weights[name] != 0 for name in layout.rewards]
+    counting = [weights[name] != 0 for name in roles.rewards]
     scored = ~np.isnan(whole.scores[counting]).all(0)
     last = _last_outputs(whole)
     rows = np.flatnonzero(scored & last)
     rows = rows[np.argsort(whole.groups[rows], kind="stable")]
     groups, lengths = np.unique(whole.groups[rows], return_inverse=True)[1], whole.lengths[rows]
-    lengths_told = bool(layout.lengths_from and lengths.any())
-    _comparable(groups, layout.group)
+    lengths_told = bool(roles.lengths_from and lengths.any())
+    _comparable(groups, roles.group)
     return Rollouts(
-        names=tuple(layout.rewards),
+        names=tuple(roles.rewards),
         scores=np.ascontiguousarray(whole.scores[:, rows]),
         groups=groups,
         lengths=lengths if lengths_told else np.ones_like(lengths),
-        sources=whole.sources[rows] if layout.source else None,
+        sources=whole.sources[rows] if roles.source else None,
         source_names=tuple(gathering.source_names),
         weights=weights,
         directions=directions,
@@ -53,10 +53,10 @@ def assemble(
             bad_examples=tuple(gathering.faults.examples),
             unscored=int((~scored & last).sum()),
             earlier_outputs=int((~last).sum()),
-            group_column=layout.group,
-            by_step=layout.step is not None,
-            lengths_from=layout.lengths_from if lengths_told else "",
-            not_taken=layout.not_taken,
+            group_column=roles.group,
+            by_step=roles.step is not None,
+            lengths_from=roles.lengths_from if lengths_told else "",
+            not_taken=roles.not_taken,
         ),
     )
 

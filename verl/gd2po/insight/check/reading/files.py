@@ -47,10 +47,10 @@ def _files(given: str) -> Iterator[str]:
     if given == "-" or not Path(given).is_dir():
         yield given
         return
-    found = sorted(path for path in Path(given).iterdir() if _format(path) and not path.name.startswith("."))
-    if not found:
+    files = sorted(path for path in Path(given).iterdir() if _format(path) and not path.name.startswith("."))
+    if not files:
         raise CheckError(f"{given} holds none of: {', '.join(_FORMATS)}; give files, or a folder of them")
-    yield from map(str, found)
+    yield from map(str, files)
 
 
 def _open(name: str) -> Source:

@@ -9,7 +9,7 @@ from itertools import repeat
 import numpy as np
 
 from gd2po.insight.check.reading.cells import to_bytes, to_numbers, to_text
-from gd2po.insight.check.reading.layout import Layout
+from gd2po.insight.check.reading.columns import ColumnRoles
 from gd2po.insight.check.reading.sources import Chunk, Faults, Source
 from gd2po.insight.check.rollouts import Codes, Numbers
 
@@ -40,13 +40,13 @@ class Gathering:
     """Takes chunk after chunk and keeps its numbers.
 
     Attributes:
-        layout: The columns by what they tell.
+        roles: The columns by what they tell.
         faults: The rows that cannot be used.
         rows: The number of good rows so far.
         source_names: Data source → number, in order of appearance.
     """
 
-    layout: Layout
+    roles: ColumnRoles
     faults: Faults = field(default_factory=Faults)
     rows: int = 0
     source_names: dict[str, int] = field(default_factory=dict)
@@ -55,20 +55,20 @@ class Gathering:
 
     def add(self, source: Source, chunk: Chunk) -> None:
         """Keep the numbers of a chunk."""
-        layout = self.layout
+        roles = self.roles
         wrong: dict[int, str] = {}
-        scores = np.stack([_numbers(chunk, column, wrong) for column in layout.rewards.values()])
-        ids = [to_text(cell) for cell in chunk.column(layout.group)]
-        wrong |= {row: f"no {layout.group}" for row, text in enumerate(ids) if text is None}
-        steps = _numbers(chunk, layout.step, wrong) if layout.step else None
-        lengths = _lengths(layout, chunk, wrong)
+        scores = np.stack([_numbers(chunk, column, wrong) for column in roles.rewards.values()])
+        ids = [to_text(cell) for cell in chunk.column(roles.group)]
+        wrong |= {row: f"no {roles.group}" for row, text in enumerate(ids) if text is None}
+        steps = _numbers(chunk, roles.step, wrong) if roles.step else None
+        lengths = _lengths(roles, chunk, wrong)
         for row in sorted(wrong):
             self.faults.add(f"{source.name}, {source.unit} {chunk.numbers[row]}", wrong[row])
         good = np.array([row for row in range(len(ids)) if row not in wrong], dtype=np.int64)
         if not len(good):
             return
         self.rows += len(good)
-        keys = [_split(ids[row] or "", layout.sessions) for row in good]
+        keys = [_split(ids[row] or "", roles.sessions) for row in good]
         groups = self._numbered([prompt for prompt, _, _ in keys], None if steps is None else steps[good])
         sessions = np.array([(session, output) for _, session, output in keys], dtype=np.int64).T
         sources = self._sources(chunk)[good]
@@ -90,9 +90,9 @@ class Gathering:
         return np.array([numbers[pair] for pair in pairs], dtype=np.int64)
 
     def _sources(self, chunk: Chunk) -> Codes:
-        if not self.layout.source:
+        if not self.roles.source:
             return np.zeros(len(chunk.numbers), dtype=np.int64)
-        names = (to_text(cell) or "not named" for cell in chunk.column(self.layout.source))
+        names = (to_text(cell) or "not named" for cell in chunk.column(self.roles.source))
         return np.array([self.source_names.setdefault(name, len(self.source_names)) for name in names], dtype=np.int64)
 
 
@@ -103,14 +103,14 @@ def _numbers(chunk: Chunk, column: str, wrong: dict[int, str]) -> Numbers:
     return values
 
 
-def _lengths(layout: Layout, chunk: Chunk, wrong: dict[int, str]) -> Numbers:
-    if layout.length:
-        lengths = np.nan_to_num(_numbers(chunk, layout.length, wrong))
+def _lengths(roles: ColumnRoles, chunk: Chunk, wrong: dict[int, str]) -> Numbers:
+    if roles.length:
+        lengths = np.nan_to_num(_numbers(chunk, roles.length, wrong))
         for row in np.flatnonzero((lengths < 0) | (lengths != np.floor(lengths))).tolist():
-            wrong.setdefault(row, f"{layout.length} is {lengths[row]:g}, not a whole number of tokens")
+            wrong.setdefault(row, f"{roles.length} is {lengths[row]:g}, not a whole number of tokens")
         return lengths
-    if layout.text:
-        texts = (to_text(cell) or "" for cell in chunk.column(layout.text))
+    if roles.text:
+        texts = (to_text(cell) or "" for cell in chunk.column(roles.text))
         return np.array([len(to_bytes(text).split()) for text in texts], dtype=np.float64)
     return np.ones(len(chunk.numbers))
 

@@ -11,14 +11,14 @@ SIZES_AT_MOST = 8
 
 
 @dataclass(frozen=True)
-class Part:
+class Subset:
     """Some of the rollouts.
 
     Attributes:
-        label: such as ``8``, ``5–8`` or the name of a data source.
-        groups: with a rollout in it.
-        rollouts: in it.
-        conflict: share of them whose votes have both signs.
+        label: The name of the subset, such as ``8``, ``5–8`` or that of a data source.
+        groups: The number of groups with a rollout in it.
+        rollouts: The number of rollouts in it.
+        conflict: The share of these rollouts whose votes have both signs.
     """
 
     label: str
@@ -27,12 +27,12 @@ class Part:
     conflict: float
 
 
-def by_size(rollouts: Rollouts, conflict: np.ndarray) -> tuple[Part, ...]:
-    """Parts by group size; beyond 8 different sizes, by ranges that double.
+def by_size(rollouts: Rollouts, conflict: np.ndarray) -> tuple[Subset, ...]:
+    """Subsets by group size; beyond 8 different sizes, by ranges that double.
 
     Args:
-        rollouts: N of them.
-        conflict: [N] bool.
+        rollouts: The N rollouts.
+        conflict: Whether the votes of each rollout have both signs [N] bool.
     """
     sizes = rollouts.sizes
     if len(np.unique(sizes)) <= SIZES_AT_MOST:
@@ -44,22 +44,22 @@ def by_size(rollouts: Rollouts, conflict: np.ndarray) -> tuple[Part, ...]:
     return _parts(rollouts, conflict, bins, labels)
 
 
-def by_source(rollouts: Rollouts, conflict: np.ndarray) -> tuple[Part, ...]:
-    """Parts by data source, the largest first; none if nothing tells it."""
+def by_source(rollouts: Rollouts, conflict: np.ndarray) -> tuple[Subset, ...]:
+    """Subsets by data source, the largest first; none if nothing tells the source."""
     if rollouts.sources is None:
         return ()
     parts = _parts(rollouts, conflict, rollouts.sources, rollouts.source_names)
     return tuple(sorted(parts, key=lambda part: (-part.rollouts, part.label)))
 
 
-def _parts(rollouts: Rollouts, conflict: np.ndarray, bins: Codes, labels: Sequence[str]) -> tuple[Part, ...]:
+def _parts(rollouts: Rollouts, conflict: np.ndarray, bins: Codes, labels: Sequence[str]) -> tuple[Subset, ...]:
     counts = np.bincount(bins, minlength=len(labels))
     conflicts = np.bincount(bins, conflict, minlength=len(labels))
     # Pairs of bin and group, each once.
     pairs = np.unique(bins * rollouts.group_count + rollouts.groups) // rollouts.group_count
     groups = np.bincount(pairs, minlength=len(labels))
     return tuple(
-        Part(label, int(groups[number]), int(counts[number]), float(conflicts[number] / counts[number]))
+        Subset(label, int(groups[number]), int(counts[number]), float(conflicts[number] / counts[number]))
         for number, label in enumerate(labels)
         if counts[number]
     )

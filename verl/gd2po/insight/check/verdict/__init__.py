@@ -7,7 +7,7 @@ from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import HARD, MethodResult
 from gd2po.insight.check.verdict.about_filters import filter_findings, fitting_filter, has_work
 from gd2po.insight.check.verdict.about_rewards import data_findings, reward_findings
-from gd2po.insight.check.verdict.findings import Finding, Level, percent
+from gd2po.insight.check.verdict.findings import Level, VerdictFinding, percent
 from gd2po.insight.check.verdict.suggestion import suggest
 
 Outcome = Literal["no effect", "likely useful", "will starve training"]
@@ -19,15 +19,15 @@ class Verdict:
     """What follows from the evidence.
 
     Attributes:
-        outcome: of filtering these rollouts.
-        summary: the same in a sentence.
-        findings: the reasons, and whatever else is worth knowing.
-        suggestion: YAML for the recipe.
+        outcome: What filtering would do with these rollouts.
+        summary: The outcome in a sentence.
+        findings: The reasons, and whatever else is worth knowing.
+        suggestion: The YAML for the recipe.
     """
 
     outcome: Outcome
     summary: str
-    findings: tuple[Finding, ...]
+    findings: tuple[VerdictFinding, ...]
     suggestion: str
 
 

@@ -6,7 +6,7 @@ from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import HARD, MethodResult
 from gd2po.insight.check.verdict import rules
 from gd2po.insight.check.verdict.about_rewards import is_dead
-from gd2po.insight.check.verdict.findings import Finding, decimal, listed, percent, with_interval
+from gd2po.insight.check.verdict.findings import VerdictFinding, decimal, listed, percent, with_interval
 
 
 def changes_update(method: MethodResult) -> bool:
@@ -30,12 +30,12 @@ def fitting_filter(evidence: Evidence) -> MethodResult | None:
     return next((method for method in candidates if changes_update(method) and not starves(method)), None)
 
 
-def filter_findings(evidence: Evidence) -> Iterator[Finding]:
-    """All of them."""
+def filter_findings(evidence: Evidence) -> Iterator[VerdictFinding]:
+    """All findings about filters."""
     hard = evidence.method(HARD)
     voting = sum(reward.weight != 0 and not is_dead(reward) for reward in evidence.rewards)
     independent = f"{voting} independent votes: {percent(1 - 2 ** (1 - voting))}" if voting else "no reward votes"
-    yield Finding(
+    yield VerdictFinding(
         "conflict",
         "note",
         f"On {percent(evidence.conflict)} of the rollouts some rewards vote for and others against ({independent}); "
@@ -49,22 +49,22 @@ def filter_findings(evidence: Evidence) -> Iterator[Finding]:
         yield from _same_as_hard(evidence, hard)
 
 
-def _effect(hard: MethodResult, chosen: MethodResult | None) -> Iterator[Finding]:
+def _effect(hard: MethodResult, chosen: MethodResult | None) -> Iterator[VerdictFinding]:
     text = (
         f"Hard keeps {with_interval(hard.kept)} of the rollouts and empties {with_interval(hard.emptied)} of the "
         f"groups (limits: {percent(rules.KEPT_AT_LEAST)} kept, {percent(rules.EMPTIED_AT_MOST)} emptied)."
     )
     if starves(hard):
-        yield Finding("starving filter", "caution" if chosen else "bad", text)
+        yield VerdictFinding("starving filter", "caution" if chosen else "bad", text)
     else:
-        yield Finding("enough left", "good", text)
+        yield VerdictFinding("enough left", "good", text)
 
 
-def _starving_thresholds(snr: Sequence[MethodResult]) -> Iterator[Finding]:
+def _starving_thresholds(snr: Sequence[MethodResult]) -> Iterator[VerdictFinding]:
     starving = [method for method in snr if starves(method)]
     if starving:
         least = starving[0]
-        yield Finding(
+        yield VerdictFinding(
             "starving filter",
             "caution",
             f"SNR leaves too little from τ = {least.tau:g} on: there it keeps {with_interval(least.kept)} of the "
@@ -72,11 +72,11 @@ def _starving_thresholds(snr: Sequence[MethodResult]) -> Iterator[Finding]:
         )
 
 
-def _borderline(method: MethodResult) -> Iterator[Finding]:
+def _borderline(method: MethodResult) -> Iterator[VerdictFinding]:
     limits = (("kept", method.kept, rules.KEPT_AT_LEAST), ("emptied", method.emptied, rules.EMPTIED_AT_MOST))
     for what, share, limit in limits:
         if share.low < limit < share.high:
-            yield Finding(
+            yield VerdictFinding(
                 "borderline",
                 "note",
                 f"The interval of what is {what} under {method.name}, {with_interval(share)}, holds the limit of "
@@ -84,13 +84,13 @@ def _borderline(method: MethodResult) -> Iterator[Finding]:
             )
 
 
-def _same_as_hard(evidence: Evidence, hard: MethodResult) -> Iterator[Finding]:
+def _same_as_hard(evidence: Evidence, hard: MethodResult) -> Iterator[VerdictFinding]:
     # SNR masks a subset of what Hard masks, so equal shares are equal masks.
     same = [method for method in evidence.snr if method.kept.value == hard.kept.value]
     if same:
         names = listed(f"τ = {method.tau:g}" for method in same)
         text = f"SNR with {names} keeps exactly what Hard keeps.{_closed_form(evidence)}"
-        yield Finding("SNR is Hard", "caution", text)
+        yield VerdictFinding("SNR is Hard", "caution", text)
 
 
 def _closed_form(evidence: Evidence) -> str:

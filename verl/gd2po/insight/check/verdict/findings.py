@@ -1,4 +1,4 @@
-"""What is said about the data: one sentence per rule that applies, with the numbers that made it apply."""
+"""Sentences on the data: one for each rule that applies, with the numbers that made it apply."""
 
 import math
 from collections.abc import Iterable
@@ -11,13 +11,13 @@ Level = Literal["good", "note", "caution", "bad"]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One sentence.
+class VerdictFinding:
+    """What a rule says of these rollouts.
 
     Attributes:
-        rule: its short name, see ``docs/check.md``.
-        level: how much it matters.
-        text: facts about these rollouts.
+        rule: The short name of the rule, see ``docs/check.md``.
+        level: How much the finding matters.
+        text: A sentence with facts of these rollouts.
     """
 
     rule: str

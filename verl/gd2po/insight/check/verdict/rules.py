@@ -17,7 +17,7 @@ EMPTIED_AT_MOST = 0.05
 """Share of groups that a filter may empty."""
 
 DUPLICATE_AT_LEAST = 0.99
-"""Correlation within groups from which two rewards are one; as far below 0, they cancel."""
+"""Correlation within groups from which two rewards vote alike; as far below 0, they cancel."""
 
 SIGNAL_AT_LEAST = 0.1
 """Share of groups in which a reward should tell rollouts apart."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gd2po.errors import SettingsError
-from gd2po.insight.report.errors import ReportError
+from gd2po.insight.report.trackers import ReportError
 from gd2po.runs.files import SETTINGS_FILE, STARTS_FILE
 
 _SEED_IN_NAME = re.compile(r"(seed[-_]?)\d+")
@@ -17,16 +17,16 @@ _ANY_SEED = "*"
 
 
 @dataclass(frozen=True)
-class About:
+class RunDescription:
     """A run before its first step.
 
     Attributes:
-        settings: of the plug-in, as resolved; empty where it had nothing to do.
-        config: dotted key → value of verl's configuration, as resolved; secrets are hidden.
-        identity: what makes the experiment, whatever its seed; empty where it is not known.
-        seed: of the run, if it has one.
-        starts: when it was started, with which software, for how many steps.
-        notes: what cannot be known.
+        settings: The settings of the plug-in, as resolved; empty where it had nothing to do.
+        config: Dotted key → value of verl's configuration, as resolved; secrets are hidden.
+        identity: The settings that make the experiment, whatever its seed; empty where they are not known.
+        seed: The seed of the run, if it has one.
+        starts: For every start its time, its software and its number of steps.
+        notes: What cannot be known.
     """
 
     settings: Mapping[str, Any]
@@ -59,7 +59,7 @@ class About:
         return f"GD²PO-{kind}"
 
 
-def read_about(folder: Path) -> About:
+def read_description(folder: Path) -> RunDescription:
     """What ``folder`` says of its run; of several starts the last.
 
     Raises:
@@ -70,7 +70,7 @@ def read_about(folder: Path) -> About:
     seed = config.get("run.seed", config.get("data.seed"))
     lines = _text(folder / STARTS_FILE).splitlines(keepends=True)
     starts = tuple(_json(folder / STARTS_FILE, line) for line in lines if line.endswith("\n"))
-    return About(settings, config, identity, seed, starts, notes)
+    return RunDescription(settings, config, identity, seed, starts, notes)
 
 
 def _configuration(folder: Path, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from gd2po.insight.report.about import read_about
-from gd2po.insight.report.errors import ReportError
+from gd2po.insight.report.description import read_description
 from gd2po.insight.report.run import RunFolder
 from gd2po.insight.report.series import differences, group
+from gd2po.insight.report.trackers import ReportError
 
 
 def runs(*writers):
@@ -15,27 +15,27 @@ def runs(*writers):
 
 
 def test_a_run_says_its_method_seed_and_steps(new_run):
-    about = read_about(new_run("a").begin("gd2po", seed=3, steps=7).folder)
-    assert (about.method, about.seed, about.total_steps) == ("GD²PO-Hard", 3, 7)
-    assert about.weights == {"useful": 1.0, "harmless": 1.0}
-    assert about.config["data.seed"] == 3
+    description = read_description(new_run("a").begin("gd2po", seed=3, steps=7).folder)
+    assert (description.method, description.seed, description.total_steps) == ("GD²PO-Hard", 3, 7)
+    assert description.weights == {"useful": 1.0, "harmless": 1.0}
+    assert description.config["data.seed"] == 3
 
 
 def test_secrets_are_hidden(new_run):
-    about = read_about(new_run("a").begin().folder)
-    assert about.config["reward.custom_reward_function.reward_kwargs.api_key"] == "(hidden)"
-    assert "tell-nobody" not in str(about.config)
+    description = read_description(new_run("a").begin().folder)
+    assert description.config["reward.custom_reward_function.reward_kwargs.api_key"] == "(hidden)"
+    assert "tell-nobody" not in str(description.config)
 
 
 def test_the_last_start_says_how_many_steps_there_are_to_be(new_run):
     run = new_run("a").begin(steps=None)
-    assert read_about(run.folder).total_steps is None
+    assert read_description(run.folder).total_steps is None
     run.started("2026-01-01T00:00:00+00:00", 10, verl="0.9.1")
     run.started("2026-01-02T00:00:00+00:00", 20, verl="0.9.1")
     with (run.folder / "gd2po_starts.jsonl").open("a") as file:
         file.write('{"time": "2026-01')
-    about = read_about(run.folder)
-    assert about.total_steps == 20 and len(about.starts) == 2
+    description = read_description(run.folder)
+    assert description.total_steps == 20 and len(description.starts) == 2
 
 
 def test_a_folder_without_settings_is_a_run_of_its_own(new_run):
@@ -46,7 +46,7 @@ def test_a_folder_without_settings_is_a_run_of_its_own(new_run):
 def test_seeds_are_one_series_though_paths_name_them(new_run):
     writers = [new_run(f"run{seed}").begin(seed=seed) for seed in (1, 2, 12)]
     (series,) = group(runs(*writers))
-    assert [run.about.seed for run in series.runs] == [1, 2, 12]
+    assert [run.description.seed for run in series.runs] == [1, 2, 12]
 
 
 def test_methods_are_series_and_what_differs_is_told(new_run):
@@ -68,14 +68,14 @@ def test_another_threshold_is_another_method(new_run):
     settings = json.loads(path.read_text())
     settings["filter"] = {"kind": "snr", "threshold": 0.5}
     path.write_text(json.dumps(settings))
-    assert read_about(run.folder).method == "GD²PO-SNR τ=0.5"
+    assert read_description(run.folder).method == "GD²PO-SNR τ=0.5"
 
 
 def test_a_configuration_that_cannot_be_resolved_is_told(new_run):
     first, second = (new_run(name).begin(trainer__x="${from_nowhere:1}") for name in ("a", "b"))
-    about = read_about(first.folder)
-    assert about.seed == 1 and about.identity == {}
-    assert "cannot be resolved" in about.notes[0] and "from_nowhere" in about.notes[0]
+    description = read_description(first.folder)
+    assert description.seed == 1 and description.identity == {}
+    assert "cannot be resolved" in description.notes[0] and "from_nowhere" in description.notes[0]
     assert len(group(runs(first, second))) == 2
 
 
@@ -83,7 +83,7 @@ def test_a_broken_file_is_named(new_run):
     run = new_run("a").begin()
     (run.folder / "gd2po_settings.json").write_text('{"estimator": ')
     with pytest.raises(ReportError, match=r"gd2po_settings\.json is not JSON"):
-        read_about(run.folder)
+        read_description(run.folder)
 
 
 def test_labels_are_never_the_same(new_run, tmp_path):

@@ -28,18 +28,18 @@ NO_REWARDS = {
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Columns by what they tell; None where nothing does.
+class ColumnRoles:
+    """Columns by what they tell; None where no column does.
 
     Attributes:
-        rewards: name → column.
-        group: of the prompt.
-        sessions: whether ``group`` is verl's ``{prompt}_{session}_{output}``.
-        step: of the training.
-        source: of the data.
-        length: of the response, in tokens.
-        text: the response, whose words are counted where no length is told.
-        not_taken: columns of numbers that are not taken for rewards.
+        rewards: Reward → column.
+        group: The column that tells the prompt.
+        sessions: Whether ``group`` holds verl's ``{prompt}_{session}_{output}``.
+        step: The column with the step of the training.
+        source: The column with the data source.
+        length: The column with the length of the response, in tokens.
+        text: The column with the response, whose words are counted where no length is told.
+        not_taken: The columns of numbers that are not taken for rewards.
     """
 
     rewards: dict[str, str]
@@ -53,19 +53,19 @@ class Layout:
 
     @property
     def columns(self) -> list[str]:
-        """All that have to be read."""
+        """The columns that have to be read."""
         others = (self.group, self.step, self.source, self.length, self.text)
         return list(dict.fromkeys([*self.rewards.values(), *filter(None, others)]))
 
     @property
     def lengths_from(self) -> str:
-        """What a length is, in words."""
+        """The source of a length, in words."""
         if self.length:
             return f"column {self.length}"
         return f"words of {self.text}" if self.text else ""
 
 
-def find_layout(kinds: Mapping[str, Kind], choice: Choice) -> Layout:
+def find_roles(kinds: Mapping[str, Kind], choice: Choice) -> ColumnRoles:
     """Choose among columns of these kinds.
 
     Raises:
@@ -90,7 +90,7 @@ def find_layout(kinds: Mapping[str, Kind], choice: Choice) -> Layout:
             f"({_list(rewards)}); expected two or more. "
             f"Other columns of numbers: {_list(numbers)}; name the rewards with --scores a,b"
         )
-    return Layout(
+    return ColumnRoles(
         rewards=rewards,
         group=group,
         sessions=group == "uid" and {"input", "output", "step"} <= kinds.keys(),
