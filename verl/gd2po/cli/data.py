@@ -53,7 +53,7 @@ def get(
         typer.Option("--from", metavar="DIR", exists=True, file_okay=False, help="look here, not in the network"),
     ] = None,
 ) -> None:
-    """Bring published files to TO/<set>/raw, each checked by its checksum; their licence is shown first."""
+    """Fetch published files to TO/<set>/raw, each checked by its checksum; shows their licence first."""
     from gd2po.data.catalogue import find_members, find_set
 
     with refusals():
@@ -62,9 +62,7 @@ def get(
         typer.echo(f"{typer.style(data_set.name, bold=True)}, licence: {data_set.terms}")
     failed = [member.name for member in members if not _bring(member, to, source)]
     if failed:
-        typer.secho(
-            f"{len(failed)} of {len(members)} files could not be fetched: {', '.join(failed)}", fg="red", err=True
-        )
+        typer.secho(f"{len(failed)} of {len(members)} files could not be fetched: {', '.join(failed)}", fg="red", err=True)
         raise typer.Exit(2)
 
 
