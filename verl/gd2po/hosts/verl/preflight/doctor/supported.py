@@ -17,20 +17,15 @@ RunPart = Literal[
     "every run", "rollouts with vllm", "rollouts with sglang", "training with fsdp", "training with megatron"
 ]
 
-PACKAGES: dict[RunPart, tuple[str, ...]] = {
-    "every run": ("verl", "torch", "ray", "transformers", "TransferQueue", "tensordict"),
-    "rollouts with vllm": ("vllm",),
-    "rollouts with sglang": ("sglang",),
-    "training with fsdp": ("flash-attn",),
-    "training with megatron": ("megatron-core", "megatron-bridge", "transformer-engine"),
+_PACKAGES: dict[RunPart, tuple[str, str]] = {
+    "every run": ("verl torch ray transformers TransferQueue tensordict", "'gd2po[vllm]' (GPU) or 'gd2po[cpu]'"),
+    "rollouts with vllm": ("vllm", "'gd2po[vllm]'"),
+    "rollouts with sglang": ("sglang", "'gd2po[sglang]'"),
+    "training with fsdp": ("flash-attn", "'verl[fsdp]'"),
+    "training with megatron": ("megatron-core megatron-bridge transformer-engine", "'verl[megatron]'"),
 }
-_INSTALL: dict[RunPart, str] = {
-    "every run": "pip install 'gd2po[vllm]' (GPU) or 'gd2po[cpu]'",
-    "rollouts with vllm": "pip install 'gd2po[vllm]'",
-    "rollouts with sglang": "pip install 'gd2po[sglang]'",
-    "training with fsdp": "pip install 'verl[fsdp]'",
-    "training with megatron": "pip install 'verl[megatron]'",
-}
+"""Part of a run → the packages that it needs, and what installs them."""
+
 _OURS = ("torch", "sglang")
 """Packages for which gd2po's own requirement counts: verl leaves torch open, and its SGLang cannot be installed."""
 
@@ -44,16 +39,12 @@ def of_packages(parts: frozenset[RunPart]) -> Iterator[CheckResult]:
     Args:
         parts: The parts of a run that this machine must be able to do. Other packages are shown, and not judged.
     """
-    for part, packages in PACKAGES.items():
-        for package in packages:
-            yield _check(package, part, part in parts)
-
-
-def _check(package: str, part: RunPart, needed: bool) -> CheckResult:
-    version, supported = installed(package).get(package), supported_versions(package)
-    ok = version is not None and supported.contains(version, prereleases=True)
-    expected = f"{_in_order(supported) or 'any version'}, for {part}"
-    return CheckResult(package, ok if needed else None, version or "not installed", expected, _INSTALL[part])
+    for part, (packages, source) in _PACKAGES.items():
+        for package in packages.split():
+            version, supported = installed(package).get(package), supported_versions(package)
+            ok = version is not None and supported.contains(version, prereleases=True) if part in parts else None
+            expected = f"{_in_order(supported) or 'any version'}, for {part}"
+            yield CheckResult(package, ok, version or "not installed", expected, f"pip install {source}")
 
 
 def supported_versions(package: str) -> SpecifierSet:
