@@ -56,7 +56,7 @@ def await_health(port):
 def test_a_server_killed_under_load_and_started_again_loses_no_score(
     start, free_port, settings_of, scalar_model, tokenizer
 ):
-    from gd2po.rewards.models.hosting.local import LocalModel
+    from gd2po.rewards.models.hosting.local import LocalRewardModel
     from gd2po.rewards.models.prompts import PromptWriter
 
     settings = settings_of(scalar_model, retries=20, timeout=20)
@@ -85,7 +85,7 @@ def test_a_server_killed_under_load_and_started_again_loses_no_score(
     assert 0 < before < ROLLOUTS
     assert max(scored.attempts for scored in found) > 1
     writer = PromptWriter(settings, tokenizer)
-    expected = LocalModel(str(scalar_model), "scalar").answer(
+    expected = LocalRewardModel(str(scalar_model), "scalar").answer(
         [writer.write(QUESTION, answer).ids for answer in answers]
     )
     assert [scored.score for scored in found] == pytest.approx(expected, abs=1e-5)

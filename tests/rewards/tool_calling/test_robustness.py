@@ -1,7 +1,6 @@
 """Whatever a model writes gets a finite score in range; what a reference answer gets wrong is an error."""
 
 import math
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -122,14 +121,13 @@ def test_length_reads_the_last_think() -> None:
     assert score("</think>" + "<think>" + " w" * 256, ANSWER)["length"] == 0.5
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "piece", ["<think>", "</think>\n", "<think></think>\n<tool_call>\n", "<response>", CALL + "\n"]
 )
-def test_a_megabyte_takes_no_longer_than_its_length(piece: str) -> None:
-    response = "<think> t </think>\n<tool_call>\n" + piece * (1_000_000 // len(piece)) + "</tool_call>"
-    start = time.perf_counter()
-    assert_in_range(response)
-    assert time.perf_counter() - start < 5
+def test_a_megabyte_is_scored(piece: str) -> None:
+    """With the square of its length as time, the timeout would end it."""
+    assert_in_range("<think> t </think>\n<tool_call>\n" + piece * (1_000_000 // len(piece)) + "</tool_call>")
 
 
 @pytest.mark.parametrize(

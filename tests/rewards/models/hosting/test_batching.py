@@ -40,7 +40,7 @@ def test_what_arrives_during_a_pass_makes_up_the_next_one():
         first = asyncio.create_task(batcher.ask([[0]]))
         await compute.started()
         others = [asyncio.create_task(batcher.ask([[0] * length])) for length in (4, 2, 3)]
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # every task begins
         compute.may.set()
         return await asyncio.gather(first, *others), compute.passes
 
@@ -73,7 +73,7 @@ def test_who_has_stopped_waiting_is_not_computed():
         first = asyncio.create_task(batcher.ask([[0]]))
         await compute.started()
         gone, stays = (asyncio.create_task(batcher.ask([[0] * length])) for length in (2, 3))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # every task begins
         gone.cancel()
         compute.may.set()
         return await asyncio.gather(first, stays), compute.passes

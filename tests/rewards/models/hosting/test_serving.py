@@ -2,15 +2,17 @@
 
 import asyncio
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
 import torch
+from fastapi import HTTPException, Request
 
-from gd2po.http_server import ServerError
-from gd2po.rewards.models.hosting import endpoints
+from gd2po.http_server import ServerError, serving
+from gd2po.rewards.models.hosting.endpoints import ClassifyRequest, Endpoints, build_app
+from gd2po.rewards.models.hosting.local import LocalRewardModel
 from gd2po.rewards.models.hosting.serving import serve
 
 ROWS = [[5, 6, 7], [8] * 40, [9, 10], list(range(20, 60))]
@@ -38,8 +40,52 @@ def expected(scalar_model):
         return [float(model(torch.tensor([row])).logits[0, 0]) for row in ROWS]
 
 
-def classify(served, found, timeout=30, **options):
-    body = {"input": found, "use_activation": False, **options}
+class HeldModel:
+    """A model whose passes wait until they may go on; its scores, or a failure, can be set."""
+
+    def __init__(self, model):
+        self.context, self.vocabulary = model.context, model.vocabulary
+        self.started, self.may = threading.Event(), threading.Event()
+        self.computed, self.scores, self.failure = [], None, None
+        self._model = model
+
+    def answer(self, rows):
+        self.started.set()
+        assert self.may.wait(20)
+        if self.failure:
+            raise self.failure
+        self.computed.extend(rows)
+        return self.scores or self._model.answer(rows)
+
+
+class Watched(Endpoints):
+    """Endpoints that count the requests that have arrived, and tell when one was refused."""
+
+    def __init__(self, name, model):
+        super().__init__(name, "scalar", model)
+        self.model, self.arrived, self.refused = model, 0, threading.Event()
+
+    async def classify(self, body: ClassifyRequest, request: Request) -> dict[str, Any]:
+        self.arrived += 1
+        try:
+            return await super().classify(body, request)
+        except HTTPException:
+            self.refused.set()
+            raise
+
+
+@pytest.fixture
+def held(scalar_model):
+    """A served model whose passes wait."""
+    name = str(scalar_model)
+    endpoints = Watched(name, HeldModel(LocalRewardModel(name, "scalar")))
+    with serving(build_app(endpoints), "127.0.0.1", 0) as endpoints.url:
+        yield endpoints
+        endpoints.model.may.set()
+
+
+def classify(served, rows, timeout=30, **options):
+    body = {"input": rows, "use_activation": False, **options}
     return httpx.post(f"{served.url}/classify", json=body, timeout=timeout)
 
 
@@ -63,16 +109,19 @@ def test_with_activation_it_is_a_probability_as_in_vllm(scalar, expected):
     assert found == pytest.approx(torch.tensor(expected).sigmoid().tolist(), abs=1e-5)
 
 
-def test_what_arrives_together_is_computed_together(scalar, expected):
+def test_what_arrives_during_a_pass_is_computed_together(held, expected):
     async def many():
-        async with httpx.AsyncClient(base_url=scalar.url, timeout=60) as client:
-            body = [{"input": ROWS[number % 4], "use_activation": False} for number in range(64)]
-            return await asyncio.gather(*(client.post("classify", json=one) for one in body))
+        async with httpx.AsyncClient(base_url=held.url, timeout=60) as client:
+            bodies = [{"input": ROWS[number % 4], "use_activation": False} for number in range(64)]
+            answers = [asyncio.create_task(client.post("classify", json=body)) for body in bodies]
+            while held.arrived < len(bodies):
+                await asyncio.sleep(0.001)
+            held.model.may.set()
+            return await asyncio.gather(*answers)
 
-    before = scalar.passes
-    found = [scores(response)[0] for response in asyncio.run(many())]
-    assert found == pytest.approx(expected * 16, abs=1e-5)
-    assert scalar.passes - before < 40
+    answers = [scores(response)[0] for response in asyncio.run(many())]
+    assert answers == pytest.approx(expected * 16, abs=1e-5)
+    assert held.batcher.passes <= 3
 
 
 def test_asleep_it_answers_503_and_awake_again_it_scores(scalar):
@@ -106,46 +155,35 @@ def test_what_cannot_be_scored_is_refused(scalar, body, status, text):
     assert (response.status_code, text in response.text) == (status, True), response.text
 
 
-def test_a_failure_of_the_model_is_told_and_the_server_goes_on(scalar, monkeypatch):
-    def fail(batch):
-        raise RuntimeError("no memory")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(scalar._endpoints.batcher, "_compute", fail)
-        response = classify(scalar, ROWS)
+def test_a_failure_of_the_model_is_told_and_the_server_goes_on(held):
+    held.model.may.set()
+    held.model.failure = RuntimeError("no memory")
+    response = classify(held, ROWS)
     assert (response.status_code, response.json()) == (500, {"detail": "RuntimeError: no memory"})
-    assert classify(scalar, ROWS).status_code == 200
+    held.model.failure = None
+    assert classify(held, ROWS).status_code == 200
 
 
-def test_who_has_given_up_is_not_computed(scalar, monkeypatch):
+def test_who_has_given_up_is_not_computed(held):
     """A client that asks again after its timeout does not make the server compute twice."""
-    batcher, started, may = scalar._endpoints.batcher, threading.Event(), threading.Event()
-    compute, computed = batcher._compute, []
-
-    def slow(rows):
-        started.set()
-        assert may.wait(20)
-        computed.extend(rows)
-        return compute(rows)
-
-    monkeypatch.setattr(batcher, "_compute", slow)
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(classify, scalar, ROWS[0])
-        assert started.wait(20)
+        first = pool.submit(classify, held, ROWS[0])
+        assert held.model.started.wait(20)
         with pytest.raises(httpx.ReadTimeout):
-            classify(scalar, ROWS[1], timeout=0.3)
-        third = pool.submit(classify, scalar, ROWS[2])
-        while len(batcher._waiting) < 2 or not any(asked.future.cancelled() for asked in batcher._waiting):
-            time.sleep(0.01)
-        may.set()
+            classify(held, ROWS[1], timeout=0.3)
+        assert held.refused.wait(20)
+        third = pool.submit(classify, held, ROWS[2])
+        held.model.may.set()
         assert (first.result().status_code, third.result().status_code) == (200, 200)
-    assert computed == [ROWS[0], ROWS[2]]
+    assert held.model.computed == [ROWS[0], ROWS[2]]
 
 
 @pytest.mark.parametrize("score", [-1e4, -40.0, 0.0, 40.0, 1e4])
-def test_no_score_is_too_large_for_the_activation(score):
+def test_no_score_is_too_large_for_the_activation(held, score):
+    held.model.may.set()
+    held.model.scores = [score]
     expected = float(torch.tensor(score, dtype=torch.float64).sigmoid())
-    assert endpoints._sigmoid(score) == pytest.approx(expected, rel=1e-12)
+    assert scores(classify(held, ROWS[0], use_activation=True)) == pytest.approx([expected], rel=1e-12)
 
 
 def test_a_taken_port_is_refused(scalar, scalar_model):

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from gd2po.evaluation.api_bank import ItemError, score
 from gd2po.rewards.tool_calling import GroundTruthError, compute_score
+from gd2po.rewards.tool_calling.api_bank.scoring import score
+from gd2po.rewards.tool_calling.api_bank.tools import ItemError
 
 SYSTEM = (
     "**Available Tools**\n1. Name: AddAlarm\nDescription: adds an alarm\n"

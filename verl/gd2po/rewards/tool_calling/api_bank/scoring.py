@@ -24,7 +24,8 @@ def score(output: str, item: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         ``published_correct`` and ``strict_correct`` (0 or 1), ``published_format`` (0 or 1: tags counted and ordered),
         ``training_format`` (0 or 1: the shape that the format reward expects where the gold answer is a call),
-        ``length`` (the length reward of the first think part, in [0, 1]) and ``think_words`` (its words, 0 where there is none).
+        ``length`` (the length reward of the first think part, in [0, 1]) and ``think_words`` (its words, 0 where there
+        is none).
 
     Raises:
         ItemError: the item has no single gold call, or its tools cannot be read.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gd2po.evaluation.api_bank import score
+from gd2po.rewards.tool_calling.api_bank.scoring import score
 
 FIXTURE = json.loads((Path(__file__).parent / "golden" / "api_bank.json").read_text(encoding="utf-8"))
 SCORES = ("published_correct", "published_format", "length", "think_words")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from gd2po.evaluation.api_bank import ItemError
-from gd2po.rewards.tool_calling.api_bank.tools import declared_types
+from gd2po.rewards.tool_calling.api_bank.tools import ItemError, declared_types
 
 ROOMS = "{'rooms': {'type': 'int', 'description': 'how many'}}"
 

@@ -6,7 +6,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gd2po.evaluation.api_bank import score
+from gd2po.rewards.tool_calling.api_bank.scoring import score
 from gd2po.rewards.tool_calling.api_bank.strict import outside_think, sole_call
 
 RIGHT = {"name": "f", "parameters": {"a": "1"}}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gd2po.evaluation.api_bank import score
+from gd2po.rewards.tool_calling.api_bank.scoring import score
 
 PARAMETERS = {"city": "Oslo", "rooms": "2"}
 RIGHT = {"name": "Book", "parameters": PARAMETERS}

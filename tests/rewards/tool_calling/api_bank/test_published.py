@@ -2,7 +2,7 @@
 
 import pytest
 
-from gd2po.evaluation.api_bank import score
+from gd2po.rewards.tool_calling.api_bank.scoring import score
 
 RIGHT = {"name": "Book", "parameters": {"city": "Oslo", "rooms": "2"}}
 WRONG = {"name": "Hire", "parameters": {"city": "Oslo"}}
