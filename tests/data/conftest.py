@@ -31,7 +31,7 @@ class FileServer:
         ranges: whether it resumes.
         statuses: codes to answer with, one per request, before it behaves.
         cuts: bytes after which to drop the connection, one per request, before it behaves.
-        asked: path and Range header of each request.
+        requests: path and Range header of each request.
     """
 
     url: str = ""
@@ -39,7 +39,7 @@ class FileServer:
     ranges: bool = True
     statuses: list[int] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -47,12 +47,12 @@ class _Handler(BaseHTTPRequestHandler):
     state: FileServer
 
     def do_GET(self) -> None:
-        state, wanted = self.state, self.headers["Range"]
-        state.asked.append((self.path, wanted))
+        state, range_header = self.state, self.headers["Range"]
+        state.requests.append((self.path, range_header))
         content = state.files.get(self.path)
         if state.statuses or content is None:
             return self._answer(state.statuses.pop(0) if state.statuses else 404, b"")
-        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and state.ranges else 0
+        start = int(range_header.removeprefix("bytes=").removesuffix("-")) if range_header and state.ranges else 0
         if start >= len(content):
             return self._answer(416, b"", f"bytes */{len(content)}")
         extent = f"bytes {start}-{len(content) - 1}/{len(content)}" if start else None
@@ -104,7 +104,7 @@ def published_api_bank(public_file: Callable[[str], Path]) -> Path:
 @pytest.fixture
 def published_safety(public_file: Callable[[str], Path], tmp_path: Path) -> Path:
     """A folder with all published files of the safety task, under the names and in the folders of the catalogue."""
-    wanted = {
+    patterns = {
         "alpaca/train": "alpaca*/**/train.parquet",
         "alpaca/test": "alpaca*/**/test.parquet",
         "hh_rlhf/test": "hh_rlhf/**/test.parquet",
@@ -113,10 +113,10 @@ def published_safety(public_file: Callable[[str], Path], tmp_path: Path) -> Path
         "pku_saferlhf/test": "pku_saferlhf/**/test.parquet",
     }
     folder = tmp_path / "published_safety"
-    for member in catalogue.find_members(wanted):
+    for member in catalogue.find_members(patterns):
         place = folder / member.name.partition("/")[0] / member.file
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(public_file(wanted[member.name]))
+        place.symlink_to(public_file(patterns[member.name]))
     return folder
 
 
@@ -142,7 +142,7 @@ def _prompts(split: str, records: list[dict[str, str]]) -> pa.Table:
 TURNS = ("user", "assistant")
 
 
-def _safety_rows(source: str, roles: list[tuple[str, ...]], about: Callable[[int], dict[str, object]]) -> pa.Table:
+def _safety_rows(source: str, roles: list[tuple[str, ...]], extra: Callable[[int], dict[str, object]]) -> pa.Table:
     """Prompts with these roles; ``extra_info`` differs from file to file, as published."""
     rows = [
         {
@@ -150,7 +150,7 @@ def _safety_rows(source: str, roles: list[tuple[str, ...]], about: Callable[[int
             "prompt": [{"content": f"{role} says {turn}", "role": role} for turn, role in enumerate(of_row)],
             "ability": "alignment",
             "reward_model": {"style": "model"},
-            "extra_info": about(index),
+            "extra_info": extra(index),
         }
         for index, of_row in enumerate(roles)
     ]
@@ -160,8 +160,8 @@ def _safety_rows(source: str, roles: list[tuple[str, ...]], about: Callable[[int
 def _write_safety_sets(folder: Path) -> None:
     """HH row 1 is a dialogue, and row 2 has two turns of the assistant in a row; its published index skips one."""
     for split, count in (("train", 6), ("test", 3)):
-        about = lambda index, split=split: {"better_response_id": -1, "index": index, "split": split}  # noqa: E731
-        table = _safety_rows("Stanford Alpaca", [("user",)] * count, about)
+        extra = lambda index, split=split: {"better_response_id": -1, "index": index, "split": split}  # noqa: E731
+        table = _safety_rows("Stanford Alpaca", [("user",)] * count, extra)
         pq.write_table(table, folder / "alpaca" / f"{split}.parquet")
     roles = [("user",), (*TURNS, "user"), (*TURNS, "assistant", "user")]
     hh = _safety_rows("Anthropic/hh-rlhf", roles, lambda index: {"index": 2 * index, "split": "test"})
@@ -180,14 +180,14 @@ def made_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Of 8 demonstrations, number 2 mentions a tag in its thought, and number 5 has the prompt of test row 1.
     """
     folder = tmp_path / "published"
-    for found in catalogue.DATA_SETS:
-        (folder / found.name).mkdir(parents=True)
+    for data_set in catalogue.DATA_SETS:
+        (folder / data_set.name).mkdir(parents=True)
     records = generate(30, seed=5)
     pq.write_table(_prompts("train", records[:10]), folder / "rlla_4k" / "train.parquet")
     pq.write_table(_prompts("test", records[10:14]), folder / "rlla_4k" / "test.parquet")
-    shown = demonstrations([*records[14:19], records[11], *records[20:22]], 1, imperfect_share=0)
-    shown[2] |= {"output": shown[2]["output"].replace("<think>", "<think> in <tool_call> i say", 1)}
-    (folder / "rlla_4k" / "rlla_sft.json").write_text(json.dumps(shown), encoding="utf-8")
+    answers = demonstrations([*records[14:19], records[11], *records[20:22]], 1, imperfect_share=0)
+    answers[2] |= {"output": answers[2]["output"].replace("<think>", "<think> in <tool_call> i say", 1)}
+    (folder / "rlla_4k" / "rlla_sft.json").write_text(json.dumps(answers), encoding="utf-8")
     for level in (1, 2, 3):
         path = folder / "api_bank" / f"level-{level}-api_processed.json"
         path.write_text(_items(level, 2 + level), encoding="utf-8")
@@ -198,7 +198,7 @@ def made_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         checksum = Checksum(member.checksum.kind, "").of(path)
         return replace(member, checksum=checksum, rows=count_rows(path), size=None)
 
-    sets = tuple(replace(found, members=tuple(map(made, found.members))) for found in catalogue.DATA_SETS)
+    sets = tuple(replace(data_set, members=tuple(map(made, data_set.members))) for data_set in catalogue.DATA_SETS)
     monkeypatch.setattr(catalogue, "DATA_SETS", sets)
     return folder
 
@@ -213,7 +213,7 @@ def serve_sets(made_sets: Path, server: FileServer, monkeypatch: pytest.MonkeyPa
             server.files[path] = (made_sets / member.name.partition("/")[0] / member.file).read_bytes()
             return replace(member, address=server.url + path)
 
-        sets = tuple(replace(found, members=tuple(map(moved, found.members))) for found in catalogue.DATA_SETS)
+        sets = tuple(replace(data_set, members=tuple(map(moved, data_set.members))) for data_set in catalogue.DATA_SETS)
         monkeypatch.setattr(catalogue, "DATA_SETS", sets)
         return server
 

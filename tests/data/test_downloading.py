@@ -42,14 +42,14 @@ def test_a_file_arrives_whole_and_with_progress(bring, server, tmp_path, trouble
     steps = bring()
     assert (tmp_path / "new" / "f.part").read_bytes() == CONTENT
     assert steps[0] == (0, len(CONTENT)) and steps[-1] == (len(CONTENT), len(CONTENT))
-    assert server.asked == [("/f.bin", None)] and not troubles
+    assert server.requests == [("/f.bin", None)] and not troubles
 
 
 def test_a_lost_connection_is_resumed(bring, server, part, troubles):
     server.cuts = [100_000, 50_000]
     bring()
     assert part.read_bytes() == CONTENT
-    assert [wanted for _, wanted in server.asked] == [None, "bytes=100000-", "bytes=150000-"]
+    assert [range_header for _, range_header in server.requests] == [None, "bytes=100000-", "bytes=150000-"]
     assert len(troubles) == 2 and "next attempt in 0.01 s" in troubles[0]
 
 
@@ -68,7 +68,7 @@ def test_a_server_that_does_not_resume_sends_all_again(bring, server, part, have
     part.write_bytes(have)
     bring()
     assert part.read_bytes() == CONTENT
-    assert server.asked == [("/f.bin", f"bytes={len(have)}-")]
+    assert server.requests == [("/f.bin", f"bytes={len(have)}-")]
 
 
 def test_a_complete_part_is_not_fetched_again(bring, server, part):
@@ -81,7 +81,7 @@ def test_a_part_that_is_too_long_is_fetched_from_the_start(bring, server, part):
     part.write_bytes(CONTENT + b"!")
     bring()
     assert part.read_bytes() == CONTENT
-    assert [wanted for _, wanted in server.asked] == [f"bytes={len(CONTENT) + 1}-", None]
+    assert [range_header for _, range_header in server.requests] == [f"bytes={len(CONTENT) + 1}-", None]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -96,7 +96,7 @@ def test_attempts_are_bounded(bring, server, part):
     server.statuses = [503] * 9
     with pytest.raises(DownloadError, match=r"f\.bin cannot be fetched: .* 503 .*last of 3 attempts.*--from"):
         bring(retries=2)
-    assert len(server.asked) == 3 and not part.exists()
+    assert len(server.requests) == 3 and not part.exists()
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -104,7 +104,7 @@ def test_a_refusal_is_final(bring, server, status):
     server.statuses = [status]
     with pytest.raises(DownloadError, match=f"f.bin cannot be fetched: the server answers {status}"):
         bring()
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_server_that_is_not_there(tmp_path, troubles):

@@ -37,7 +37,7 @@ def test_a_download_lands_in_raw_and_is_not_repeated(member, root, server):
     assert fetch(member, root) is Fetched.DOWNLOADED
     assert (root / "toy" / "raw" / "f.json").read_bytes() == RIGHT
     assert fetch(member, root) is Fetched.PRESENT
-    assert names(root) == ["f.json"] and len(server.asked) == 1
+    assert names(root) == ["f.json"] and len(server.requests) == 1
     assert member.find_fault(root) is None
 
 
@@ -45,7 +45,7 @@ def test_an_interrupted_download_is_gone_on_with(member, root, server, no_waitin
     server.cuts = [5]
     troubles = []
     assert fetch(member, root, listener=Listener(trouble=troubles.append)) is Fetched.DOWNLOADED
-    assert server.asked[1] == ("/there/f.json", "bytes=5-") and len(troubles) == 1
+    assert server.requests[1] == ("/there/f.json", "bytes=5-") and len(troubles) == 1
     assert names(root) == ["f.json"]
 
 
@@ -57,7 +57,7 @@ def test_a_wrong_download_is_kept_aside_and_never_used(member, root, server):
     assert (root / "toy" / "raw" / "f.json.rejected").read_bytes() == WRONG
     server.files["/there/f.json"] = RIGHT
     assert fetch(member, root) is Fetched.DOWNLOADED  # from its first byte
-    assert server.asked[-1] == ("/there/f.json", None)
+    assert server.requests[-1] == ("/there/f.json", None)
 
 
 def test_a_wrong_part_cannot_become_the_file(member, root):
@@ -74,10 +74,10 @@ def test_a_wrong_file_in_the_place_is_set_aside_and_replaced(member, root):
     path.parent.mkdir(parents=True)
     path.write_bytes(WRONG)
     assert f"has {member.checksum.kind}" in member.find_fault(root)
-    said = []
-    assert fetch(member, root, listener=Listener(trouble=said.append)) is Fetched.DOWNLOADED
+    sentences = []
+    assert fetch(member, root, listener=Listener(trouble=sentences.append)) is Fetched.DOWNLOADED
     assert path.read_bytes() == RIGHT and path.with_name("f.json.rejected").read_bytes() == WRONG
-    assert "kept aside" in said[0]
+    assert "kept aside" in sentences[0]
 
 
 def test_the_old_file_stays_when_the_new_one_cannot_be_had(member, root, server):
@@ -99,7 +99,7 @@ def test_a_copy_is_found_by_its_name_at_any_depth(member, root, tmp_path, server
     (tmp_path / "usb" / "a" / "b").mkdir(parents=True)
     (tmp_path / "usb" / "a" / "b" / "f.json").write_bytes(RIGHT)
     assert fetch(member, root, source=tmp_path / "usb") is Fetched.COPIED
-    assert member.path(root).read_bytes() == RIGHT and names(root) == ["f.json"] and not server.asked
+    assert member.path(root).read_bytes() == RIGHT and names(root) == ["f.json"] and not server.requests
 
 
 def test_of_several_candidates_the_right_one_is_taken(member, root, tmp_path):

@@ -19,24 +19,24 @@ TEXTS = {"instruction": "i", "input": "u", "output": "<think> t </think>\n<respo
 
 
 def texts(record, **options) -> Texts:
-    [found] = read_texts([record], **options)
-    assert isinstance(found, Texts), found
-    return found
+    [row] = read_texts([record], **options)
+    assert isinstance(row, Texts), row
+    return row
 
 
 def reason(*records, **options) -> str:
-    found = read_texts(records, **options)[-1]
-    assert isinstance(found, RowProblem) and found.row == len(records) - 1
-    return found.reason
+    problem = read_texts(records, **options)[-1]
+    assert isinstance(problem, RowProblem) and problem.row == len(records) - 1
+    return problem.reason
 
 
 def test_a_dialogue_becomes_prompt_and_reference():
-    found = texts(DIALOGUE)
-    assert '1. Name: weather\nDescription: \nParameters: {"city": {"type": "string"}}' in found.instruction
-    assert found.input == "**Dialogue Records History**\n<user> How is the weather in Zürich? </user>"
-    assert read_ground_truth(found.output).calls == [CALL]
-    assert "Zürich" in found.output
-    assert score(found.output, found.output)["format"] == 1
+    converted = texts(DIALOGUE)
+    assert '1. Name: weather\nDescription: \nParameters: {"city": {"type": "string"}}' in converted.instruction
+    assert converted.input == "**Dialogue Records History**\n<user> How is the weather in Zürich? </user>"
+    assert read_ground_truth(converted.output).calls == [CALL]
+    assert "Zürich" in converted.output
+    assert score(converted.output, converted.output)["format"] == 1
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_the_history_is_in_the_markup_of_training():
         {"role": "tool", "tool_call_id": "c1", "content": "one"},
         {"role": "tool", "name": "weather", "content": "[]"},
     ]
-    found = texts(DIALOGUE | {"messages": messages})
-    assert found.instruction.endswith("stand in the dialogue as `<obs>`.\n\nToday is Monday.")
-    assert found.input.split("\n") == [
+    converted = texts(DIALOGUE | {"messages": messages})
+    assert converted.instruction.endswith("stand in the dialogue as `<obs>`.\n\nToday is Monday.")
+    assert converted.input.split("\n") == [
         "**Dialogue Records History**",
         "<user> Weather in Oslo, and the time? </user>",
         "<tool_call>",

@@ -47,7 +47,7 @@ def test_every_file_is_made_in_its_place_with_verl_s_columns(made):
     assert [(report.read, report.written) for report in reports] == [(10, 10), (4, 4), (8, 6), (12, 12)]
     schemas = {path.stem: pq.read_schema(path) for path in made.glob("*/*.parquet")}
     assert schemas.pop("sft") == SFT_SCHEMA
-    assert sorted(schemas) == ["test", "train", "validation"] and all(found == SCHEMA for found in schemas.values())
+    assert sorted(schemas) == ["test", "train", "validation"] and all(schema == SCHEMA for schema in schemas.values())
 
 
 def test_training_and_validation_files_can_be_read_as_one(made, tmp_path):
@@ -172,12 +172,12 @@ def test_the_published_benchmark(published_api_bank, root):
     bring(published_api_bank, root, "api_bank")
     [report] = prepare_named("api_bank", root).reports
     assert report.kinds == API_BANK_ROWS and report.read == report.written == 597
-    found = {(row["extra_info"]["split"], row["extra_info"]["index"]): row for row in rows(report.destination)}
+    by_place = {(row["extra_info"]["split"], row["extra_info"]["index"]): row for row in rows(report.destination)}
     for level, count in API_BANK_ROWS.items():
         items = json.loads((published_api_bank / f"level-{level[-1]}-api_processed.json").read_bytes())
         assert len(items) == count
         for index, item in enumerate(items):
-            row = found[level, index]
+            row = by_place[level, index]
             assert row["data_source"] == f"api_bank/{level}"
             assert [message["content"] for message in row["prompt"]] == [item["system"], item["user"]]
             assert json.loads(row["reward_model"]["ground_truth"]) == item["answer"]

@@ -30,13 +30,13 @@ def rows(path):
     return pq.read_table(path).to_pylist()
 
 
-def prompts(found):
-    return Counter(json.dumps(row["prompt"]) for row in found)
+def prompts(table_rows):
+    return Counter(json.dumps(row["prompt"]) for row in table_rows)
 
 
-def shared(found):
+def shared(table_rows):
     """Rows whose prompt another row has too."""
-    return sum(count for count in prompts(found).values() if count > 1)
+    return sum(count for count in prompts(table_rows).values() if count > 1)
 
 
 def test_all_files_have_the_same_columns_and_can_be_read_as_one(made_sets, tmp_path):
@@ -54,7 +54,7 @@ def test_all_files_have_the_same_columns_and_can_be_read_as_one(made_sets, tmp_p
 
 def test_the_index_is_the_published_one_or_the_position(made_sets, tmp_path):
     reports = prepared(made_sets, tmp_path)
-    index = {name: [row["extra_info"]["index"] for row in rows(found.destination)] for name, found in reports.items()}
+    index = {name: [row["extra_info"]["index"] for row in rows(report.destination)] for name, report in reports.items()}
     assert index["hh_rlhf/test"] == [0, 2, 4] and index["pku_saferlhf/test"] == [0, 1, 2, 3]
 
 
@@ -127,8 +127,8 @@ def test_what_the_cards_say_of_repeated_and_missing_prompts(published_safety):
 def test_what_the_card_says_of_the_pairs(published_safety):
     dialogues = rows(published_safety / "hh_rlhf" / "test.parquet")
     last_turns = {row["prompt"][-1]["content"] for row in dialogues}
-    for kind, equal, known in (("harmless", 0, 2_272), ("helpful", 2, 2_318)):
+    for kind, equal, expected in (("harmless", 0, 2_272), ("helpful", 2, 2_318)):
         pairs = json.loads((published_safety / "hh_rlhf" / f"hh_rlhf_{kind}_test.json").read_bytes())
         assert {pair["better_response_id"] for pair in pairs} == {0}
         assert sum(pair["response_0"] == pair["response_1"] for pair in pairs) == equal
-        assert sum(pair["prompt"] in last_turns for pair in pairs) == known
+        assert sum(pair["prompt"] in last_turns for pair in pairs) == expected

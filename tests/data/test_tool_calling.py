@@ -50,7 +50,7 @@ def test_every_dialogue_is_counted(tmp_path: Path) -> None:
     assert (report.read, report.written) == (5, 4)
     assert report.kinds == {"tool calls": 2, "answers": 1, "both": 1}
     assert [problem.row for problem in report.dropped] == [3]
-    kept = [found["extra_info"]["index"] for found in pq.read_table(report.destination).to_pylist()]
+    kept = [row["extra_info"]["index"] for row in pq.read_table(report.destination).to_pylist()]
     assert kept == [0, 1, 2, 4]  # the position in the source, so a row can be traced back
     assert check_parquet(report.destination) == []
 

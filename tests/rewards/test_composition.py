@@ -14,8 +14,8 @@ SCORES = {
 }
 
 
-def same(found: torch.Tensor, expected: list[float]) -> bool:
-    return torch.equal(found.nan_to_num(99), torch.tensor(expected).nan_to_num(99))
+def same(scores: torch.Tensor, expected: list[float]) -> bool:
+    return torch.equal(scores.nan_to_num(99), torch.tensor(expected).nan_to_num(99))
 
 
 def test_a_gate_keeps_zeroes_and_passes_on_what_was_not_scored() -> None:

@@ -28,9 +28,9 @@ def test_a_seed_decides_everything() -> None:
 
 
 def test_references_are_perfect() -> None:
-    for record, found in zip(RECORDS, scores(RECORDS), strict=True):
-        assert found["format"] == 1
-        assert found["correctness"] == (3 if "<tool_call>" in record["output"] else 0)
+    for record, scored in zip(RECORDS, scores(RECORDS), strict=True):
+        assert scored["format"] == 1
+        assert scored["correctness"] == (3 if "<tool_call>" in record["output"] else 0)
 
 
 def test_kinds_and_sizes_are_as_promised() -> None:
@@ -55,18 +55,18 @@ def test_every_tool_and_every_small_talk_occurs_and_is_answerable() -> None:
 
 def test_perfect_demonstrations_differ_from_the_reference_in_thought_only() -> None:
     answers = demonstrations(RECORDS, seed=0, imperfect_share=0)
-    assert all(found["format"] == 1 and found["correctness"] in (0, 3) for found in scores(answers))
+    assert all(scored["format"] == 1 and scored["correctness"] in (0, 3) for scored in scores(answers))
     words = [think_words(answer["output"]) for answer in answers]
     assert (min(words), max(words)) == (3, 40)
     assert [answer["input"] for answer in answers] == [record["input"] for record in RECORDS]
 
 
 def test_faults_come_in_their_share_and_one_at_a_time() -> None:
-    found = scores(demonstrations(RECORDS, seed=0, imperfect_share=0.4))
-    misshapen = [item["format"] == 0 for item in found]
-    wrong = [item["correctness"] not in (0, 3) for item in found]
+    scored = scores(demonstrations(RECORDS, seed=0, imperfect_share=0.4))
+    misshapen = [item["format"] == 0 for item in scored]
+    wrong = [item["correctness"] not in (0, 3) for item in scored]
     assert not any(map(all, zip(misshapen, wrong, strict=True)))
-    assert (sum(misshapen) + sum(wrong)) / len(found) == pytest.approx(0.4, abs=0.05)
+    assert (sum(misshapen) + sum(wrong)) / len(scored) == pytest.approx(0.4, abs=0.05)
     assert sum(wrong) > 100
 
 

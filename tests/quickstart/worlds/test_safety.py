@@ -17,11 +17,11 @@ SEEDS = (1, 2, 3)
 
 def runs(texts: Iterable[str], length: int) -> set[tuple[str, ...]]:
     """All runs of that many words."""
-    found = set()
+    sequences = set()
     for text in texts:
         words = re.findall(r"[a-z]+", text.lower().replace("'", ""))
-        found |= {tuple(words[start : start + length]) for start in range(len(words) - length + 1)}
-    return found
+        sequences |= {tuple(words[start : start + length]) for start in range(len(words) - length + 1)}
+    return sequences
 
 
 def test_a_seed_decides_everything():
@@ -49,31 +49,31 @@ def test_a_world_that_is_too_small_says_how_large_it_is():
 def test_the_two_aspects_pull_apart_on_risky_questions_alone():
     rng = random.Random(0)
     for question in questions(64, 1, "test"):
-        found = answers(question, rng)
-        most_helpful = max(found, key=lambda answer: answer.helpful)
-        safest = max(found, key=lambda answer: answer.safe)
+        choices = answers(question, rng)
+        most_helpful = max(choices, key=lambda answer: answer.helpful)
+        safest = max(choices, key=lambda answer: answer.safe)
         if question.risky:
             assert most_helpful.safe < 0 < safest.safe and safest.helpful < most_helpful.helpful
         else:
             assert most_helpful.safe == safest.safe > 0
-        kinds = {(answer.helpful > 0, answer.safe > 0) for answer in found}
+        kinds = {(answer.helpful > 0, answer.safe > 0) for answer in choices}
         assert kinds >= {(True, True), (False, True), (False, False)}
         assert ((True, False) in kinds) is question.risky
 
 
 def test_pairs_differ_in_their_aspect_and_none_comes_twice():
     split = questions(64, 1, "test")
-    found = pairs(split, 200, 1, "helpful")
-    assert len(set(found)) == 200 and all(better != worse for _, better, worse in found)
+    triples = pairs(split, 200, 1, "helpful")
+    assert len(set(triples)) == 200 and all(better != worse for _, better, worse in triples)
     guarded = safe_and_unsafe(split, 200, 1)
     assert not {safe for _, safe, _ in guarded} & {unsafe for _, _, unsafe in guarded}
 
 
 def test_all_kinds_of_answers_are_demonstrated():
-    shown = demonstrations(questions(64, 1, "train"), 300, 1)
-    assert len({record["output"] for record in shown}) > 100
-    assert any(record["output"] == "I do not know." for record in shown)
-    assert any("Only a fool" in record["output"] for record in shown)
+    records = demonstrations(questions(64, 1, "train"), 300, 1)
+    assert len({record["output"] for record in records}) > 100
+    assert any(record["output"] == "I do not know." for record in records)
+    assert any("Only a fool" in record["output"] for record in records)
 
 
 def test_prompts_have_the_columns_of_the_published_data(tmp_path: Path):
@@ -93,13 +93,13 @@ def test_prompts_have_the_columns_of_the_published_data(tmp_path: Path):
 def test_the_shipped_known_pairs_are_not_in_the_world():
     """The sign check would prove nothing of models that were trained on its pairs."""
     rng = random.Random(0)
-    known = [text for pair in known_pairs("other") for text in (pair.prompt, pair.better, pair.worse)]
+    known_texts = [text for pair in known_pairs("other") for text in (pair.prompt, pair.better, pair.worse)]
     world: set[str] = set()
     for seed in SEEDS:
         split = [*questions(512, seed, "train"), *questions(64, seed, "test")]
         world |= {question.text for question in split}
         for question in split:
             world |= {answer.text for _ in range(5) for answer in answers(question, rng)}
-    assert not {text.lower() for text in known} & {text.lower() for text in world}
+    assert not {text.lower() for text in known_texts} & {text.lower() for text in world}
     answered = [text for pair in known_pairs("other") for text in (pair.better, pair.worse)]
     assert not runs(answered, 5) & runs(world, 5)

@@ -138,7 +138,7 @@ class TestTheWholeWorld:
         folder, _ = toy_world
         tokenizer = AutoTokenizer.from_pretrained(folder / "guard")
         model = AutoModelForCausalLM.from_pretrained(folder / "guard")
-        said = {}
+        verdicts = {}
         for answer in (
             "I refuse to help anybody steal a boat.",
             "First wear gloves, then hide your face, and finally scare them.",
@@ -148,8 +148,8 @@ class TestTheWholeWorld:
             ids = tokenizer(text, return_tensors="pt")["input_ids"]
             answered = model.generate(ids, max_new_tokens=6, do_sample=False)[0, ids.shape[1] :]
             assert answered[-1] == tokenizer.eos_token_id
-            said[answer] = tokenizer.decode(answered, skip_special_tokens=True)
-        assert list(said.values()) == ["safe", "unsafe"]
+            verdicts[answer] = tokenizer.decode(answered, skip_special_tokens=True)
+        assert list(verdicts.values()) == ["safe", "unsafe"]
 
     def test_rollouts_of_the_policy_vary(self, toy_world):
         from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed

@@ -19,22 +19,22 @@ Score = Callable[[KnownPair, bool], float]
 def check(score: Score, direction: Any = "maximize", **options: Any) -> CheckReport:
     """The report on a model whose score of a known answer depends on the pair and on whether it is the better one."""
     settings = ModelSettings(path="rm", **{"measures": "safety", **options})
-    known = {
+    answers = {
         (pair.prompt, answer): (pair, answer == pair.better)
         for pair in known_pairs("other")
         for answer in (pair.better, pair.worse)
     }
-    asked: Counter[tuple[str, str]] = Counter()
+    requests: Counter[tuple[str, str]] = Counter()
 
     async def answer(messages: list[dict[str, str]], response: str) -> Scored:
         await asyncio.sleep(0)
         (message,) = messages
-        asked[message["content"], response] += 1
-        return Scored(score(*known[message["content"], response]))
+        requests[message["content"], response] += 1
+        return Scored(score(*answers[message["content"], response]))
 
     client: Any = SimpleNamespace(name="harm", settings=settings, addresses=["http://a:1"], score=answer)
     report = asyncio.run(check_scores(client, settings, direction))
-    assert set(asked.values()) == {1} and len(asked) == 2 * report.pairs
+    assert set(requests.values()) == {1} and len(requests) == 2 * report.pairs
     return report
 
 

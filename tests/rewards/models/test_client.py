@@ -102,8 +102,8 @@ def test_scores_of_our_server_are_those_of_transformers(ask, scalar_model, token
 
     model = AutoModelForSequenceClassification.from_pretrained(scalar_model)
     with serve(str(scalar_model), "scalar") as served:
-        found = ask([served.url], rollouts=5)
-    for number, scored in enumerate(found):
+        scores = ask([served.url], rollouts=5)
+    for number, scored in enumerate(scores):
         turns = [*QUESTION, {"role": "assistant", "content": f"answer {number}"}]
         ids = tokenizer.apply_chat_template(turns, return_tensors="pt")["input_ids"]
         assert scored.score == pytest.approx(model(ids).logits[0, 0].item(), abs=1e-5)
@@ -114,8 +114,8 @@ def test_a_model_that_sleeps_is_waited_for(ask, scalar_model):
     with serve(str(scalar_model), "scalar") as served:
         served.pause()
         threading.Timer(0.2, served.resume).start()
-        found = ask([served.url], rollouts=3, retries=10)
-    assert all(scored.score is not None and scored.attempts > 1 for scored in found)
+        scores = ask([served.url], rollouts=3, retries=10)
+    assert all(scored.score is not None and scored.attempts > 1 for scored in scores)
 
 
 @pytest.fixture(scope="module")
@@ -156,22 +156,22 @@ def likeliest(guard_model, tokenizer):
 
 def test_the_score_of_a_guard_is_the_log_odds_of_its_labels(ask_guard, likeliest):
     (first, unsafe), (second, safe), (third, safe_too) = likeliest[:3]
-    found = ask_guard(unsafe=[first], safe=[second, third])
-    assert found.score == pytest.approx(unsafe - math.log(math.exp(safe) + math.exp(safe_too)), abs=1e-5)
+    answer = ask_guard(unsafe=[first], safe=[second, third])
+    assert answer.score == pytest.approx(unsafe - math.log(math.exp(safe) + math.exp(safe_too)), abs=1e-5)
     assert ask_guard(unsafe=[second], safe=[first]).score == pytest.approx(safe - unsafe, abs=1e-5)
 
 
 def test_a_side_that_is_not_among_the_likeliest_is_bounded(ask_guard, likeliest):
     """The bound is the least of what the server gives, so the score lies between it and the truth."""
     (first, unsafe), (last, safe) = likeliest[0], likeliest[-1]
-    found = ask_guard(unsafe=[first], safe=[last])
-    assert 0 < found.score < unsafe - safe
-    assert ask_guard(unsafe=[last], safe=[first]).score == pytest.approx(-found.score)
+    answer = ask_guard(unsafe=[first], safe=[last])
+    assert 0 < answer.score < unsafe - safe
+    assert ask_guard(unsafe=[last], safe=[first]).score == pytest.approx(-answer.score)
 
 
 def test_a_guard_that_says_neither_is_no_score(ask_guard, likeliest):
-    found = ask_guard(unsafe=[likeliest[-1][0]], safe=[likeliest[-2][0]])
-    assert found.score is None and "neither label is among the 20 likeliest tokens" in found.failure
+    answer = ask_guard(unsafe=[likeliest[-1][0]], safe=[likeliest[-2][0]])
+    assert answer.score is None and "neither label is among the 20 likeliest tokens" in answer.failure
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def test_a_guard_that_says_neither_is_no_score(ask_guard, likeliest):
 def test_each_engine_is_asked_its_own_way(ask, engine, path, answer, scalar_model):
     with Server((200, answer)) as server:
         assert ask([server.url], engine=engine)[0].score == 1.5
-    [(asked, body)] = server.requests
-    assert asked == path
+    [(endpoint, body)] = server.requests
+    assert endpoint == path
     assert body["model"] == str(scalar_model) and isinstance(body["input"][0], int)
     assert body.get("use_activation", False) is False
 
@@ -190,14 +190,14 @@ def test_each_engine_is_asked_its_own_way(ask, engine, path, answer, scalar_mode
 @pytest.mark.parametrize("trouble", [(503, {"detail": "asleep"}), (500, {}), (429, {})])
 def test_a_failure_that_may_pass_is_asked_again(ask, trouble):
     with Server(trouble, trouble, FINE) as server:
-        [found] = ask([server.url], retries=3)
-    assert (found.score, found.attempts) == (1.5, 3)
+        [answer] = ask([server.url], retries=3)
+    assert (answer.score, answer.attempts) == (1.5, 3)
 
 
 def test_an_answer_that_comes_too_late_makes_no_second_score(ask):
     with Server(1.0, FINE) as server:
-        [found] = ask([server.url], retries=2, timeout=0.3)
-    assert (found.score, found.attempts) == (1.5, 2)
+        [answer] = ask([server.url], retries=2, timeout=0.3)
+    assert (answer.score, answer.attempts) == (1.5, 2)
     assert len(server.requests) == 2
 
 
@@ -220,8 +220,8 @@ def test_a_refusal_is_not_asked_again(ask):
 )
 def test_what_is_no_score_is_none(ask, answer, reason):
     with Server((200, answer)) as server:
-        [found] = ask([server.url], on_failure="not_scored")
-    assert found.score is None and reason in found.failure
+        [answer] = ask([server.url], on_failure="not_scored")
+    assert answer.score is None and reason in answer.failure
 
 
 def test_an_error_names_reward_model_address_cause_and_remedy(ask, scalar_model):
@@ -232,11 +232,11 @@ def test_an_error_names_reward_model_address_cause_and_remedy(ask, scalar_model)
 
 
 def test_replicas_share_the_work_and_stand_in_for_each_other(ask):
-    with Server(0.05) as one, Server(0.05) as other:
-        ask([one.url, other.url], rollouts=20)
-        assert len(one.requests) == len(other.requests) == 10
-        found = ask([one.url, "http://127.0.0.1:9"], rollouts=10, retries=1)
-    assert all(scored.score == 1.5 for scored in found)
+    with Server(0.05) as first, Server(0.05) as second:
+        ask([first.url, second.url], rollouts=20)
+        assert len(first.requests) == len(second.requests) == 10
+        scores = ask([first.url, "http://127.0.0.1:9"], rollouts=10, retries=1)
+    assert all(scored.score == 1.5 for scored in scores)
 
 
 @pytest.fixture
@@ -247,9 +247,9 @@ def one_by_one(settings_of, scalar_model, tokenizer):
         async def run():
             settings = settings_of(scalar_model, on_failure="not_scored")
             client = RewardModelClient("useful", settings, [url], tokenizer)
-            found = [await client.score(QUESTION, "answer") for _ in range(calls)]
+            scores = [await client.score(QUESTION, "answer") for _ in range(calls)]
             await client.close()
-            return found
+            return scores
 
         return asyncio.run(run())
 
@@ -258,31 +258,31 @@ def one_by_one(settings_of, scalar_model, tokenizer):
 
 def test_who_does_not_answer_is_soon_not_asked(one_by_one):
     with Server((500, {"detail": "broken"})) as server:
-        found = one_by_one(server.url, 8)
-    assert [scored.attempts for scored in found] == [1] * 5 + [0] * 3
-    assert all("broken" in scored.failure for scored in found)
+        scores = one_by_one(server.url, 8)
+    assert [scored.attempts for scored in scores] == [1] * 5 + [0] * 3
+    assert all("broken" in scored.failure for scored in scores)
     assert len(server.requests) == 5
 
 
 @pytest.mark.parametrize("refusal", [(400, {"detail": "too long"}), (200, {"data": []})])
 def test_rollouts_that_a_model_refuses_do_not_make_it_gone(one_by_one, refusal):
     with Server(*[refusal] * 6, FINE) as server:
-        found = one_by_one(server.url, 7)
-    assert [scored.attempts for scored in found] == [1] * 7
-    assert [scored.score for scored in found] == [None] * 6 + [1.5]
+        scores = one_by_one(server.url, 7)
+    assert [scored.attempts for scored in scores] == [1] * 7
+    assert [scored.score for scored in scores] == [None] * 6 + [1.5]
 
 
 def test_an_answer_that_drips_is_too_late(ask):
     """Every byte in time, and the whole answer not."""
     with Server(iter([b" "] * 20)) as server:
-        [found] = ask([server.url], timeout=0.3, on_failure="not_scored")
-    assert found.score is None and "no answer in 0.3 s" in found.failure
+        [answer] = ask([server.url], timeout=0.3, on_failure="not_scored")
+    assert answer.score is None and "no answer in 0.3 s" in answer.failure
 
 
 def test_the_servers_wish_to_wait_is_honoured(ask):
     with Server((503, {}, {"Retry-After": "0.5"}), FINE) as server:
-        [found] = ask([server.url], retries=1)
-    assert found.score == 1.5 and found.seconds >= 0.5
+        [answer] = ask([server.url], retries=1)
+    assert answer.score == 1.5 and answer.seconds >= 0.5
 
 
 def test_a_proxy_of_the_environment_is_left_aside(ask, monkeypatch):
@@ -306,12 +306,12 @@ def test_a_conversation_that_the_template_refuses(ask, on_failure, tmp_path):
             with pytest.raises(RewardModelError, match="refuses turns of user, assistant: roles must alternate"):
                 ask([server.url], template=str(strict))
         else:
-            [found] = ask([server.url], template=str(strict), on_failure=on_failure)
-            assert (found.score, found.attempts) == (None, 0) and "roles must alternate" in found.failure
+            [answer] = ask([server.url], template=str(strict), on_failure=on_failure)
+            assert (answer.score, answer.attempts) == (None, 0) and "roles must alternate" in answer.failure
     assert server.requests == []
 
 
 def test_tokens_that_were_cut_are_counted(ask):
     with Server(FINE) as server:
-        [found] = ask([server.url], max_length=4)
-    assert found.cut > 0 and len(server.requests[0][1]["input"]) == 4
+        [answer] = ask([server.url], max_length=4)
+    assert answer.cut > 0 and len(server.requests[0][1]["input"]) == 4

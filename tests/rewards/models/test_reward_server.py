@@ -75,20 +75,20 @@ def test_a_server_killed_under_load_and_started_again_loses_no_score(
         await asyncio.to_thread(first.wait)
         before = sum(task.done() for task in tasks)
         start()
-        found = await asyncio.gather(*tasks)
+        scores = await asyncio.gather(*tasks)
         await client.close()
-        return before, found
+        return before, scores
 
     first = start()
     await_health(free_port)
-    before, found = asyncio.run(score_through_a_kill())
+    before, scores = asyncio.run(score_through_a_kill())
     assert 0 < before < ROLLOUTS
-    assert max(scored.attempts for scored in found) > 1
+    assert max(scored.attempts for scored in scores) > 1
     writer = PromptWriter(settings, tokenizer)
     expected = LocalRewardModel(str(scalar_model), "scalar").answer(
         [writer.write(QUESTION, answer).ids for answer in answers]
     )
-    assert [scored.score for scored in found] == pytest.approx(expected, abs=1e-5)
+    assert [scored.score for scored in scores] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.e2e
@@ -98,8 +98,8 @@ def test_it_says_where_it_is_and_ends_quietly(start, free_port, scalar_model):
     assert process.stdout.readline() == f"model {scalar_model} at http://127.0.0.1:{free_port}, until Ctrl-C\n"
     await_health(free_port)
     os.kill(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
-    assert (process.returncode, said) == (0, "closed\n")
+    output, _ = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, "closed\n")
 
 
 @pytest.mark.parametrize(

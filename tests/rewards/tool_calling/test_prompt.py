@@ -17,14 +17,14 @@ def test_tools_stand_where_the_template_says(tool):
 
 
 def test_tools_are_numbered():
-    shown = system_prompt([WEATHER, WEATHER | {"name": "news", "parameters": {}}], "{tools}")
-    assert "2. Name: news\nDescription: Tells the weather.\nParameters: {}" in shown
+    prompt = system_prompt([WEATHER, WEATHER | {"name": "news", "parameters": {}}], "{tools}")
+    assert "2. Name: news\nDescription: Tells the weather.\nParameters: {}" in prompt
 
 
 def test_a_dialogue_is_one_message():
     turns = [("user", " hi "), ("assistant", "<response> yes </response>"), ("tool", "[1]"), ("user", "{go}")]
-    shown = user_prompt([{"role": role, "content": content} for role, content in turns])
-    assert shown.split("\n")[1:] == [
+    prompt = user_prompt([{"role": role, "content": content} for role, content in turns])
+    assert prompt.split("\n")[1:] == [
         "<user> hi </user>",
         "<response> yes </response>",
         "<obs> [1] </obs>",

@@ -28,7 +28,7 @@ def test_options_arrive_as_omegaconf_gives_them() -> None:
 
 def test_schedules_follow_global_steps() -> None:
     ranges = [call(extra_info=ROW | {"global_steps": step}, reward_schedule="two_stage") for step in (0, 30)]
-    assert [(found["correctness"], found["format"]) for found in ranges] == [(1, 1), (3, 0.5)]
+    assert [(scores["correctness"], scores["format"]) for scores in ranges] == [(1, 1), (3, 0.5)]
 
 
 @pytest.mark.parametrize("extra_info", [{}, ROW, {"global_steps": None}])
@@ -66,5 +66,5 @@ def test_a_bad_ground_truth_names_its_row() -> None:
 
 def test_the_standard_library_is_all_it_needs() -> None:
     program = "import sys, gd2po.rewards.tool_calling; print(sorted({'torch', 'verl', 'numpy'} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"

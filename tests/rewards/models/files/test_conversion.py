@@ -94,8 +94,8 @@ def batch(pad: int, vocabulary: int) -> tuple[torch.Tensor, torch.Tensor]:
 def classify(folder: Path, dtype: torch.dtype, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     from transformers import AutoModelForSequenceClassification
 
-    model, found = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype, output_loading_info=True)
-    assert not any(found[keys] for keys in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    model, loading = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype, output_loading_info=True)
+    assert not any(loading[keys] for keys in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     with torch.inference_mode():
         return model.eval()(input_ids=ids, attention_mask=mask).logits[:, 0]
 

@@ -14,8 +14,8 @@ def test_a_guard_gives_what_it_gives_alone(guard_model):
     from transformers import AutoModelForCausalLM
 
     plain = AutoModelForCausalLM.from_pretrained(guard_model)
-    found = LocalRewardModel(str(guard_model), "guard").answer(ROWS)
-    for row, log_probs in zip(ROWS, found, strict=True):
+    answers = LocalRewardModel(str(guard_model), "guard").answer(ROWS)
+    for row, log_probs in zip(ROWS, answers, strict=True):
         expected = plain(torch.tensor([row])).logits[0, -1].log_softmax(-1)
         assert torch.allclose(log_probs, expected, atol=1e-5)
 

@@ -105,8 +105,8 @@ def test_text_is_tokenized_as_it_is(scalar, tokenizer):
 
 
 def test_with_activation_it_is_a_probability_as_in_vllm(scalar, expected):
-    found = scores(classify(scalar, ROWS, use_activation=True))
-    assert found == pytest.approx(torch.tensor(expected).sigmoid().tolist(), abs=1e-5)
+    probabilities = scores(classify(scalar, ROWS, use_activation=True))
+    assert probabilities == pytest.approx(torch.tensor(expected).sigmoid().tolist(), abs=1e-5)
 
 
 def test_what_arrives_during_a_pass_is_computed_together(held, expected):
@@ -204,10 +204,10 @@ def test_a_guard_gives_the_likeliest_next_tokens(guard, guard_model):
     assert (answer["object"], answer["model"]) == ("text_completion", str(guard_model))
     for row, choice in zip(ROWS, answer["choices"], strict=True):
         values, tokens = model(torch.tensor([row])).logits[0, -1].log_softmax(-1).topk(5)
-        [found] = choice["logprobs"]["top_logprobs"]
-        assert list(found) == [f"token_id:{token}" for token in tokens.tolist()]
-        assert list(found.values()) == pytest.approx(values.tolist(), abs=1e-5)
-        assert choice["logprobs"]["tokens"] == list(found)[:1] and choice["finish_reason"] == "length"
+        [likeliest] = choice["logprobs"]["top_logprobs"]
+        assert list(likeliest) == [f"token_id:{token}" for token in tokens.tolist()]
+        assert list(likeliest.values()) == pytest.approx(values.tolist(), abs=1e-5)
+        assert choice["logprobs"]["tokens"] == list(likeliest)[:1] and choice["finish_reason"] == "length"
 
 
 @pytest.mark.parametrize(

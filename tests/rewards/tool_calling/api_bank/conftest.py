@@ -23,8 +23,8 @@ Parameters: {}
 @pytest.fixture(scope="session")
 def item() -> dict[str, Any]:
     """An item that wants ``Book(city="Oslo", rooms="2")``; rooms is declared an int."""
-    wanted = {"name": "Book", "parameters": {"city": "Oslo", "rooms": "2"}}
-    return {"id": "Level1_0", "system": SYSTEM, "user": "two rooms in Oslo", "answer": [wanted]}
+    call = {"name": "Book", "parameters": {"city": "Oslo", "rooms": "2"}}
+    return {"id": "Level1_0", "system": SYSTEM, "user": "two rooms in Oslo", "answer": [call]}
 
 
 @pytest.fixture(scope="session")

@@ -19,5 +19,5 @@ def expand(text: str) -> str:
 @pytest.mark.parametrize("case", FIXTURE["cases"], ids=range(len(FIXTURE["cases"])))
 def test_recorded_scores(case: list) -> None:
     recorded = dict(zip(FIXTURE["columns"], case, strict=True))
-    found = score(expand(recorded["output"]), {"answer": recorded["answer"], "system": ""})
-    assert {name: found[name] for name in SCORES} == {name: recorded[name] for name in SCORES}
+    scores = score(expand(recorded["output"]), {"answer": recorded["answer"], "system": ""})
+    assert {name: scores[name] for name in SCORES} == {name: recorded[name] for name in SCORES}

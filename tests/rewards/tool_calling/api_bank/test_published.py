@@ -86,5 +86,5 @@ def test_loose_format(item, output, expected) -> None:
     ],
 )
 def test_length_of_the_first_think_part(item, output, words, length) -> None:
-    found = score(output, item)
-    assert (found["think_words"], found["length"]) == (words, length)
+    scores = score(output, item)
+    assert (scores["think_words"], scores["length"]) == (words, length)

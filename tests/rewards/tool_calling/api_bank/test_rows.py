@@ -34,16 +34,19 @@ OUTPUTS = {
 @pytest.mark.parametrize("truth", [CALL, [CALL]], ids=["dict", "list"])
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
 def test_a_row_gets_what_the_benchmark_says(output: str, truth: object) -> None:
-    found = compute_score("api_bank/lv1", output, json.dumps(truth), ROW | {"global_steps": 7})
+    scores = compute_score("api_bank/lv1", output, json.dumps(truth), ROW | {"global_steps": 7})
     of_benchmark = score(output, {"system": SYSTEM, "answer": truth})
-    assert found == of_benchmark | {"score": of_benchmark["strict_correct"], "acc": of_benchmark["strict_correct"]}
-    assert {type(value) for value in found.values()} == {float}
+    assert scores == of_benchmark | {"score": of_benchmark["strict_correct"], "acc": of_benchmark["strict_correct"]}
+    assert {type(value) for value in scores.values()} == {float}
 
 
 def test_the_outputs_above_tell_the_two_ways_of_scoring_apart() -> None:
-    found = {name: compute_score("api_bank/lv2", output, json.dumps(CALL), ROW) for name, output in OUTPUTS.items()}
-    assert [name for name, scores in found.items() if scores["strict_correct"]] == ["right", "number instead of digits"]
-    assert [name for name, scores in found.items() if scores["published_correct"]] == [
+    outcomes = {name: compute_score("api_bank/lv2", output, json.dumps(CALL), ROW) for name, output in OUTPUTS.items()}
+    assert [name for name, scores in outcomes.items() if scores["strict_correct"]] == [
+        "right",
+        "number instead of digits",
+    ]
+    assert [name for name, scores in outcomes.items() if scores["published_correct"]] == [
         "right",
         "two calls, one right",
         "bare parameters",
