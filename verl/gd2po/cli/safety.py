@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gd2po import defaults
 from gd2po.cli import engines
 from gd2po.cli.app import evaluate, refusals
 from gd2po.data import DATASET_ROOT
