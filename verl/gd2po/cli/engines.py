@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gd2po.evaluation.generation.choice import Engine
+from gd2po.evaluation.generation.choice import Engine, open_backend
 from gd2po.evaluation.generation.contract import Decoding
 
 if TYPE_CHECKING:
@@ -18,34 +18,34 @@ if TYPE_CHECKING:
 
 OPENAI, TRANSFORMERS, VLLM = "Backend openai", "Backend transformers", "Backend vllm"
 
-Model = Annotated[
-    str, typer.Option(help="folder or hub name of a Hugging Face model, checkpoint of a run, or a server's name for it")
-]
-BackendName = Annotated[
-    str | None,
-    typer.Option("--backend", help="vllm, transformers or openai; by default what --base-url and the machine suggest"),
-]
-BaseURL = Annotated[
-    str | None, typer.Option("--base-url", help="such as http://127.0.0.1:8000/v1", rich_help_panel=OPENAI)
-]
-ApiKeyEnv = Annotated[str, typer.Option(help="environment variable that holds the key", rich_help_panel=OPENAI)]
-Concurrency = Annotated[int, typer.Option(min=1, help="requests under way", rich_help_panel=OPENAI)]
-Timeout = Annotated[float, typer.Option(min=1, help="seconds that one answer may take", rich_help_panel=OPENAI)]
-BatchTokens = Annotated[int, typer.Option(min=1, help="tokens in one padded batch", rich_help_panel=TRANSFORMERS)]
-TensorParallel = Annotated[int, typer.Option(min=1, help="GPUs that share the model", rich_help_panel=VLLM)]
-GPUMemory = Annotated[
-    float, typer.Option("--gpu-memory", min=0.05, max=1, help="share of each GPU's memory", rich_help_panel=VLLM)
-]
-TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="run Python code that the model brings")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="longest answer, in tokens")]
 Context = Annotated[int, typer.Option(min=2, help="longest prompt and answer, in tokens; of a server, its own")]
 Seed = Annotated[int, typer.Option(help="of the engine")]
 
 _OPTIONS: dict[str, Any] = {
-    "model": Model, "backend": BackendName, "base_url": BaseURL, "concurrency": Concurrency, "timeout": Timeout,
-    "api_key_env": ApiKeyEnv, "batch_tokens": BatchTokens, "tensor_parallel": TensorParallel, "gpu_memory": GPUMemory,
-    "trust_remote_code": TrustRemoteCode,
-}  # fmt: skip
+    "model": Annotated[
+        str,
+        typer.Option(help="folder or hub name of a Hugging Face model, checkpoint of a run, or a server's name for it"),
+    ],
+    "backend": Annotated[
+        str | None,
+        typer.Option(help="vllm, transformers or openai; by default what --base-url and the machine suggest"),
+    ],
+    "base_url": Annotated[str | None, typer.Option(help="such as http://127.0.0.1:8000/v1", rich_help_panel=OPENAI)],
+    "concurrency": Annotated[int, typer.Option(min=1, help="requests under way", rich_help_panel=OPENAI)],
+    "timeout": Annotated[float, typer.Option(min=1, help="seconds that one answer may take", rich_help_panel=OPENAI)],
+    "api_key_env": Annotated[str, typer.Option(help="environment variable that holds the key", rich_help_panel=OPENAI)],
+    "batch_tokens": Annotated[
+        int, typer.Option(min=1, help="tokens in one padded batch", rich_help_panel=TRANSFORMERS)
+    ],
+    "tensor_parallel": Annotated[int, typer.Option(min=1, help="GPUs that share the model", rich_help_panel=VLLM)],
+    "gpu_memory": Annotated[
+        float, typer.Option(min=0.05, max=1, help="share of each GPU's memory", rich_help_panel=VLLM)
+    ],
+    "trust_remote_code": Annotated[
+        bool, typer.Option("--trust-remote-code", help="run Python code that the model brings")
+    ],
+}
 """The annotation of each field of :class:`gd2po.evaluation.generation.choice.Engine`, in the order of a help page."""
 
 PUBLISHED = Decoding()
@@ -95,8 +95,6 @@ def answering(
 ) -> "Iterator[tuple[Backend, Callable[[int, int], None]]]":
     """A loaded backend, and a progress bar's function for its answers; see :func:`interruptible`."""
     from rich.console import Console
-
-    from gd2po.evaluation.generation.choice import open_backend
 
     with Console().status("loading the engine …"):
         backend = open_backend(engine, decoding, folder)
