@@ -68,11 +68,17 @@ def inline_code(text: str) -> list[str]:
 def simple_commands(block: str, folder: Path = ROOT) -> Iterator[tuple[Path, list[str]]]:
     """The commands between `;`, `&&`, `|` and the ends of the lines, each with the folder in which it runs."""
     text = re.sub(r"<[\w -]+>", "name", re.sub(r"\$\(\(.*?\)\)", "1", block.replace("\\\n", " ")))
+    open_quote = ""
     for line in text.splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer = shlex.shlex(open_quote + line, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
+        try:
+            tokens, open_quote = [*lexer, ";"], ""
+        except ValueError:  # a quotation that goes on in the next line
+            open_quote += f"{line} "
+            continue
         words: list[str] = []
-        for token in [*lexer, ";"]:
+        for token in tokens:
             if set(token) - set("();|&"):
                 words.append(token)
                 continue
@@ -115,6 +121,8 @@ def check_block(block: str, strict: bool) -> None:
 
 
 def check_bash(arguments: list[str], folder: Path, strict: bool) -> None:
+    if not arguments or arguments[0].startswith("-"):
+        return
     script = folder / arguments[0]
     check_syntax(script)
     name = str(script.resolve().relative_to(ROOT))
@@ -205,7 +213,7 @@ def check_training(arguments: list[str], strict: bool) -> None:
     task, method, _, *overrides = arguments
     if task not in TASKS or method not in METHODS:
         raise Fault(f"no task {task} or no method {method}")
-    check_overrides(ROOT / task / "config", "base", overrides)
+    check_overrides(ROOT / task / "config", "base", [f"method={method}", *overrides])
 
 
 def check_verl_arguments(arguments: list[str]) -> None:
@@ -219,7 +227,7 @@ def check_overrides(folder: Path, name: str, overrides: list[str]) -> None:
     """Each override chooses a file of a group, sets a key that is there, or with a `+` one that is not."""
     hydra = pytest.importorskip("hydra.core.override_parser.overrides_parser")
     groups = (folder, ROOT / "verl/gd2po/configs", verl_folder() / "trainer/config")
-    rewards, keys = "", {}
+    chosen, keys = [], {}
     try:
         parsed = hydra.OverridesParser.create().parse_overrides(
             [word for word in overrides if word not in ("--cfg", "job")]
@@ -232,10 +240,10 @@ def check_overrides(folder: Path, name: str, overrides: list[str]) -> None:
             keys[key] = override.is_add()
         elif not any((group / key / f"{value}.yaml").is_file() for group in groups):
             raise Fault(f"there is no {key} {value}")
-        elif key == "rewards":
-            rewards = value
+        else:
+            chosen.append(f"{key}={value}")
     for key, new in keys.items():
-        node: Any = composed(folder, name, rewards)
+        node: Any = composed(folder, name, *chosen)
         for part in key.split("."):
             node = node.get(part) if isinstance(node, dict) and part in node else Fault
         if new is (node is not Fault):
@@ -243,14 +251,14 @@ def check_overrides(folder: Path, name: str, overrides: list[str]) -> None:
 
 
 @functools.cache
-def composed(folder: Path, name: str, rewards: str) -> Any:
+def composed(folder: Path, name: str, *chosen: str) -> Any:
     """A configuration over that of the installed verl, as plain dictionaries; nothing of verl is imported."""
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
     places = f"hydra.searchpath=[pkg://gd2po.configs,file://{verl_folder()}/trainer/config]"
     with initialize_config_dir(str(folder), version_base=None):
-        config = compose(name, [places, *([f"rewards={rewards}"] if rewards else [])])
+        config = compose(name, [places, *chosen])
     return OmegaConf.to_container(config, resolve=False)
 
 
@@ -267,6 +275,8 @@ def verl_folder() -> Path:
 def check_python(arguments: list[str], folder: Path, _strict: bool) -> None:
     while arguments[0] in ("-P", "-u"):
         arguments = arguments[1:]
+    if arguments[0] != "-m" and arguments[0].startswith("-"):
+        return  # -c, --version
     if arguments[0] != "-m":
         script = folder / arguments[0]
         if not script.is_file():
@@ -277,7 +287,7 @@ def check_python(arguments: list[str], folder: Path, _strict: bool) -> None:
         check_options(arguments[1:], known)
     elif arguments[1] == "pytest":
         check_pytest(arguments[2:])
-    else:
+    elif arguments[1].startswith(("gd2po.", "verl.")):
         check_options(arguments[2:], module_text(arguments[1]))
         if arguments[1] == "verl.trainer.main_ppo" and len(arguments) > 2:
             check_verl_arguments(arguments[2:])
@@ -434,6 +444,7 @@ def test_the_index_names_every_page() -> None:
         ("python -P -m gd2po.nothing", "no module"),
         ("python -P -m verl.trainer.main_ppo --config-dir tool-calling/config --config-name base data.none=1", "none"),
         ("for rank in 0 1; do", "syntax error"),
+        ("echo 'two\nlines'; gd2po nothing", "no command"),
     ],
 )
 def test_a_wrong_command_is_noticed(line: str, reason: str) -> None:
@@ -446,6 +457,12 @@ def test_what_is_only_mentioned_may_be_incomplete_and_not_wrong() -> None:
         f"bash FILE\n  → there is no script {ROOT / 'FILE'}"
     ]
     assert len(faults("`gd2po dat get` and `gd2po eval api-bank --models x`")) == 2
+
+
+def test_a_key_of_one_method_is_known() -> None:
+    line = "bash scripts/train.sh tool-calling {} tiny algorithm.gd2po.filter.threshold=0.5"
+    assert faults(f"```bash\n{line.format('gd2po_snr')}\n```") == []
+    assert len(faults(f"```bash\n{line.format('gdpo')}\n```")) == 1
 
 
 def test_a_broken_link_is_noticed() -> None:
