@@ -104,10 +104,10 @@ def test_a_cluster_may_have_accelerators_elsewhere(undecided, variable):
     assert not platform.is_selected()
 
 
-@pytest.mark.parametrize(("asked", "selected"), [("cpu", True), ("nvidia", False)])
-def test_verl_platform_decides(undecided, asked, selected):
-    undecided.setenv("VERL_PLATFORM", asked)
-    undecided.setattr(torch.accelerator, "is_available", lambda: asked == "cpu")
+@pytest.mark.parametrize(("chosen", "selected"), [("cpu", True), ("nvidia", False)])
+def test_verl_platform_decides(undecided, chosen, selected):
+    undecided.setenv("VERL_PLATFORM", chosen)
+    undecided.setattr(torch.accelerator, "is_available", lambda: chosen == "cpu")
     assert platform.is_selected() is selected
 
 

@@ -23,13 +23,13 @@ def test_equals_sdpa_of_transformers(length, heads, shared, masked):
     module = nn.Module()
     module.num_key_value_groups = heads // shared
     expected, _ = sdpa_attention_forward(module, query, key, value, mask, scaling=0.3)
-    found, _ = attend(module, query, key, value, mask, scaling=0.3)
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    output, _ = attend(module, query, key, value, mask, scaling=0.3)
+    torch.testing.assert_close(output, expected, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize(("asked", "expected"), [("sdpa", NAME), ("eager", "eager")])
-def test_only_sdpa_is_replaced(build_model, asked, expected):
+@pytest.mark.parametrize(("implementation", "expected"), [("sdpa", NAME), ("eager", "eager")])
+def test_only_sdpa_is_replaced(build_model, implementation, expected):
     model = copy.deepcopy(build_model(0))
-    model.set_attn_implementation(asked)
+    model.set_attn_implementation(implementation)
     use_shared_heads(model)
     assert model.config._attn_implementation == expected

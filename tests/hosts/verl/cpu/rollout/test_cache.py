@@ -30,10 +30,10 @@ def grow(rows, known, generator):
     """One token of every row; checks all that is read back."""
     rows.begin_token()
     for layer, (keys, values) in enumerate(states(len(known), 1, generator)):
-        found = torch.stack(rows.update(keys, values, layer))
+        stored = torch.stack(rows.update(keys, values, layer))
         for row, each in enumerate(known):
             each[layer] = torch.cat([each[layer], torch.stack([keys[row], values[row]])], dim=2)
-            torch.testing.assert_close(found[:, row, :, rows.mask[row]], each[layer])
+            torch.testing.assert_close(stored[:, row, :, rows.mask[row]], each[layer])
     assert rows.lengths.tolist() == [each[0].shape[2] for each in known]
     assert rows.mask.shape[1] == max(rows.lengths) == rows.get_mask_sizes(1, 0)[0] == rows.get_seq_length() + 1
 

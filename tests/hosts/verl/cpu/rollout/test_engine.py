@@ -81,9 +81,9 @@ def test_company_changes_nothing(model, ask, run):
         run(DecodeEngine(model, max_rows=64, max_prefill_tokens=4096), alone[-1:])
     together = [ask(prompt, 10 + row, WARM, seed=row) for row, prompt in enumerate(PROMPTS)]
     run(DecodeEngine(model, max_rows=64, max_prefill_tokens=4096), together[::-1])
-    for one, many in zip(alone, together, strict=True):
-        assert one.tokens == many.tokens
-        assert one.log_probs == pytest.approx(many.log_probs, abs=1e-5)
+    for single, batched in zip(alone, together, strict=True):
+        assert single.tokens == batched.tokens
+        assert single.log_probs == pytest.approx(batched.log_probs, abs=1e-5)
 
 
 def test_requests_join_a_running_batch(model, engine, ask, run):

@@ -91,7 +91,7 @@ def test_the_same_requests_draw_the_same_samples_in_any_order(build):
     backward = ask(build(), prompts[::-1])[::-1]
 
     def samples(outputs, prompt):
-        return sorted(output.token_ids for output, asked in zip(outputs, prompts, strict=True) if asked == prompt)
+        return sorted(output.token_ids for output, each in zip(outputs, prompts, strict=True) if each == prompt)
 
     for prompt in ([1, 2], [9, 8, 7], [4]):
         assert samples(forward, prompt) == samples(backward, prompt)

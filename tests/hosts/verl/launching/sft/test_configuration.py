@@ -7,7 +7,12 @@ from omegaconf import OmegaConf
 from verl.utils.config import omega_conf_to_dataclass
 
 from gd2po.errors import SettingsError
-from gd2po.hosts.verl.launching.sft.configuration import Schedule, compose_config, plan_schedule, processes_here
+from gd2po.hosts.verl.launching.sft.configuration import (
+    WarmStartSchedule,
+    compose_config,
+    plan_schedule,
+    processes_here,
+)
 from gd2po.paths import config_dir
 
 no_accelerator = pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
@@ -103,9 +108,9 @@ def test_too_little_memory_is_said_before_the_kernel_says_it(config, monkeypatch
 @pytest.mark.parametrize(
     ("rows", "overrides", "schedule"),
     [
-        (400, [], Schedule(75, 25, 3, 0)),
-        (383, [], Schedule(69, 23, 3, 15)),
-        (400, ["trainer.total_training_steps=10"], Schedule(10, 25, 3, 0)),
+        (400, [], WarmStartSchedule(75, 25, 3, 0)),
+        (383, [], WarmStartSchedule(69, 23, 3, 15)),
+        (400, ["trainer.total_training_steps=10"], WarmStartSchedule(10, 25, 3, 0)),
     ],
 )
 def test_updates_are_counted_before_the_run(config, rows, overrides, schedule):

@@ -40,12 +40,14 @@ def test_tokens_and_answers_are_those_of_the_tokenizer(read, records, untrained)
     def tokens(text: str) -> int:
         return len(tokenizer(text)["input_ids"])
 
-    found = read()
-    assert (found.rows, found.left_out, found.limit) == (64, (), 256)
-    assert found.answer_tokens == sum(tokens(record["output"] + "<|im_end|>\n") for record in records)
+    demonstrations = read()
+    assert (demonstrations.rows, demonstrations.left_out, demonstrations.limit) == (64, (), 256)
+    assert demonstrations.answer_tokens == sum(tokens(record["output"] + "<|im_end|>\n") for record in records)
     prompt = "<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n{input}<|im_end|>\n<|im_start|>assistant\n"
-    assert found.tokens == found.answer_tokens + sum(tokens(prompt.format(**record)) for record in records)
-    assert found.longest <= 256
+    assert demonstrations.tokens == demonstrations.answer_tokens + sum(
+        tokens(prompt.format(**record)) for record in records
+    )
+    assert demonstrations.longest <= 256
 
 
 def test_long_ones_are_refused_with_their_number_or_left_out_by_name(read, records):
@@ -54,10 +56,14 @@ def test_long_ones_are_refused_with_their_number_or_left_out_by_name(read, recor
         DemonstrationError, match=rf"64 demonstrations are longer than 110 tokens, the longest has {longest}"
     ):
         read("data.max_length=110")
-    found = read("data.max_length=110", drop_long=True)
-    assert found.rows + len(found.left_out) == 64 and 0 < found.rows < 64 and found.longest <= 110
-    assert [messages[-1]["content"] for messages in found.table["messages"]] == [
-        record["output"] for row, record in enumerate(records) if row not in found.left_out
+    demonstrations = read("data.max_length=110", drop_long=True)
+    assert (
+        demonstrations.rows + len(demonstrations.left_out) == 64
+        and 0 < demonstrations.rows < 64
+        and demonstrations.longest <= 110
+    )
+    assert [messages[-1]["content"] for messages in demonstrations.table["messages"]] == [
+        record["output"] for row, record in enumerate(records) if row not in demonstrations.left_out
     ]
 
 
@@ -108,6 +114,6 @@ def test_real_demonstrations_fit_the_tokenizer_and_the_template(read, public_fil
 
     records = read_dialogues(public_file("rlla_sft.json"))[:40]
     make_policy(records, tmp_path / "model", PolicySize(4096, 32, 1, 4096), 1)
-    found = read(model=tmp_path / "model", rows=write_messages(tmp_path / "real.parquet", records))
-    assert found.rows == 40 and found.left_out == ()
+    demonstrations = read(model=tmp_path / "model", rows=write_messages(tmp_path / "real.parquet", records))
+    assert demonstrations.rows == 40 and demonstrations.left_out == ()
     assert pq.read_metadata(tmp_path / "real.parquet").num_rows == 40

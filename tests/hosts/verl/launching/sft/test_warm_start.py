@@ -35,11 +35,11 @@ def start(untrained, sft_rows):
     def run(output: Path, *overrides: str, model: Path = untrained, **environment: str) -> str:
         command = [sys.executable, "-P", "-m", "gd2po.cli", "sft", "tool-calling", str(model)]
         command += ["--output", str(output), f"data.train_files={sft_rows}", f"trainer.seed={SEED}", *overrides]
-        found = subprocess.run(
+        completed = subprocess.run(
             command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=400
         )
-        assert found.returncode == 0, found.stdout + found.stderr
-        return found.stdout
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        return completed.stdout
 
     return run
 
@@ -79,13 +79,13 @@ def well_formed_share(model_path: Path) -> float:
     requests = [
         GenerationRequest(
             str(row),
-            ({"role": "system", "content": one["instruction"]}, {"role": "user", "content": one["input"]}),
+            ({"role": "system", "content": record["instruction"]}, {"role": "user", "content": record["input"]}),
         )
-        for row, one in enumerate(records)
+        for row, record in enumerate(records)
     ]
     with TransformersBackend(str(model_path)) as backend:
-        found = backend.generate(requests, Decoding(max_tokens=64))
-        return sum(is_well_formed(one.text) for one in found) / len(records)
+        outputs = backend.generate(requests, Decoding(max_tokens=64))
+        return sum(is_well_formed(output.text) for output in outputs) / len(records)
 
 
 def is_well_formed(text: str) -> bool:
@@ -102,10 +102,10 @@ def test_the_loss_is_on_the_answers_of_the_rows_that_the_seed_draws(trained, unt
 
 def test_the_loss_falls_and_the_command_says_so(trained):
     folder, printed = trained
-    found = losses(folder)
-    assert len(found) == 20 * ROWS // BATCH and found[-1] < 0.3 * found[0]
+    values = losses(folder)
+    assert len(values) == 20 * ROWS // BATCH and values[-1] < 0.3 * values[0]
     assert "64 demonstrations of 64" in printed and "80 updates of 16 in 20 epochs" in printed
-    first, last = sum(found[:4]) / 4, sum(found[-4:]) / 4
+    first, last = sum(values[:4]) / 4, sum(values[-4:]) / 4
     assert f"mean loss {first:.3f} in the first epoch, {last:.3f} in the last" in printed
 
 
@@ -141,16 +141,16 @@ def test_two_nodes_share_the_batch_and_one_of_them_holds_the_model(start, traine
 
 def test_a_model_that_is_there_is_not_overwritten(trained, untrained, sft_rows):
     command = [sys.executable, "-P", "-m", "gd2po.cli", "sft", "tool-calling", str(untrained), "--output"]
-    found = subprocess.run([*command, str(trained[0])], capture_output=True, text=True, check=False)
-    assert found.returncode == 2
-    assert re.search("is not empty and stays as it is; remove it, or name another --output", found.stderr)
+    completed = subprocess.run([*command, str(trained[0])], capture_output=True, text=True, check=False)
+    assert completed.returncode == 2
+    assert re.search("is not empty and stays as it is; remove it, or name another --output", completed.stderr)
 
 
 def test_a_trainer_that_fails_shows_its_log_and_keeps_it(untrained, sft_rows, tmp_path):
     command = [sys.executable, "-P", "-m", "gd2po.cli", "sft", "tool-calling", str(untrained)]
     command += ["--output", str(tmp_path / "out"), f"data.train_files={sft_rows}", "optim.optimizer=NoSuchOptimizer"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.returncode == 2
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert completed.returncode == 2
     [log] = tmp_path.glob(".out-*/log.txt")
-    assert f"the end of {log}" in found.stderr and "NoSuchOptimizer" in found.stderr
+    assert f"the end of {log}" in completed.stderr and "NoSuchOptimizer" in completed.stderr
     assert not (tmp_path / "out").exists()
