@@ -15,23 +15,23 @@ def run(tmp_path, monkeypatch, no_waiting):
 
 def test_the_licence_stands_before_the_first_byte(run, serve_sets):
     serve_sets()
-    result = run("get", "rlla_4k", "api_bank")
-    assert result.exit_code == 0
+    shown = run("get", "rlla_4k", "api_bank")
+    assert shown.exit_code == 0
     places = [
-        result.output.index(text)
+        shown.output.index(text)
         for text in ("rlla_4k, licence: No licence is stated", "api_bank, licence: Apa", "downloaded")
     ]
     assert places == sorted(places)
-    assert result.output.count("checksum right") == 6
-    assert "dataset/api_bank/raw/level-3-api_processed.json: downloaded" in result.output
+    assert shown.output.count("checksum right") == 6
+    assert "dataset/api_bank/raw/level-3-api_processed.json: downloaded" in shown.output
 
 
 def test_what_is_there_is_not_fetched_again(run, serve_sets):
     server = serve_sets()
     run("get", "api_bank")
     requests = len(server.requests)
-    result = run("get", "api_bank")
-    assert result.exit_code == 0 and result.output.count("was there already") == 3
+    shown = run("get", "api_bank")
+    assert shown.exit_code == 0 and shown.output.count("was there already") == 3
     assert len(server.requests) == requests == 3
 
 
@@ -39,10 +39,10 @@ def test_one_failure_does_not_keep_the_others_away(run, serve_sets, tmp_path):
     server = serve_sets()
     missing = next(path for path in server.files if path.endswith("/rlla_4k/test.parquet"))
     del server.files[missing]
-    result = run("get", "rlla_4k")
-    assert result.exit_code == 2
-    assert "/test.parquet cannot be fetched: the server answers 404" in result.output
-    assert "1 of 3 files could not be fetched: rlla_4k/test" in result.output
+    shown = run("get", "rlla_4k")
+    assert shown.exit_code == 2
+    assert "/test.parquet cannot be fetched: the server answers 404" in shown.output
+    assert "1 of 3 files could not be fetched: rlla_4k/test" in shown.output
     assert sorted(path.name for path in (tmp_path / "dataset/rlla_4k/raw").iterdir()) == [
         "rlla_sft.json",
         "train.parquet",
@@ -52,16 +52,16 @@ def test_one_failure_does_not_keep_the_others_away(run, serve_sets, tmp_path):
 def test_trouble_on_the_way_is_shown(run, serve_sets):
     server = serve_sets()
     server.statuses = [503]
-    result = run("get", "api_bank/lv1")
-    assert result.exit_code == 0
-    assert "api_bank/lv1: the server answers 503 Service Unavailable; next attempt in 1 s" in result.output
+    shown = run("get", "api_bank/lv1")
+    assert shown.exit_code == 0
+    assert "api_bank/lv1: the server answers 503 Service Unavailable; next attempt in 1 s" in shown.output
 
 
 def test_a_machine_without_a_network(run, made_sets, tmp_path):
     (made_sets / "rlla_4k" / "train.parquet").unlink()
-    result = run("get", "rlla_4k", "--from", made_sets, "--to", "elsewhere")
-    assert result.exit_code == 2 and "1 of 3 files could not be fetched: rlla_4k/train" in result.output
-    assert f"{made_sets} holds no train.parquet with git-blob" in result.output
+    shown = run("get", "rlla_4k", "--from", made_sets, "--to", "elsewhere")
+    assert shown.exit_code == 2 and "1 of 3 files could not be fetched: rlla_4k/train" in shown.output
+    assert f"{made_sets} holds no train.parquet with git-blob" in shown.output
     assert (tmp_path / "elsewhere/rlla_4k/raw/test.parquet").is_file()
     assert run("verify", "rlla_4k/test", "--in", "elsewhere").exit_code == 0
     assert run("get", "rlla_4k", "--from", tmp_path / "nowhere").exit_code == 2
@@ -69,8 +69,8 @@ def test_a_machine_without_a_network(run, made_sets, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_a_message(run, made_sets, tmp_path):
     (tmp_path / "dataset").write_text("a file in the way")
-    result = run("get", "rlla_4k/test", "--from", made_sets)
-    assert result.exit_code == 2 and "rlla_4k/test: [Errno" in result.output
+    shown = run("get", "rlla_4k/test", "--from", made_sets)
+    assert shown.exit_code == 2 and "rlla_4k/test: [Errno" in shown.output
 
 
 def test_verify_names_what_is_wrong(run, made_sets, tmp_path):
@@ -78,9 +78,9 @@ def test_verify_names_what_is_wrong(run, made_sets, tmp_path):
     assert run("verify", "api_bank").exit_code == 0
     (tmp_path / "dataset/api_bank/raw/level-1-api_processed.json").unlink()
     (tmp_path / "dataset/api_bank/raw/level-2-api_processed.json").write_text("[]")
-    result = run("verify", "api_bank")
-    assert result.exit_code == 2
-    words = " ".join(result.output.split())
+    shown = run("verify", "api_bank")
+    assert shown.exit_code == 2
+    words = " ".join(shown.output.split())
     assert words.startswith("no api_bank/lv1 absent; run `gd2po data get api_bank/lv1` no api_bank/lv2 has sha256")
     of_empty_list = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
     assert of_empty_list in words.replace(" ", "")
@@ -89,13 +89,13 @@ def test_verify_names_what_is_wrong(run, made_sets, tmp_path):
 
 def test_a_set_is_prepared_from_what_is_here(run, made_sets, tmp_path, monkeypatch):
     run("get", "rlla_4k/test", "rlla_4k/sft", "--from", made_sets)
-    result = run("prepare", "rlla_4k")
-    assert result.exit_code == 0
-    assert "dataset/rlla_4k/test.parquet: 4 of 4 rows" in result.output
-    assert "left out row 2: its thought mentions <tool_call>" in result.output
-    assert "left out row 5: its prompt is that of test row 1" in result.output
-    assert "dataset/rlla_4k/sft.parquet: 6 of 8 rows" in result.output
-    assert "not made: rlla_4k/train.parquet needs rlla_4k/train; run `gd2po data get rlla_4k/train`" in result.output
+    shown = run("prepare", "rlla_4k")
+    assert shown.exit_code == 0
+    assert "dataset/rlla_4k/test.parquet: 4 of 4 rows" in shown.output
+    assert "left out row 2: its thought mentions <tool_call>" in shown.output
+    assert "left out row 5: its prompt is that of test row 1" in shown.output
+    assert "dataset/rlla_4k/sft.parquet: 6 of 8 rows" in shown.output
+    assert "not made: rlla_4k/train.parquet needs rlla_4k/train; run `gd2po data get rlla_4k/train`" in shown.output
     assert run("prepare", "rlla_4k/train").exit_code == 2
     monkeypatch.setenv("COLUMNS", "120")
     listed = {line.split()[0]: line.split()[-1] for line in run("list").output.splitlines()[1:]}
@@ -108,10 +108,10 @@ def test_a_set_is_prepared_from_what_is_here(run, made_sets, tmp_path, monkeypat
 
 
 def test_non_commercial_terms_are_shown_before_anything_is_brought(run, made_sets):
-    result = run("get", "alpaca", "hh_rlhf", "pku_saferlhf", "--from", made_sets)
-    assert result.exit_code == 0 and result.output.count("checksum right") == 6
-    assert result.output.count("NON-COMMERCIAL USE ONLY") == 2
-    assert result.output.index("pku_saferlhf, licence: CC-BY-NC-4.0") < result.output.index("copied")
+    shown = run("get", "alpaca", "hh_rlhf", "pku_saferlhf", "--from", made_sets)
+    assert shown.exit_code == 0 and shown.output.count("checksum right") == 6
+    assert shown.output.count("NON-COMMERCIAL USE ONLY") == 2
+    assert shown.output.index("pku_saferlhf, licence: CC-BY-NC-4.0") < shown.output.index("copied")
     prepared = run("prepare", "hh_rlhf")
     assert "dataset/hh_rlhf/test.parquet: 3 of 3 rows (2 dialogues, 1 questions)" in prepared.output
 

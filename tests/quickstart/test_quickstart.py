@@ -92,10 +92,10 @@ def test_the_tokenizer_keeps_what_the_rewards_read():
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
 def test_the_command_trains_and_shows_what_happened(tmp_path):
     command = [sys.executable, "-P", "-c", f"import gd2po.quickstart as q; q.DEMONSTRATIONS = 200\n{_RUN}"]
-    process = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
-    assert process.returncode == 0, process.stdout + process.stderr
-    for text in ("GRPO", "GD²PO-SNR", "bash scripts/train.sh tool-calling gd2po_hard", "pip install 'gd2po[vllm]'"):
-        assert text in process.stdout
+    found = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+    for shown in ("GRPO", "GD²PO-SNR", "bash scripts/train.sh tool-calling gd2po_hard", "pip install 'gd2po[vllm]'"):
+        assert shown in found.stdout
     assert (tmp_path / "curves.png").stat().st_size > 10_000
     steps = list(read_steps(tmp_path / "grpo-seed1" / "metrics.jsonl"))
     assert [step["step"] for step in steps] == [0, 1, 2]

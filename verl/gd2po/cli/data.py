@@ -50,7 +50,7 @@ def get(
     to: Annotated[Path, typer.Option(help="folder of the data sets")] = ROOT,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="DIR", exists=True, file_okay=False, help="look here, not in the network"),
+        typer.Option("--from", metavar="DIR", exists=True, file_okay=False, help="copy from this folder; no network"),
     ] = None,
 ) -> None:
     """Fetch published files to TO/<set>/raw, each checked by its checksum; shows their licence first."""
@@ -166,7 +166,7 @@ def _by_reason(problems: "Iterable[RowProblem]") -> dict[str, list[int]]:
 
 
 def _bring(member: "Member", root: Path, source: Path | None) -> bool:
-    """Fetch one file and say how it went; False when it failed."""
+    """Fetch one file and print the outcome; False when it failed."""
     from gd2po.data.fetching import fetch
     from gd2po.errors import GD2POError
 
@@ -186,7 +186,7 @@ def _bring(member: "Member", root: Path, source: Path | None) -> bool:
 
 @contextmanager
 def _progress(name: str) -> "Iterator[Listener]":
-    """A bar from the first byte to the last."""
+    """A progress bar from the first byte to the last."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from gd2po.data.downloading import Listener

@@ -11,7 +11,7 @@ from gd2po.cli.app import app, refusals
 @app.command("convert-reward-model")
 def convert_reward_model(
     source: Annotated[Path, typer.Argument(help="folder of a SafeRLHF or align-anything checkpoint")],
-    destination: Annotated[Path, typer.Argument(help="folder to make")],
+    destination: Annotated[Path, typer.Argument(help="the folder to make")],
 ) -> None:
     """Make a reward model with a score_head loadable: the sequence classification of vLLM, SGLang and transformers."""
     from gd2po.rewards.models.files.conversion import convert
@@ -21,15 +21,15 @@ def convert_reward_model(
     lines = [("written anew", report.rewritten), ("hard-linked", report.linked), ("copied", report.copied)]
     lines += [("kept", report.kept), ("left out, tensors", report.dropped), ("left out, files", report.left_out)]
     typer.echo(f"{destination}: {report.architecture}, was {report.was}")
-    for what, names in lines:
+    for treatment, names in lines:
         if names:
-            typer.echo(f"  {what:17} {len(names):3}: {', '.join(names)}")
+            typer.echo(f"  {treatment:17} {len(names):3}: {', '.join(names)}")
 
 
 @app.command("toy-safety")
 def toy_safety(
-    folder: Annotated[Path, typer.Argument(help="to make")],
-    seed: Annotated[int, typer.Option(help="of everything")] = 1,
+    folder: Annotated[Path, typer.Argument(help="the folder to make")],
+    seed: Annotated[int, typer.Option(help="the seed of everything")] = 1,
 ) -> None:
     """Make a toy world of helpfulness and safety: prompts, a policy and four reward models, to try all on CPU."""
     from rich.console import Console

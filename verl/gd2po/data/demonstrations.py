@@ -34,9 +34,9 @@ def prepare_demonstrations(
     """Convert, check and write demonstrations: ``messages`` (system, user, assistant) and ``extra_info``.
 
     Args:
-        source: as :func:`gd2po.data.tool_calling.prepare` takes it; the answer, thought included, is what is imitated.
+        source: a source of :func:`gd2po.data.tool_calling.prepare`; the answer, thought included, will be imitated.
         destination: the parquet file to write; its folder is made.
-        split: goes into ``extra_info`` with the position of the record in ``source``.
+        split: the name of the split, which goes into ``extra_info`` with the position of the record in ``source``.
         drop_bad: whether bad rows are left out and reported, instead of the whole source refused.
         held_out: prompts that must not be learned → the name of the row that tests on them.
         notes: sentences for the report.

@@ -13,13 +13,13 @@ HEAD = 32
 
 @dataclass(frozen=True)
 class PolicySize:
-    """Shape of the policy. The defaults are the quickstart's, half a million parameters.
+    """The shape of the policy. The defaults are the quickstart's, half a million parameters.
 
     Attributes:
-        vocabulary: at most this many tokens.
-        hidden: width; a multiple of :data:`HEAD`.
-        layers: transformer blocks.
-        context: longest prompt and response together, in tokens.
+        vocabulary: the largest number of tokens.
+        hidden: the width; a multiple of :data:`HEAD`.
+        layers: the number of transformer blocks.
+        context: the longest prompt and response together, in tokens.
     """
 
     vocabulary: int = 640
@@ -31,14 +31,14 @@ class PolicySize:
 def make_policy(demonstrations: Sequence[Record], destination: Path, size: PolicySize, seed: int) -> int:
     """Save an untrained policy with its tokenizer as a Hugging Face model.
 
-    It knows nothing. A warm start (``gd2po sft``) teaches it the grammar: where no answer is well-formed, every rollout
-    earns the same, and no estimator learns from that.
+    The policy knows nothing. A warm start (``gd2po sft``) teaches it the grammar: where no answer is well-formed, every
+    rollout earns the same, and no estimator learns from that.
 
     Args:
-        demonstrations: ``{instruction, input, output}`` records, for the tokenizer.
-        destination: folder to write; when it already holds a model, nothing is done.
-        size: shape.
-        seed: of the weights.
+        demonstrations: ``{instruction, input, output}`` records, from which the tokenizer is trained.
+        destination: the folder to write; when it already holds a model, nothing is done.
+        size: the shape of the policy.
+        seed: the seed of the weights.
 
     Returns:
         The number of weights, or 0 when nothing was done.

@@ -1,4 +1,4 @@
-"""The quickstart from beginning to end, as a person sees it."""
+"""The quickstart from beginning to end: data, policy, one training per method, table and plot."""
 
 import shutil
 import sys
@@ -26,14 +26,14 @@ def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path) -> None:
     """Prepare, train each method, show a table and write a plot.
 
     Args:
-        methods: config names, see :data:`gd2po.quickstart.METHODS`.
-        steps: policy updates per method.
-        seed: of everything.
-        folder: where everything is written.
+        methods: the config names of the methods, see :data:`gd2po.quickstart.METHODS`.
+        steps: the number of policy updates per method.
+        seed: the seed of everything.
+        folder: the folder that everything is written to.
 
     Raises:
         SettingsError: an unknown method, or no step to train.
-        TrainingError: verl ended early; with the end of its log.
+        TrainingError: verl ended early; the message has the end of its log.
     """
     plan = Plan(methods, steps, seed, folder)
     console, start = Console(), time.perf_counter()
@@ -55,18 +55,18 @@ def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path) -> None:
 
 
 def train(plan: Plan, method: str, on_step: Callable[[int], None]) -> list[Step]:
-    """Train one method.
+    """Train one method by verl in a process of its own, and follow its metrics.
 
     Args:
-        plan: sizes and folders.
-        method: config name.
+        plan: the sizes and folders.
+        method: the config name of the method.
         on_step: called with the number of finished steps, also with 0 while verl starts.
 
     Returns:
         One entry per logged step; step 0 is the validation before training.
 
     Raises:
-        TrainingError: with the end of the log.
+        TrainingError: verl ended early; the message has the end of its log.
     """
     folder = plan.run_folder(method)
     shutil.rmtree(folder, ignore_errors=True)
@@ -108,7 +108,7 @@ def _train(plan: Plan, method: str, progress: Progress) -> list[Step]:
     task = progress.add_task(f"{name}: starting verl", total=plan.steps)
 
     def on_step(finished: int) -> None:
-        said = f"{name}: training" if finished else f"{name}: starting verl"
-        progress.update(task, completed=finished, description=said)
+        activity = "training" if finished else "starting verl"
+        progress.update(task, completed=finished, description=f"{name}: {activity}")
 
     return train(plan, method, on_step)

@@ -1,4 +1,4 @@
-"""What a quickstart shows at its end: a table, and a plot of the curves."""
+"""The table and the plot at the end of a quickstart."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Results = Mapping[str, Sequence[Step]]
-"""Method → the steps it logged."""
+"""Config name of a method → the steps that it logged."""
 
 _VALIDATION = f"val-aux/rlla/{{}}/mean@{TEST_ROLLOUTS}"
 _PANELS = {f"reward/{name}/mean": name for name in REWARDS} | {
@@ -26,18 +26,18 @@ def table(results: Results) -> "Table":
     from rich.table import Table
 
     title = f"{TEST_ROLLOUTS} sampled answers to each of {TEST_ROWS} test prompts, before → after"
-    shown = Table(
+    result = Table(
         "", *REWARDS, "conflict", "masked", "time", title=title, box=None, padding=(0, 2, 0, 0), pad_edge=False
     )
-    for column in shown.columns:
+    for column in result.columns:
         column.justify = "right" if column.header else "left"
     for method, steps in results.items():
         training = [step["data"] for step in steps if step["step"] > 0]
         scores = [_before_after(steps, name) for name in REWARDS]
         conflict, masked = (_mean(training, name) for name in ("conflict/rate", "conflict/masked"))
         seconds = sum(step["timing_s/step"] for step in training)
-        shown.add_row(METHODS[method], *scores, f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s")
-    return shown
+        result.add_row(METHODS[method], *scores, f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s")
+    return result
 
 
 def plot(results: Results, path: Path) -> None:

@@ -17,12 +17,12 @@ from gd2po.quickstart.worlds.dialogues import Record
 
 @dataclass(frozen=True)
 class WarmStart:
-    """How long and how fast.
+    """The length and the speed of a warm start.
 
     Attributes:
-        epochs: passes over the demonstrations.
-        batch: demonstrations per update.
-        learning_rate: after 20 updates, then cosine to 0.
+        epochs: the number of passes over the demonstrations.
+        batch: the number of demonstrations per update.
+        learning_rate: the learning rate after 20 updates, from which it falls to 0 as a cosine.
     """
 
     epochs: float = 3.0
@@ -42,11 +42,11 @@ def build_policy(
 
     Args:
         demonstrations: ``{instruction, input, output}`` records to imitate; the loss is on ``output`` alone.
-        destination: folder to make, whole or not at all.
-        settings: length and speed of the training.
-        seed: of the weights and of the order of the demonstrations.
+        destination: the folder to make, whole or not at all.
+        settings: the length and the speed of the training.
+        seed: the seed of the weights and of the order of the demonstrations.
         on_progress: called after each update with the finished share.
-        size: of the policy.
+        size: the shape of the policy.
     """
     if (destination / "config.json").exists():
         return

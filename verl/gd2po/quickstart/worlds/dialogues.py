@@ -103,10 +103,10 @@ def demonstrations(
     """The same prompts with answers to imitate.
 
     Args:
-        records: from :func:`generate`.
-        seed: equal arguments give equal demonstrations.
-        think_words: fewest and most words of thinking, drawn uniformly.
-        imperfect_share: chance that an answer has one fault: a wrong parameter value, or no newline after the think
+        records: the records of :func:`generate`.
+        seed: the seed; equal arguments give equal demonstrations.
+        think_words: the fewest and the most words of thinking, drawn uniformly.
+        imperfect_share: the chance that an answer has one fault: a wrong parameter value, or no newline after the think
             part (always the latter where no tool is called).
     """
     rng = random.Random(seed)

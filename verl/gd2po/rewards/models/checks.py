@@ -23,7 +23,7 @@ class KnownPair:
     """A prompt with a better and a worse answer, shipped to check the sign of a reward model.
 
     Attributes:
-        measures: what they differ in: ``helpfulness`` or ``safety``.
+        measures: the quality in which the answers differ: ``helpfulness`` or ``safety``.
         prompt: the user's question.
         better, worse: the two answers, of which everybody knows the better one.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from gd2po.rewards.models.contract import Message, RewardModelError, RewardPrompt, Scored
 from gd2po.rewards.models.prompts import PromptWriter, load_tokenizer
-from gd2po.rewards.models.servers import Breaker, NoScore, Servers, check_addresses
+from gd2po.rewards.models.servers import Breaker, Failed, Servers, check_addresses
 from gd2po.rewards.models.settings import ModelSettings
 
 TOP_TOKENS = 20
@@ -62,7 +62,7 @@ class RewardModelClient:
             return self._without(prompt, f"not asked, since it does not answer ({self._breaker.last})", 0, 0.0)
         try:
             score, attempts = await self._ask(prompt)
-        except NoScore as failure:
+        except Failed as failure:
             if failure.refused:
                 self._breaker.answered()
             else:
@@ -79,11 +79,9 @@ class RewardModelClient:
         try:
             score = read(answer)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise NoScore(
-                f"the answer has no score ({error!r}): {str(answer)[:200]}", attempts, refused=True
-            ) from error
+            raise Failed(f"the answer has no score ({error!r}): {str(answer)[:200]}", attempts, refused=True) from error
         if not math.isfinite(score):
-            raise NoScore(f"the score is {score}", attempts, refused=True)
+            raise Failed(f"the score is {score}", attempts, refused=True)
         return score, attempts
 
     def _request(self, ids: list[int]) -> tuple[str, dict[str, Any], Callable[[dict[str, Any]], float]]:

@@ -11,14 +11,8 @@ import httpx
 from gd2po import retries
 from gd2po.rewards.models.contract import RewardModelError
 
-BREAKER_FAILURES = 5
-"""Rollouts without an answer in a row after which a reward model is taken for gone."""
 
-BREAKER_SECONDS = 30.0
-"""Seconds between two requests to a reward model that is taken for gone."""
-
-
-class NoScore(Exception):
+class Failed(Exception):
     """No score.
 
     Attributes:
@@ -62,7 +56,7 @@ class Servers:
         """The answer and the number of requests it took.
 
         Raises:
-            NoScore: a server refuses, or none answers in all attempts.
+            Failed: a server refuses, or none answers in all attempts.
         """
         tried: list[str] = []
 
@@ -73,13 +67,13 @@ class Servers:
         try:
             response = await retries.repeat_async(attempt, self._retries)
         except TimeoutError:
-            raise NoScore(f"no answer in {self._timeout:g} s", len(tried)) from None
+            raise Failed(f"no answer in {self._timeout:g} s", len(tried)) from None
         except httpx.HTTPStatusError as error:
-            raise NoScore(_status(error.response), len(tried)) from None
+            raise Failed(_status(error.response), len(tried)) from None
         except httpx.RequestError as error:
-            raise NoScore(f"{type(error).__name__} {error}".strip(), len(tried)) from None
+            raise Failed(f"{type(error).__name__} {error}".strip(), len(tried)) from None
         if response.status_code != 200:
-            raise NoScore(_status(response), len(tried), refused=True)
+            raise Failed(_status(response), len(tried), refused=True)
         return _parsed(response, len(tried)), len(tried)
 
     async def _request(self, address: str, endpoint: str, body: dict[str, Any]) -> httpx.Response:
@@ -95,6 +89,13 @@ class Servers:
         others = len(self._addresses) - 1
         fresh = [address for address in self._addresses if not others or address not in tried[-others:]]
         return min(fresh or self._addresses, key=self._busy.__getitem__)
+
+
+BREAKER_FAILURES = 5
+"""Rollouts without an answer in a row after which a reward model is taken for gone."""
+
+BREAKER_SECONDS = 30.0
+"""Seconds between two requests to a reward model that is taken for gone."""
 
 
 class Breaker:
@@ -164,5 +165,5 @@ def _parsed(response: httpx.Response, attempts: int) -> dict[str, Any]:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise NoScore(f"the answer is no JSON object: {response.text[:200]!r}", attempts, refused=True)
+        raise Failed(f"the answer is no JSON object: {response.text[:200]!r}", attempts, refused=True)
     return body

@@ -7,7 +7,7 @@ from typing import Any
 from gd2po.rewards.tool_calling.grammar import ANSWER, THINK, TOOLS
 
 NO_THOUGHT = "no thought is given"
-"""Think part of a reference answer that came without one: it must have one, and no reward reads what it says."""
+"""The think part of a reference answer that came without one: it must have one, and no reward reads its words."""
 
 
 def write_answer(
@@ -16,8 +16,8 @@ def write_answer(
     """A think part, then a block with one call per line, a response, or both.
 
     Args:
-        calls: each with ``name`` and ``parameters``; none, no block.
-        response: what the user is told; None, no such part.
+        calls: the calls, each with ``name`` and ``parameters``; without calls there is no block.
+        response: the text for the user; None leaves the part out.
         think: the thought; None leaves the part out, as in an earlier turn of a dialogue whose thoughts are unknown.
     """
     lines = [json.dumps({"name": call["name"], "parameters": call["parameters"]}, ensure_ascii=False) for call in calls]

@@ -67,7 +67,7 @@ def read_weights(file: Path) -> "dict[str, torch.Tensor]":
     """Name → tensor of one file.
 
     Raises:
-        RewardModelError: it cannot be read, or is a ``.bin`` of torch before 1.6, which cannot be mapped.
+        RewardModelError: the file cannot be read, or is a ``.bin`` of torch before 1.6, which cannot be mapped.
     """
     import torch
     from safetensors import SafetensorError, safe_open
