@@ -2,14 +2,15 @@
 
 import functools
 import importlib
+import inspect
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gd2po.hosts.verl.door.manifest import HOST_SYMBOLS
-from gd2po.hosts.verl.door.seam import holder
+from gd2po.hosts.verl.door import seam
+from gd2po.hosts.verl.door.manifest import WRAPPED
 
 
 class PluginTime:
@@ -27,16 +28,15 @@ class PluginTime:
     @contextmanager
     def running(self, names: tuple[str, ...]) -> Iterator[None]:
         """Count what the wrappers of these symbols do inside the block."""
-        symbols = [symbol for symbol in HOST_SYMBOLS if symbol.name in names and symbol.wrapper]
-        if len(symbols) != len(names):
-            raise SystemExit(f"the plug-in wraps {[symbol.name for symbol in symbols]}, expected {list(names)}")
+        rows = {row.symbol.partition(":")[2]: row for row in WRAPPED}
+        if absent := [name for name in names if name not in rows]:
+            raise SystemExit(f"the plug-in does not wrap {absent}; it wraps {sorted(rows)}")
         undo = []
-        for symbol in symbols:
-            owner, last = holder(importlib.import_module(symbol.module), symbol)
-            module, _, maker = str(symbol.wrapper).partition(":")
+        for row in (rows[name] for name in names):
+            owner, last = seam.holder(importlib.import_module(row.symbol.partition(":")[0]), row)
             wrapped = getattr(owner, last)
-            inner = self._timed(wrapped.__wrapped__, in_plugin=False)
-            outer = self._timed(getattr(importlib.import_module(module), maker)(inner), in_plugin=True)
+            inner = self._timed(inspect.unwrap(wrapped), in_plugin=False)
+            outer = self._timed(seam.replacement(row, inner), in_plugin=True)
             setattr(owner, last, outer)
             undo.append((owner, last, wrapped))
         try:

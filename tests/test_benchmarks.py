@@ -193,13 +193,13 @@ def test_the_plug_ins_own_time_is_without_what_it_calls_back(load, monkeypatch):
     host.work, plugin.wrap = wrap(work), wrap
     monkeypatch.setitem(sys.modules, "host", host)
     monkeypatch.setitem(sys.modules, "plugin", plugin)
-    row = SimpleNamespace(module="host", name="work", wrapper="plugin:wrap")
-    monkeypatch.setattr(plugin_time, "HOST_SYMBOLS", [row])
+    row = SimpleNamespace(symbol="host:work", wrapper="plugin:wrap", asks="nobody")
+    monkeypatch.setattr(plugin_time, "WRAPPED", [row])
     measured, before = plugin_time.PluginTime(), host.work
     with measured.running(("work",)):
         host.work(100)
         host.work(50)
         clock.now += 1000
     assert measured.seconds == 10 and host.work is before
-    with pytest.raises(SystemExit, match="expected \\['gone'\\]"), measured.running(("gone",)):
+    with pytest.raises(SystemExit, match="does not wrap \\['gone'\\]"), measured.running(("gone",)):
         pass

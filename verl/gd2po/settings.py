@@ -48,6 +48,18 @@ class FilterSettings(_Block):
         return self
 
 
+class GuardSwitches(_Block):
+    """Which guards stand around verl's waits, checkpoints and prompts; ``docs/reliability.md`` describes each."""
+
+    checkpoints: bool = True
+    engine_end: bool = True
+    polling: bool = True
+    prompts: bool = True
+    queue_answers: bool = True
+    waits: bool = True
+    weight_transfer: bool = True
+
+
 class Settings(_Block):
     """What ``algorithm.adv_estimator`` and ``algorithm.gd2po`` say together, resolved."""
 
@@ -59,6 +71,7 @@ class Settings(_Block):
     whiten: defaults.Whiten = defaults.WHITEN
     missing: defaults.Missing = defaults.MISSING
     skip_masked: defaults.SkipMasked = defaults.SKIP_MASKED
+    guards: GuardSwitches = GuardSwitches()
 
     @classmethod
     def parse(cls, block: Mapping[str, Any]) -> "Settings":
@@ -158,4 +171,5 @@ _BLOCKS: dict[Any, type[BaseModel]] = {
     "rewards": RewardSettings,
     "model": ModelSettings,
     "guard": GuardSettings,
+    "guards": GuardSwitches,
 }

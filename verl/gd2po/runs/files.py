@@ -1,11 +1,13 @@
-"""What a run leaves beside its checkpoints for who looks at it later: names of files, and a line for every start."""
+"""Files that a run leaves beside its checkpoints: its settings, and a line for every start."""
 
 import json
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gd2po.settings import GuardSwitches, Settings
 from gd2po.versions import installed
 
 SETTINGS_FILE = "gd2po_settings.json"
@@ -17,18 +19,37 @@ STARTS_FILE = "gd2po_starts.jsonl"
 _SOFTWARE = ("gd2po", "verl", "torch", "transformers", "ray", "vllm", "sglang")
 
 
-def record_start(trainer: Any) -> None:
-    """Append to :data:`STARTS_FILE`; a resumed run has a line more.
+def describe(settings: Settings) -> Mapping[str, Any]:
+    """The resolved settings as plain data, without the parts that the run does not read or leaves as they are."""
+    exclude = set() if settings.uses_filter else {"filter"}
+    if settings.guards == GuardSwitches():
+        exclude.add("guards")
+    return settings.model_dump(mode="json", exclude=exclude, exclude_none=True)
+
+
+def settings_text(settings: Settings) -> str:
+    """The resolved settings as they are printed and saved."""
+    return json.dumps(describe(settings), indent=2)
+
+
+def save_settings(folder: Path, settings: Settings) -> None:
+    """Write the resolved settings of a run as :data:`SETTINGS_FILE` into its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SETTINGS_FILE).write_text(settings_text(settings) + "\n")
+
+
+def record_start(folder: Path, steps: int | None) -> None:
+    """Append a line to :data:`STARTS_FILE`; a resumed run has a line more.
 
     Args:
-        trainer: verl's PPOTrainer, ready to train.
+        folder: The folder of the run.
+        steps: The number of steps that the run is to have; None where it is not known.
     """
     start = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "steps": trainer.__dict__.get("total_training_steps"),
+        "steps": steps,
         "versions": {"python": platform.python_version(), **installed(*_SOFTWARE)},
     }
-    path = Path(trainer.config.trainer.default_local_dir) / STARTS_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / STARTS_FILE).open("a", encoding="utf-8") as file:
         file.write(json.dumps(start) + "\n")

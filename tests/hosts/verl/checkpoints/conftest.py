@@ -9,7 +9,7 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from gd2po.hosts.verl.checkpoints.saving import completing
+from gd2po.hosts.verl.checkpoints import identity, saving
 
 AB = ["+algorithm.gd2po.rewards.a.weight=1.0", "+algorithm.gd2po.rewards.b.weight=1.0"]
 KINDS = ("model", "optim", "extra_state")
@@ -49,7 +49,7 @@ class Run:
         trainer = SimpleNamespace(config=self.config(*overrides), fails=fails, ranks=ranks)
         trainer.checkpoint_callback = SimpleNamespace(on_save=lambda **arguments: self.called.append(arguments))
         for trainer.global_steps in steps:
-            completing(_write_as_verl)(trainer)
+            saving.wrap_save_checkpoint(identity.wrap_save_checkpoint(_write_as_verl))(trainer)
         return trainer
 
     def __getitem__(self, step: int) -> Path:

@@ -13,9 +13,10 @@ from verl.utils.config import validate_config
 
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl.checkpoints import identity as run_identity
-from gd2po.hosts.verl.checkpoints.identity import IDENTITY_FILE, check
+from gd2po.hosts.verl.checkpoints.identity import check
 from gd2po.hosts.verl.lifecycle import run_paths
 from gd2po.hosts.verl.reading.run_settings import settings_of
+from gd2po.runs.identity import IDENTITY_FILE
 
 AB = ["+algorithm.gd2po.rewards.a.weight=1.0", "+algorithm.gd2po.rewards.b.weight=1.0"]
 BASE = ["algorithm.adv_estimator=gd2po", *AB, "+run.seed=1", "actor_rollout_ref.model.path=hub/model"]
@@ -37,7 +38,7 @@ def save(config: DictConfig, step: int) -> Path:
     def original(trainer: Any) -> None:
         Path(config.trainer.default_local_dir, "latest_checkpointed_iteration.txt").write_text(str(step))
 
-    run_identity.identified(original)(SimpleNamespace(config=config, global_steps=step))
+    run_identity.wrap_save_checkpoint(original)(SimpleNamespace(config=config, global_steps=step))
     return Path(config.trainer.default_local_dir, f"global_step_{step}")
 
 
@@ -160,12 +161,6 @@ def test_only_the_checkpoint_that_verl_would_load_counts(run_of):
 def test_a_folder_without_checkpoint_is_free(run_of, tmp_path):
     (tmp_path / "run" / "rollouts").mkdir(parents=True)
     check(run_of(), settings_of(run_of()))
-
-
-def test_a_run_that_is_not_ours_is_left_alone(verl_config, tmp_path):
-    config = verl_config("algorithm.adv_estimator=rloo", f"trainer.default_local_dir={tmp_path}/run")
-    (tmp_path / "run").mkdir()
-    assert list(save(config, 5).parent.glob("global_step_5")) == []
 
 
 def test_it_is_refused_before_ray_starts(run_of):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from gd2po.errors import RewardError
-from gd2po.hosts.verl.checkpoints.rescue import rescuing
+from gd2po.hosts.verl.checkpoints.rescue import wrap_step
 
 
 class Loader:
@@ -35,7 +35,7 @@ def trainer(verl_config, rewards, tmp_path):
 
 
 def failing(error):
-    @rescuing
+    @wrap_step
     def step(self, metrics, timing_raw):
         self.train_dataloader.given += 1
         raise error
@@ -85,5 +85,5 @@ def test_the_first_step_has_nothing_to_save(trainer):
 
 def test_a_step_that_succeeds_passes_through(trainer):
     whole = trainer()
-    step = rescuing(lambda self, metrics, timing_raw: "batch")
+    step = wrap_step(lambda self, metrics, timing_raw: "batch")
     assert step(whole, {}, {}) == "batch" and whole.saved == []

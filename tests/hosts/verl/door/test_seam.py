@@ -3,22 +3,41 @@
 import subprocess
 import sys
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 
 from gd2po.errors import HostError
 from gd2po.hosts.verl.door import seam
 from gd2po.hosts.verl.door import supported_verl as versions
-from gd2po.hosts.verl.door.manifest import HOST_SYMBOLS
+from gd2po.hosts.verl.door.manifest import CALLED, WRAPPED
 from gd2po.hosts.verl.preflight.doctor import examine, require_plugin
 
-IDS = [str(symbol) for symbol in HOST_SYMBOLS]
+EVERYWHERE = [row for row in WRAPPED if row.place == "everywhere"]
+FIRST = EVERYWHERE[0]
 
 
-@pytest.mark.parametrize("symbol", HOST_SYMBOLS, ids=IDS)
-def test_every_touched_symbol_is_as_written_and_wrapped(symbol):
-    seam.resolve(symbol)
-    assert seam.is_wrapped(symbol)
+@pytest.mark.parametrize("row", EVERYWHERE, ids=lambda row: row.wrapper.removeprefix("gd2po.hosts.verl."))
+def test_every_wrapped_symbol_is_as_written_and_wrapped(row):
+    seam.require_wrapped(row)  # must not raise
+
+
+@pytest.mark.parametrize("symbol", CALLED)
+def test_every_called_symbol_is_as_written(symbol):
+    seam.require_called(symbol)  # must not raise
+
+
+def test_wrappers_have_the_names_of_what_they_wrap():
+    for row in WRAPPED:
+        symbol = row.symbol.rpartition(":")[2].rpartition(".")[2].strip("_").lower()
+        _, _, wrapper = row.wrapper.partition(":wrap_")
+        shared = {"init", "rest", "single_storage_unit", "cpu_offload_policy"}
+        assert wrapper == symbol or wrapper in shared, row
+
+
+def resolve(row, **change):
+    row = replace(row, **change)
+    return seam.resolve(row.symbol, row.parameters, seam.purpose(row))
 
 
 def test_verl_itself_loads_the_plug_in_in_a_fresh_process(in_a_fresh_process):
@@ -26,9 +45,9 @@ def test_verl_itself_loads_the_plug_in_in_a_fresh_process(in_a_fresh_process):
         "import sys, verl; assert 'gd2po.hosts.verl.plugin' in sys.modules\n"
         "assert not any(m.startswith('verl.trainer') for m in sys.modules), 'importing verl became more expensive'\n"
         "import verl.trainer.ppo.v1.trainer_base as t\n"
-        "print(t.PPOTrainer._compute_advantage.__gd2po_wraps__)"
+        "print(*t.PPOTrainer._compute_advantage.__gd2po_wraps__)"
     )
-    assert in_a_fresh_process(program) == ["verl.trainer.ppo.v1.trainer_base.PPOTrainer._compute_advantage"]
+    assert in_a_fresh_process(program) == ["gd2po.hosts.verl.step.advantage:wrap_compute_advantage"]
 
 
 def test_importing_gd2po_alone_imports_neither_verl_nor_ray():
@@ -40,27 +59,55 @@ def test_importing_gd2po_alone_imports_neither_verl_nor_ray():
 
 
 def test_parameters_that_only_pass_through_may_be_there_or_not():
-    shorter = replace(HOST_SYMBOLS[0], parameters=(*HOST_SYMBOLS[0].parameters[:1], "*"))
-    assert seam.resolve(shorter) is seam.resolve(HOST_SYMBOLS[0])
+    first = FIRST.parameters.split()[0]
+    assert resolve(FIRST, parameters=f"{first} *") is resolve(FIRST)
     with pytest.raises(HostError, match="its parameters are"):
-        seam.resolve(replace(shorter, parameters=("other", "*")))
+        resolve(FIRST, parameters="other *")
 
 
 @pytest.mark.parametrize(
     ("change", "found"),
-    [({"name": "validate_configuration"}, "it is not there"), ({"parameters": ("config",)}, "its parameters are")],
+    [
+        ({"symbol": "verl.utils.config:validate_configuration"}, "it is not there"),
+        ({"parameters": "config"}, "its parameters are"),
+    ],
 )
 def test_a_changed_symbol_fails_with_what_why_and_remedy(change, found):
-    symbol = replace(HOST_SYMBOLS[0], **change)
-    with pytest.raises(HostError, match=f"has changed: {found}.*{symbol.what}.*because {symbol.why}.*Install verl"):
-        seam.resolve(symbol)
+    with pytest.raises(HostError, match=f"has changed: {found}.*{FIRST.what}.*because {FIRST.why}.*Install verl"):
+        resolve(FIRST, **change)
+
+
+@pytest.fixture
+def changed():
+    """A module of verl whose function has another parameter than the manifest says, and one that is gone."""
+    module = ModuleType("host")
+    module.work = lambda config, other: (config, other)
+    rows = [replace(FIRST, symbol=f"host:{name}", parameters="config", asks="config") for name in ("work", "gone")]
+    return module, rows
+
+
+def test_a_changed_verl_ends_a_run_of_ours_at_its_call_and_no_other_run(changed, verl_config):
+    module, rows = changed
+    for row in rows:
+        seam.wrap(module, row)
+    stock = verl_config("algorithm.adv_estimator=grpo")
+    assert module.work(stock, other=2) == (stock, 2)
+    with pytest.raises(HostError, match=r"host\.work has changed"):
+        module.work(verl_config("algorithm.adv_estimator=gd2po"), 2)
+
+
+def test_a_changed_verl_ends_a_process_of_a_run_of_ours_at_its_import(changed, process_of_ours):
+    module, rows = changed
+    for row in rows:
+        with pytest.raises(HostError, match="has changed"):
+            seam.wrap(module, row)
 
 
 def test_wrapping_twice_is_wrapping_once():
     import verl.utils.config as module
 
     before = module.validate_config
-    seam._wrap_all_in(module)
+    seam.install("everywhere")
     assert module.validate_config is before
 
 

@@ -6,7 +6,8 @@ import pytest
 import ray
 
 from gd2po.hosts.verl.lifecycle import engine_end
-from gd2po.hosts.verl.reward_models.seams import _FLEET
+from gd2po.hosts.verl.reading.run_state import RunState, share_state
+from gd2po.settings import Settings
 
 
 @pytest.fixture
@@ -34,12 +35,14 @@ def _trainer(name, servers, rewards=None):
     """``rewards``: engine → servers of reward models."""
     config = SimpleNamespace(actor_rollout_ref=SimpleNamespace(rollout=SimpleNamespace(name=name)))
     replicas = [SimpleNamespace(servers=servers)]
-    loop, fleet = SimpleNamespace(), SimpleNamespace()
+    state = RunState(Settings.parse({"estimator": "gd2po", "rewards": {"a": {}}}))
     if rewards is not None:
-        fleet.replicas_of = lambda engine: [SimpleNamespace(servers=rewards[engine])] if engine in rewards else []
-        vars(loop)[_FLEET] = fleet
+        served = lambda engine: [SimpleNamespace(servers=rewards[engine])] if engine in rewards else []  # noqa: E731
+        state.fleet = SimpleNamespace(replicas_of=served)
     manager = SimpleNamespace(get_replicas=lambda: replicas)
-    return SimpleNamespace(config=config, llm_server_manager=manager, reward_loop_manager=loop)
+    trainer = SimpleNamespace(config=config, llm_server_manager=manager)
+    share_state(trainer, state)
+    return trainer
 
 
 @pytest.mark.parametrize("name", ["vllm", "transformers"])
@@ -50,7 +53,7 @@ def test_engines_end_with_a_run_that_fails(start_server, name):
         raise ValueError("in step 3")
 
     with pytest.raises(ValueError, match="in step 3"):
-        engine_end.ending_engines(fit)(_trainer(name, servers), None)
+        engine_end.wrap_fit(fit)(_trainer(name, servers), None)
     assert ray.get([server.ended.remote() for server in servers]) == [name == "vllm", None]
 
 
@@ -58,7 +61,7 @@ def test_engines_of_reward_models_end_too_and_a_dead_server_holds_up_none(start_
     dead, alive, other = (start_server(True) for _ in range(3))
     ray.kill(dead)
     trainer = _trainer("transformers", [other], {"vllm": [dead, alive]})
-    engine_end.ending_engines(lambda self, agent_loop_manager: None)(trainer, None)
+    engine_end.wrap_fit(lambda self, agent_loop_manager: None)(trainer, None)
     assert ray.get([alive.ended.remote(), other.ended.remote()]) == [True, False]
 
 

@@ -14,12 +14,12 @@ from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from gd2po.errors import SettingsError
-from gd2po.hosts.verl.lifecycle.prompts import enough
+from gd2po.hosts.verl.lifecycle.prompts import wrap_init_dataloader
 from gd2po.quickstart.tokenizer import train_tokenizer
 
 
 @pytest.fixture
-def dataset(verl_config, tmp_path, caplog):
+def dataset(verl_config, tmp_path, caplog, process_of_ours):
     """verl's own data set of prompts with so many words; gives its length and what was said."""
     tokenizer = train_tokenizer(["word " * 10], vocabulary=300)
 
@@ -54,15 +54,14 @@ def test_without_any_prompt_the_limit_is_named(dataset):
         dataset(50, 60, limit=40)
 
 
-@pytest.mark.parametrize(("rows", "ours", "refused"), [(3, True, True), (4, True, False), (3, False, False)])
-def test_prompts_that_fill_no_batch_are_refused(verl_config, rewards, rows, ours, refused):
-    overrides = ["algorithm.adv_estimator=gd2po", *rewards("a", "b")] if ours else []
-    trainer = SimpleNamespace(config=verl_config("data.train_batch_size=4", *overrides), train_dataset=range(rows))
+@pytest.mark.parametrize(("rows", "refused"), [(3, True), (4, False)])
+def test_prompts_that_fill_no_batch_are_refused(verl_config, rows, refused):
+    trainer = SimpleNamespace(config=verl_config("data.train_batch_size=4"), train_dataset=range(rows))
     if refused:
         with pytest.raises(SettingsError, match=r"the 3 prompts .* do not fill one batch of data\.train_batch_size=4"):
-            enough(lambda _: None)(trainer)
+            wrap_init_dataloader(lambda _: None)(trainer)
     else:
-        enough(lambda _: None)(trainer)
+        wrap_init_dataloader(lambda _: None)(trainer)
 
 
 def test_they_are_counted_before_any_worker_starts():

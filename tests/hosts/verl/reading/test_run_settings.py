@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from gd2po.errors import SettingsError
-from gd2po.hosts.verl.reading.run_settings import caution_about_scores, cautions, check_run, describe, settings_of
+from gd2po.hosts.verl.reading.run_settings import caution_about_scores, cautions, check_run, settings_of
+from gd2po.runs.files import describe
 
 AB = ["+algorithm.gd2po.rewards.a.weight=1.0", "+algorithm.gd2po.rewards.b.weight=2.0"]
 REWARD_FILE = """

@@ -62,6 +62,7 @@ def replicas(monkeypatch: pytest.MonkeyPatch) -> list[Replica]:
     from verl.experimental.reward_loop import reward_model as host
 
     from gd2po.hosts.verl.reward_models.placement import NamedRewardModelManager
+    from gd2po.hosts.verl.reward_models.seams import wrap_get_rollout_replica_class
 
     made: list[Replica] = []
 
@@ -69,7 +70,7 @@ def replicas(monkeypatch: pytest.MonkeyPatch) -> list[Replica]:
         made.append(Replica(**options))
         return made[-1]
 
-    monkeypatch.setattr(host, "get_rollout_replica_class", lambda *_engine: make)
+    monkeypatch.setattr(host, "get_rollout_replica_class", wrap_get_rollout_replica_class(lambda *_engine: make))
     monkeypatch.setattr(host, "HFModelConfig", lambda path: type("Model", (), {"get_processor": lambda self: None})())
     monkeypatch.setattr(NamedRewardModelManager, "_initialize_router", lambda self: None)
     return made

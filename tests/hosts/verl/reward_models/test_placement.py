@@ -66,9 +66,9 @@ def test_on_cpu_an_engine_of_verl_asks_ray_for_more_than_our_server(verl_config,
 
 def test_servers_of_two_models_have_names_of_their_own(run, model_settings, replicas):
     """verl names the Ray actors of a reward model by replica alone; a second model would take the first one's names."""
-    ours = host.get_rollout_replica_class
     for name in ("useful", "harmless"):
         settings = model_settings(**{name: {"path": "/m", "placement": "own_gpus", "replicas": 2}})
         NamedRewardModelManager(name, verl_config(run, settings.rewards[name].model))
     assert [replica.name for replica in replicas] == ["useful", "useful", "harmless", "harmless"]
-    assert host.get_rollout_replica_class is ours, "it is swapped for the time of the start only"
+    host.get_rollout_replica_class("vllm")(name_suffix="of verl", replica_rank=0)
+    assert replicas[-1].name == "of verl", "other servers keep the names that verl gives them"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gd2po.advantages import compute_rollout_advantages
-from gd2po.hosts.verl.step.narration import narrated
+from gd2po.hosts.verl.step.narration import wrap_compute_metrics
 
 PROMPTS, ROLLOUTS = 2, 4
 
@@ -31,7 +31,7 @@ def tell(verl_config, rewards, metrics, caplog):
         batch = SimpleNamespace(tags=[{"status": "success"}] * real + [{"is_padding": True}] * padding)
         trainer = SimpleNamespace(config=config, total_training_steps=3)
         with caplog.at_level(logging.WARNING, "gd2po.hosts.verl.step.narration"):
-            narrated(lambda *_: None)(trainer, batch, metrics, {}, 1, 0)
+            wrap_compute_metrics(lambda *_: None)(trainer, batch, metrics, {}, 1, 0)
         return metrics, caplog.messages
 
     return tell

@@ -6,10 +6,13 @@ import pytest
 import torch
 import transfer_queue as tq
 
-from gd2po.hosts.verl.step import old_log_probs as old_log_probs_module
-from gd2po.hosts.verl.step.advantage import settings_of_run
-from gd2po.hosts.verl.step.old_log_probs import leaves_out, with_metrics_of_computed_rows, without_masked_rows
-from gd2po.hosts.verl.step.run_state import Estimated
+from gd2po.hosts.verl.reading.run_settings import settings_of
+from gd2po.hosts.verl.reading.run_state import BatchAdvantages, RunState, calling, share_state, state_of
+from gd2po.hosts.verl.step.old_log_probs import (
+    leaves_out,
+    wrap_compute_old_log_prob,
+    wrap_compute_rollout_correction_and_add_to_batch,
+)
 
 ROLLOUT, CORRECTION = "actor_rollout_ref.rollout", "algorithm.rollout_correction"
 
@@ -20,7 +23,7 @@ def leaves_out_with(verl_config, rewards, tmp_path, monkeypatch):
 
     def decide(*overrides, estimator="gd2po"):
         config = verl_config(f"algorithm.adv_estimator={estimator}", *rewards("a", "b"), *overrides)
-        return leaves_out(config, settings_of_run(SimpleNamespace(config=config)))
+        return leaves_out(config, settings_of(config))
 
     return decide
 
@@ -90,14 +93,14 @@ def old_log_probs(batch):
 def test_masked_rows_get_the_rollouts_own_and_the_advantages_are_estimated_once(trainer, rollouts, advantages_of):
     batch = rollouts.put({key: info | {"score": 0.0} for key, info in GROUP.items()}, [2, 3, 4, 2])
     forward, metrics, made = Pass(), {}, trainer(1, f"{ROLLOUT}.log_prob_use_dynamic_bsz=true")
-    found = without_masked_rows(forward)(made, batch, metrics)
+    found = wrap_compute_old_log_prob(forward)(made, batch, metrics)
     assert found is batch
     assert sorted(forward.keys) == ["p_0_0", "p_1_0"]
     assert old_log_probs(batch) == [[-1.0] * 2, [-1.0] * 3, [0.0] * 4, [0.0] * 2]
     assert metrics["conflict/masked"] == 0.5
-    known = made._gd2po_estimated
+    known = state_of(made).batch_advantages
     advantages, later = advantages_of(made, batch)
-    assert made._gd2po_estimated is known and "conflict/masked" not in later
+    assert state_of(made).batch_advantages is known and "conflict/masked" not in later
     assert advantages[2:] == [[0.0] * 4, [0.0] * 2] and advantages[0][0] > 0 > advantages[1][0]
 
 
@@ -105,7 +108,7 @@ def test_every_worker_gets_as_many_rows_filled_up_with_the_shortest(trainer, rol
     group = GROUP | {"p_4_0": {"a": 3.0, "b": 3.0}, "p_5_0": {"a": 2.0, "b": -3.0}}
     batch = rollouts.put({key: info | {"score": 0.0} for key, info in group.items()}, [2, 3, 4, 3, 2, 5])
     forward = Pass()
-    without_masked_rows(forward)(trainer(2, f"{ROLLOUT}.log_prob_use_dynamic_bsz=true"), batch, {})
+    wrap_compute_old_log_prob(forward)(trainer(2, f"{ROLLOUT}.log_prob_use_dynamic_bsz=true"), batch, {})
     assert sorted(forward.keys) == ["p_0_0", "p_1_0", "p_3_0", "p_4_0"]
 
 
@@ -113,24 +116,26 @@ def test_micro_batches_of_fixed_size_are_filled(trainer, rollouts):
     batch = rollouts.put({key: info | {"score": 0.0} for key, info in GROUP.items()}, [2, 3, 4, 2])
     forward = Pass()
     fixed = [f"{ROLLOUT}.log_prob_use_dynamic_bsz=false", f"{ROLLOUT}.log_prob_micro_batch_size_per_gpu=3"]
-    without_masked_rows(forward)(trainer(1, *fixed), batch, {})
+    wrap_compute_old_log_prob(forward)(trainer(1, *fixed), batch, {})
     assert sorted(forward.keys) == ["p_0_0", "p_1_0", "p_3_0"]
 
 
 def test_nothing_changes_where_all_rows_have_an_advantage(trainer, rollouts):
     batch = rollouts.put({key: GROUP[key] | {"score": 0.0} for key in ("p_0_0", "p_1_0")})
     forward = Pass()
-    without_masked_rows(forward)(trainer(1), batch, {})
+    wrap_compute_old_log_prob(forward)(trainer(1), batch, {})
     assert forward.keys == ["p_0_0", "p_1_0"]
 
 
-def test_rollout_and_trainer_are_compared_over_the_computed_rows(monkeypatch):
-    estimated = Estimated(["k0", "k1", "k2"], torch.zeros(3), forwarded=torch.tensor([2, 0]))
-    made = SimpleNamespace(_gd2po_estimated=estimated)
-    step = SimpleNamespace(trainer=made, batch=SimpleNamespace(keys=["k0", "k1", "k2"]))
-    monkeypatch.setattr(old_log_probs_module, "running_step", lambda: step)
+def test_rollout_and_trainer_are_compared_over_the_computed_rows(verl_config, rewards):
+    settings = settings_of(verl_config("algorithm.adv_estimator=gd2po", *rewards("a", "b")))
+    made, keys = SimpleNamespace(), ["k0", "k1", "k2"]
+    step = SimpleNamespace(batch=SimpleNamespace(keys=keys))
+    advantages = BatchAdvantages(keys, torch.zeros(3), forwarded=torch.tensor([2, 0]))
+    share_state(made, RunState(settings, step=step, batch_advantages=advantages))
     data = SimpleNamespace(select_idxs=lambda rows: rows.tolist())
-    compare = with_metrics_of_computed_rows(lambda batch, config: (batch, {"of": batch}))
-    assert compare(data, {}) == (data, {"of": [2, 0]})
+    compare = wrap_compute_rollout_correction_and_add_to_batch(lambda batch, config: (batch, {"of": batch}))
+    with calling(made):
+        assert compare(data, {}) == (data, {"of": [2, 0]})
     step.batch.keys = ["another", "batch", "!"]
     assert compare(data, {}) == (data, {"of": data})

@@ -8,14 +8,16 @@ import torch
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
 from gd2po.advantages import compute_rollout_advantages
+from gd2po.hosts.verl.reading.run_state import has_state, state_of
 from gd2po.hosts.verl.step.records import keep_records
 
+GD2PO = ["algorithm.adv_estimator=gd2po", *(f"+algorithm.gd2po.rewards.{name}.weight=1.0" for name in "ab")]
 KEYS = ["u0_0_0", "u0_1_1", "u0_2_0", "u0_3_0"]
 SCORES = {"a": torch.tensor([1.0, 0.0, 1.0, 0.0]), "b": torch.tensor([1.0, 0.0, 0.0, math.nan])}
 
 
 def test_every_output_of_a_session_has_its_record_and_padding_has_none(bare_trainer, tmp_path):
-    trainer = bare_trainer(f"trainer.rollout_data_dir={tmp_path}")
+    trainer = bare_trainer(*GD2PO, f"trainer.rollout_data_dir={tmp_path}")
     trainer.global_steps = 7
     keep_records(trainer, KEYS, SCORES, compute_rollout_advantages(SCORES, ["u0"] * 4, torch.ones(4)))
     rows = dumped(
@@ -29,7 +31,7 @@ def test_every_output_of_a_session_has_its_record_and_padding_has_none(bare_trai
 
 
 def test_a_validation_dump_in_between_takes_nothing_away(bare_trainer, tmp_path):
-    trainer = bare_trainer(f"trainer.rollout_data_dir={tmp_path / 'train'}")
+    trainer = bare_trainer(*GD2PO, f"trainer.rollout_data_dir={tmp_path / 'train'}")
     trainer.global_steps = 1
     keep_records(trainer, KEYS, SCORES, compute_rollout_advantages(SCORES, ["u0"] * 4, torch.ones(4)))
     assert "kept" not in dumped(trainer, KEYS, tmp_path / "val", tmp_path / "val" / "1.jsonl")[0]
@@ -37,9 +39,9 @@ def test_a_validation_dump_in_between_takes_nothing_away(bare_trainer, tmp_path)
 
 
 def test_without_a_dump_nothing_is_kept(bare_trainer):
-    trainer = bare_trainer()
+    trainer = bare_trainer(*GD2PO)
     keep_records(trainer, KEYS, SCORES, SimpleNamespace())
-    assert not any("records" in name for name in trainer.__dict__)
+    assert not has_state(trainer) or state_of(trainer).records == {}
 
 
 def dumped(trainer: PPOTrainer, keys: list[str], folder, path) -> list[dict]:

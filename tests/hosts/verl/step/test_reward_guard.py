@@ -9,7 +9,6 @@ import torch
 from tensordict import TensorDict
 from verl import DataProto
 from verl.experimental.reward_loop.reward_loop import RewardLoopWorker
-from verl.trainer.ppo.v1 import trainer_base
 
 from gd2po.errors import RewardError
 from gd2po.hosts.verl.reading.scores import ERROR_KEY
@@ -126,11 +125,11 @@ def test_without_named_rewards_verl_is_left_alone(score):
         score("{}['missing']", "algorithm.adv_estimator=grpo")
 
 
-def test_validation_raises_the_error_of_a_row(bare_trainer):
-    assert hasattr(trainer_base.PPOTrainer._val_metrics_update, "__gd2po_wraps__")
+def test_validation_raises_the_error_of_a_row(bare_trainer, rewards):
+    trainer = bare_trainer("algorithm.adv_estimator=gd2po", *rewards("a"))
     rows = ["rlla", "rlla"], ["u0", "u1"]
     infos = {"reward": [0.0, 1.0], "a": [None, 2.0]}
     with pytest.raises(RewardError, match="raised KeyError"):
-        bare_trainer()._val_metrics_update(*rows, infos | {ERROR_KEY: ["raised KeyError", None]}, [])
-    metrics = bare_trainer()._val_metrics_update(*rows, infos, [])
+        trainer._val_metrics_update(*rows, infos | {ERROR_KEY: ["raised KeyError", None]}, [])
+    metrics = trainer._val_metrics_update(*rows, infos, [])
     assert metrics["val-aux/rlla/a/mean@1"] == 2.0 and not any(map(math.isnan, metrics.values()))

@@ -12,8 +12,8 @@ from verl.utils import tensordict_utils as tu
 
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl.reading.run_settings import settings_of
-from gd2po.hosts.verl.step.run_state import Estimated, keep
-from gd2po.hosts.verl.step.skipping import flagging, skips, without_masked_rows
+from gd2po.hosts.verl.reading.run_state import BatchAdvantages, state_of
+from gd2po.hosts.verl.step.skipping import skips, wrap_prepare_micro_batches, wrap_update_actor
 
 BENCHMARK = Path(__file__).parents[4] / "benchmarks" / "actor_gradients.py"
 
@@ -70,7 +70,7 @@ def kept_lengths():
     def original(data, dp_group=None, **_options):
         return [len(row) for row in data["advantages"].unbind()]
 
-    return without_masked_rows(original)
+    return wrap_prepare_micro_batches(original)
 
 
 def test_rows_without_an_advantage_do_not_reach_the_engine(kept_lengths):
@@ -95,14 +95,11 @@ def test_without_the_flag_all_rows_stay(kept_lengths, flags):
 
 
 def test_the_flag_travels_with_the_batch_and_the_share_is_a_metric(verl_config, rewards):
-    update = flagging(lambda self, batch, metrics: (batch.extra_info, metrics))
+    update = wrap_update_actor(lambda self, batch, metrics: (batch.extra_info, metrics))
     config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a", "b"))
     trainer, batch = SimpleNamespace(config=config), SimpleNamespace(extra_info={}, keys=["p_0_0", "p_1_0"])
-    keep(trainer, Estimated(["p_0_0", "p_1_0"], torch.tensor([0.0, 1.5])))
+    state_of(trainer).batch_advantages = BatchAdvantages(["p_0_0", "p_1_0"], torch.tensor([0.0, 1.5]))
     assert update(trainer, batch, {}) == ({"gd2po_skip_masked": True}, {"update/rows_left_out": 0.5})
-    trainer.config = verl_config("algorithm.adv_estimator=grpo")
-    batch.extra_info = {}
-    assert update(trainer, batch, {}) == ({}, {})
 
 
 MODES = ["token-mean", "token-sum", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm"]

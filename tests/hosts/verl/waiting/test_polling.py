@@ -30,7 +30,7 @@ def buffer(kind, mode="sync", **options):
 
 
 @pytest.fixture
-def pauses(monkeypatch) -> list[float]:
+def pauses(monkeypatch, process_of_ours) -> list[float]:
     """Sleep is instant; its lengths are written down."""
     slept: list[float] = []
     monkeypatch.setattr(replay_buffer.time, "sleep", slept.append)

@@ -14,10 +14,10 @@ import ray
 import transfer_queue as tq
 
 from gd2po.hosts.verl.waiting import queue_answers
-from gd2po.hosts.verl.waiting.queue_answers import QueueError, answering, storage_answering
+from gd2po.hosts.verl.waiting.queue_answers import QueueError, wrap_request_controller, wrap_single_storage_unit
 
 
-def test_the_wait_for_a_real_controller_ends(rollouts, monkeypatch):
+def test_the_wait_for_a_real_controller_ends(rollouts, monkeypatch, process_of_ours):
     """The process stands still instead of dying: it is shared by other tests."""
     controller = ray.get_actor("TransferQueueController", namespace="transfer_queue")
     process = psutil.Process(ray.get(controller.__ray_call__.remote(lambda _: os.getpid())))
@@ -25,7 +25,10 @@ def test_the_wait_for_a_real_controller_ends(rollouts, monkeypatch):
     try:
         while process.status() != psutil.STATUS_STOPPED:
             time.sleep(0.01)
-        with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="waited 1 s for TransferQueue's"):
+        with (
+            monkeypatch.context() as patch,
+            pytest.raises(RuntimeError, match="timed out after 1 s of waiting for TransferQueue's"),
+        ):
             patch.setattr(queue_answers, "QUEUE_TIMEOUT", 1.0)
             tq.kv_list("train")
     finally:
@@ -48,13 +51,15 @@ def waiting(monkeypatch):
 
     def wait(wrap: Callable[..., Any], port: int, seconds: float) -> Any:
         client = SimpleNamespace(_controller=server(port), storage_unit_infos={"one": server(port)})
-        target = {"target_storage_unit": "one"} if wrap is storage_answering else {}
+        target = {"target_storage_unit": "one"} if wrap is wrap_single_storage_unit else {}
         return asyncio.run(asyncio.wait_for(wrap(never)(client, **target), seconds))
 
     return wait
 
 
-@pytest.mark.parametrize(("wrap", "what"), [(answering, "controller"), (storage_answering, "storage")])
+@pytest.mark.parametrize(
+    ("wrap", "what"), [(wrap_request_controller, "controller"), (wrap_single_storage_unit, "storage")]
+)
 def test_who_asks_a_process_that_is_gone_is_told(waiting, wrap, what):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -63,7 +68,7 @@ def test_who_asks_a_process_that_is_gone_is_told(waiting, wrap, what):
         waiting(wrap, port, 60)
 
 
-@pytest.mark.parametrize("wrap", [answering, storage_answering])
+@pytest.mark.parametrize("wrap", [wrap_request_controller, wrap_single_storage_unit])
 def test_who_asks_a_busy_process_goes_on_waiting(waiting, wrap):
     with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(TimeoutError):
         waiting(wrap, listening.getsockname()[1], 0.3)
@@ -74,4 +79,4 @@ def test_errors_and_time_limits_of_others_pass():
         raise TimeoutError("of the socket")
 
     with pytest.raises(TimeoutError, match="of the socket"):
-        asyncio.run(answering(late)(SimpleNamespace(_controller=server(1))))
+        asyncio.run(wrap_request_controller(late)(SimpleNamespace(_controller=server(1))))

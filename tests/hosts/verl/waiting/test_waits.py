@@ -39,7 +39,7 @@ def test_nonsense_is_refused(monkeypatch, text):
 
 @pytest.mark.parametrize("wait", [START, WEIGHTS, REST])
 def test_an_engine_that_does_not_answer_is_named_with_cause_and_remedy(short, wait):
-    with pytest.raises(EngineError, match=rf"waited 0 s for {wait.awaited}.*Likely cause: {wait.cause}.*{VARIABLE}"):
+    with pytest.raises(EngineError, match=rf"after 0 s of .*{wait.awaited}.*Likely cause: {wait.cause}.*{VARIABLE}"):
         asyncio.run(wait.around(_forever)())
 
 
@@ -81,7 +81,7 @@ def poll(short, monkeypatch):
     """Looks at a buffer, a given number of seconds after the last look."""
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(waits.time, "monotonic", lambda: now.seconds)
-    wait = waits.polling(lambda buffer, partition_id, last: last + 1)
+    wait = waits.wrap_wait_for_next_poll(lambda buffer, partition_id, last: last + 1)
 
     def poll(buffer, seconds):
         now.seconds += seconds
@@ -168,9 +168,9 @@ def test_the_socket_of_a_sender_knows_the_answer_to_the_call_before(short, pair)
         return SimpleNamespace(future=lambda: failed)
 
     async def send():
-        await vllm_weights.remembering_the_answer(call)(None, "update_weights_from_ipc", non_block=True)
+        await vllm_weights.wrap_execute_method(call)(None, "update_weights_from_ipc", non_block=True)
         bucket_sender = SimpleNamespace()
-        vllm_weights.watching_the_engine(lambda self: setattr(self, "socket", sender))(bucket_sender)
+        vllm_weights.wrap_init_socket(lambda self: setattr(self, "socket", sender))(bucket_sender)
         bucket_sender.socket.send_pyobj("weights")
 
     with pytest.raises(EngineError, match="out of memory"):
@@ -188,7 +188,7 @@ def test_a_worker_reports_the_first_error_and_not_that_of_tidying_up():
     def fails():
         raise ValueError("no weight of that name")
 
-    receive = vllm_weights.keeping_the_cause(receive_weights)
+    receive = vllm_weights.wrap_receive_weights(receive_weights)
     for receiver in (True, False):
         with pytest.raises(ValueError, match="no weight of that name"):
             receive(receiver, fails)

@@ -9,7 +9,9 @@ from typing import Any
 
 from gd2po.errors import SettingsError
 from gd2po.insight.report.trackers import ReportError
-from gd2po.runs.files import SETTINGS_FILE, STARTS_FILE
+from gd2po.runs.files import SETTINGS_FILE, STARTS_FILE, describe
+from gd2po.runs.identity import identity_of
+from gd2po.settings import Settings
 
 _SEED_IN_NAME = re.compile(r"(seed[-_]?)\d+")
 _SECRET = re.compile(r"api_?key|secret|passw|credential|(^|_)(access|api|auth|hf)_?token$", re.IGNORECASE)
@@ -93,13 +95,13 @@ def _configuration(folder: Path, settings: Mapping[str, Any]) -> tuple[dict[str,
 
 
 def _identity(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
-    from gd2po.hosts.verl.checkpoints.identity import identity_of
-    from gd2po.settings import Settings
+    from omegaconf import OmegaConf
 
     if not settings:
         return {}
-    found = identity_of(config, Settings.parse(settings))
-    return {key: _without_seed(key, value) for key, value in found.items()}
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    identity = identity_of(plain, describe(Settings.parse(settings)))
+    return {key: _without_seed(key, value) for key, value in identity.items()}
 
 
 def _without_seed(key: str, value: Any) -> Any:

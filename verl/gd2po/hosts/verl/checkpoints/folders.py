@@ -1,7 +1,7 @@
 """The checkpoints of a run on disk: their names, what makes one complete, and which is the latest.
 
 A complete checkpoint has a marker that names each of its files with its size. verl's own, and those of older versions
-of gd2po, have none: they are believed where verl's tracker file names them, which it does last.
+of gd2po, have none: they are taken for complete where verl's tracker file names them, which verl writes last.
 """
 
 import json
@@ -26,14 +26,14 @@ def folder_of(run: Path, step: int) -> Path:
 
 def step_of(folder: Path) -> int:
     """The step of a checkpoint; -1 for any other folder."""
-    found = _FOLDER.fullmatch(folder.name)
-    return int(found[1]) if found else -1
+    name = _FOLDER.fullmatch(folder.name)
+    return int(name[1]) if name else -1
 
 
 def steps(run: Path) -> list[int]:
     """Steps with a folder, whole or not, the latest first."""
-    found = (step_of(folder) for folder in run.glob("global_step_*"))
-    return sorted((step for step in found if step >= 0), reverse=True)
+    numbers = (step_of(folder) for folder in run.glob("global_step_*"))
+    return sorted((step for step in numbers if step >= 0), reverse=True)
 
 
 def tracked(run: Path) -> int | None:
@@ -54,24 +54,24 @@ def mark(folder: Path) -> None:
     write_whole(folder / MARKER, json.dumps({"step": step_of(folder), "files": _sizes(folder)}, indent=1) + "\n")
 
 
-def fault(folder: Path, believed: bool = False) -> str:
+def fault(folder: Path, trust_unmarked: bool = False) -> str:
     """Why a checkpoint is not complete; empty when it is.
 
     Args:
-        folder: ``global_step_N``.
-        believed: without a marker, take it for complete as long as there is a model in it.
+        folder: The folder ``global_step_N``.
+        trust_unmarked: Whether a checkpoint without a marker is complete as long as there is a model in it.
     """
     if not (folder / MARKER).is_file():
-        if believed and any((folder / "actor").glob("*")):
+        if trust_unmarked and any((folder / "actor").glob("*")):
             return ""
         return f"it has no {MARKER}, so saving it did not end" if folder.is_dir() else "it is not there"
     expected = json.loads((folder / MARKER).read_text(encoding="utf-8"))["files"]
-    found = _sizes(folder)
+    present = _sizes(folder)
     for name, size in expected.items():
-        if name not in found:
+        if name not in present:
             return f"{name} is missing"
-        if found[name] != size:
-            return f"{name} has {found[name]:,} bytes instead of {size:,}"
+        if present[name] != size:
+            return f"{name} has {present[name]:,} bytes instead of {size:,}"
     return ""
 
 
@@ -81,8 +81,8 @@ def missing_shards(folder: Path) -> list[str]:
     for path in folder.rglob("*.pt"):
         if shard := _SHARD.fullmatch(path.name):
             ranks[shard["kind"]].add(int(shard["rank"]))
-    wanted = {kind: range(int(_SHARD.fullmatch(f"{kind}0.pt")["count"])) for kind in ranks}  # type: ignore[index]
-    return sorted(f"{kind}{rank}.pt" for kind, all_ranks in wanted.items() for rank in set(all_ranks) - ranks[kind])
+    expected = {kind: range(int(_SHARD.fullmatch(f"{kind}0.pt")["count"])) for kind in ranks}  # type: ignore[index]
+    return sorted(f"{kind}{rank}.pt" for kind, all_ranks in expected.items() for rank in set(all_ranks) - ranks[kind])
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -6,10 +6,8 @@ the machine and of the schedule may differ: nodes, memory, steps, logging, valid
 """
 
 import contextlib
-import functools
 import json
-from collections.abc import Callable, Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from gd2po.errors import SettingsError
 from gd2po.files import write_whole
-from gd2po.hosts.verl.reading.run_settings import describe, settings_of
+from gd2po.hosts.verl.checkpoints.folders import folder_of
+from gd2po.hosts.verl.reading.run_state import state_of
+from gd2po.runs.files import describe
+from gd2po.runs.identity import IDENTITY_FILE, WORKERS, identity_of
 from gd2po.settings import Settings
-
-IDENTITY_FILE = "gd2po_identity.json"
-WORKERS = "workers"
-"""Key of the number of training processes, which is no setting of its own."""
-
-_ROLLOUT = "actor_rollout_ref.rollout"
-
-_EXPERIMENT = (
-    *("run.*", "algorithm.*", "data.*", "trainer.v1.trainer_mode"),
-    *("reward.custom_reward_function.*", "reward.reward_manager.*"),
-    *("reward.reward_model.enable", "reward.reward_model.model_path"),
-    *("actor_rollout_ref.model.*", "actor_rollout_ref.actor.*"),
-    *(f"{_ROLLOUT}.{key}" for key in ("n", "temperature", "top_k", "top_p", "do_sample", "ignore_eos", "seed")),
-    *(f"{_ROLLOUT}.multi_turn.*", f"{_ROLLOUT}.agent.default_agent_loop", f"{_ROLLOUT}.agent.agent_loop_config_path"),
-)
-"""What makes an experiment …"""
-
-_SERVING = ("placement", "url", "engine", "replicas", "tensor_parallel", "gpu_memory", "timeout", "retries")
-
-_MAY_CHANGE = (
-    *("*._target_", "run.scale", "data.val_*", "data.validation_shuffle", "*workers", "*.use_shm"),
-    *("data.gen_batch_size", "actor_rollout_ref.actor.rollout_n"),  # set by verl, and by rollout.n
-    *("*micro_batch_size*", "*.use_dynamic_bsz", "*max_token_len_per_gpu", "*.optim.total_training_steps"),
-    *("*.fsdp_config.*", "*.checkpoint.*", "*.profiler.*", "*offload*", "*.enable_gradient_checkpointing"),
-    *("*.use_torch_compile", "*.use_remove_padding", "*.use_fused_kernels", "*.fused_kernel_options.*", "*.use_liger"),
-    *("*.ulysses_sequence_parallel_size", "*.entropy_from_logits_*", "*.entropy_checkpointing", "*.tiled_mlp.*"),
-    *(f"algorithm.gd2po.rewards.*.model.{key}" for key in _SERVING),
-    *("*.pad_to_length*", "*.use_prefix_grouper", "*.attn_implementation"),
-)
-"""… but for the machine it runs on, memory, logging and validation."""
 
 
 def check(config: DictConfig, settings: Settings) -> None:
@@ -66,7 +37,7 @@ def check(config: DictConfig, settings: Settings) -> None:
             f"{checkpoint} does not say which experiment it is of (there is no {IDENTITY_FILE}), and "
             f"trainer.resume_mode=auto would continue it.\n{_remedies(checkpoint)}"
         )
-    _compare(checkpoint, json.loads(file.read_text(encoding="utf-8")), identity_of(config, settings))
+    _compare(checkpoint, json.loads(file.read_text(encoding="utf-8")), _identity_of(config, settings))
 
 
 def _compare(checkpoint: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
@@ -84,25 +55,18 @@ def _compare(checkpoint: Path, then: dict[str, Any], now: dict[str, Any]) -> Non
         )
 
 
-def identity_of(config: DictConfig, settings: Settings) -> dict[str, Any]:
-    """Dotted key → value of every setting that makes the experiment; defaults of ``algorithm.gd2po`` filled in."""
+def _identity_of(config: DictConfig, settings: Settings) -> dict[str, Any]:
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    plain["algorithm"]["gd2po"] = describe(settings)
-    sharded = config.actor_rollout_ref.actor.strategy in ("fsdp", "fsdp2")
-    workers = config.trainer.nnodes * config.trainer.n_gpus_per_node if sharded else None
-    return {key: value for key, value in _leaves(plain) if _identifies(key)} | {WORKERS: workers}
+    return identity_of(plain, describe(settings))
 
 
-def identified(original: Callable[..., None]) -> Callable[..., None]:
+def wrap_save_checkpoint(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap ``PPOTrainer._save_checkpoint``: the folder says which experiment it is of before anything else is in it."""
 
-    @functools.wraps(original)
     def _save_checkpoint(self: Any) -> None:
-        settings = settings_of(self.config)
-        if settings is not None:
-            folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
-            identity = json.dumps(identity_of(self.config, settings), indent=1, sort_keys=True)
-            write_whole(folder / IDENTITY_FILE, identity + "\n")
+        folder = folder_of(Path(self.config.trainer.default_local_dir), self.global_steps)
+        identity = json.dumps(_identity_of(self.config, state_of(self).settings), indent=1, sort_keys=True)
+        write_whole(folder / IDENTITY_FILE, identity + "\n")
         original(self)
 
     return _save_checkpoint
@@ -115,22 +79,8 @@ def _resumed(config: DictConfig) -> Path | None:
     if config.trainer.resume_mode != "auto":
         return None
     with contextlib.redirect_stdout(None):  # it prints, and verl will call it again
-        found = find_latest_ckpt_path(config.trainer.default_local_dir)
-    return Path(found) if found else None
-
-
-def _identifies(key: str) -> bool:
-    return any(fnmatchcase(key, pattern) for pattern in _EXPERIMENT) and not any(
-        fnmatchcase(key, pattern) for pattern in _MAY_CHANGE
-    )
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+        checkpoint = find_latest_ckpt_path(config.trainer.default_local_dir)
+    return Path(checkpoint) if checkpoint else None
 
 
 def _table(keys: list[str], then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """A run that a reward ends keeps what it has learned: its last whole step becomes a checkpoint."""
 
-import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from gd2po.errors import GD2POError
-from gd2po.hosts.verl.reading.run_settings import settings_of
 
 logger = logging.getLogger(__name__)
 
 
-def rescuing(original: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_step(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``PPOTrainer.step``: when the rewards of a step fail, save the state before it, then let the error pass.
 
     Only where verl's trainer is in that state: in mode ``sync`` nothing of the next step has been begun, and rewards
@@ -21,9 +19,8 @@ def rescuing(original: Callable[..., Any]) -> Callable[..., Any]:
     (``trainer.save_freq`` ≤ 0) none is made.
     """
 
-    @functools.wraps(original)
     def step(self: Any, metrics: dict[str, Any], timing_raw: dict[str, float]) -> Any:
-        if not _wanted(self):
+        if not _can_save_step_before(self):
             return original(self, metrics, timing_raw)
         before = self.train_dataloader.state_dict()
         try:
@@ -35,9 +32,8 @@ def rescuing(original: Callable[..., Any]) -> Callable[..., Any]:
     return step
 
 
-def _wanted(trainer: Any) -> bool:
-    saves = trainer.config.trainer.save_freq > 0
-    return saves and trainer.trainer_mode == "sync" and settings_of(trainer.config) is not None
+def _can_save_step_before(trainer: Any) -> bool:
+    return bool(trainer.config.trainer.save_freq > 0 and trainer.trainer_mode == "sync")
 
 
 def _save(trainer: Any, dataloader_state: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from gd2po.hosts.verl.checkpoints import CheckpointError, folders
 logger = logging.getLogger(__name__)
 
 
-def settle(config: DictConfig) -> None:
+def point_tracker_at_latest_complete(config: DictConfig) -> None:
     """Make verl's tracker file name the latest complete checkpoint up to the step it names now, if it does not yet.
 
     What is passed over is said, with the reason. Nothing is deleted.
@@ -26,8 +26,8 @@ def settle(config: DictConfig) -> None:
         _say_what_was_not_recorded(config)
 
 
-def where_to_go_on(config: DictConfig) -> str:
-    """A sentence for who reads why a run has ended."""
+def resume_hint(config: DictConfig) -> str:
+    """One sentence that tells the user how to resume."""
     run = Path(config.trainer.default_local_dir)
     step = folders.tracked(run)
     if step is None:
@@ -37,7 +37,7 @@ def where_to_go_on(config: DictConfig) -> str:
 
 
 def _check_named(folder: Path) -> None:
-    if reason := folders.fault(folder, believed=True):
+    if reason := folders.fault(folder, trust_unmarked=True):
         raise CheckpointError(
             f"trainer.resume_from_path={folder} is not a complete checkpoint: {reason}. Choose another one; "
             "trainer.resume_mode=auto takes the latest complete one"
@@ -49,7 +49,7 @@ def _choose(run: Path) -> None:
     candidates = [step for step in folders.steps(run) if named is None or step <= named]
     faults: dict[int, str] = {}
     for step in candidates:
-        reason = folders.fault(folders.folder_of(run, step), believed=step == named)
+        reason = folders.fault(folders.folder_of(run, step), trust_unmarked=step == named)
         if not reason:
             _take(run, step, faults)
             return

@@ -7,7 +7,6 @@ saves, and naming, tracking and pruning come afterwards.
 
 import contextlib
 import copy
-import functools
 import logging
 import os
 import shutil
@@ -22,9 +21,7 @@ from omegaconf import DictConfig, open_dict
 
 from gd2po.defaults import CHECKPOINT_SHARDS_TIMEOUT
 from gd2po.hosts.verl.checkpoints import CheckpointError, folders
-from gd2po.hosts.verl.checkpoints.identity import identified
-from gd2po.hosts.verl.checkpoints.resuming import where_to_go_on
-from gd2po.hosts.verl.reading.run_settings import settings_of
+from gd2po.hosts.verl.checkpoints.resuming import resume_hint
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +32,7 @@ REASON_CHARACTERS = 200
 """Ray's reason why a process has ended goes on with advice."""
 
 
-def completing(original: Callable[..., None]) -> Callable[..., None]:
+def wrap_save_checkpoint(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap ``PPOTrainer._save_checkpoint``.
 
     Megatron's ``async_save`` goes on writing after the call; such a checkpoint is verl's own affair.
@@ -43,16 +40,14 @@ def completing(original: Callable[..., None]) -> Callable[..., None]:
     Raises:
         CheckpointError: it could not be written; with the reason, and with the checkpoint to go on from.
     """
-    save = identified(original)
 
-    @functools.wraps(original)
     def _save_checkpoint(self: Any) -> None:
-        if settings_of(self.config) is None or self.config.actor_rollout_ref.actor.checkpoint.get("async_save", False):
-            save(self)
+        if self.config.actor_rollout_ref.actor.checkpoint.get("async_save", False):
+            original(self)
             return
         run = Path(self.config.trainer.default_local_dir)
         try:
-            calls = _save_aside(self, save, run / ASIDE)
+            calls = _save_aside(self, original, run / ASIDE)
             folder = _put_in_place(run, self.global_steps)
         except Exception as error:
             raise CheckpointError(_failed(self.config, self.global_steps, error)) from error
@@ -131,7 +126,7 @@ def _prune(run: Path, step: int, kept: int | None) -> None:
     """Remove what is older than the ``kept`` latest complete ones, of this and of earlier starts."""
     if not kept or kept < 1:
         return
-    older = [folders.folder_of(run, one) for one in folders.steps(run) if one < step]
+    older = [folders.folder_of(run, earlier) for earlier in folders.steps(run) if earlier < step]
     complete = [folder for folder in older if not folders.fault(folder)]
     for folder in set(older) - set(complete[: kept - 1]):
         logger.warning("removing %s: trainer.max_actor_ckpt_to_keep=%d", folder, kept)
@@ -144,5 +139,5 @@ def _failed(config: DictConfig, step: int, error: Exception) -> str:
     free = shutil.disk_usage(run).free / (1 << 30)
     return (
         f"the checkpoint of step {step} could not be written to {run}, with {free:.1f} GiB free: "
-        f"{textwrap.shorten(reason, REASON_CHARACTERS)}\n{where_to_go_on(config)}"
+        f"{textwrap.shorten(reason, REASON_CHARACTERS)}\n{resume_hint(config)}"
     )

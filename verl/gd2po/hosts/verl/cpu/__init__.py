@@ -2,10 +2,8 @@
 
 import logging
 import os
-from types import ModuleType
-from typing import TYPE_CHECKING
-
-import wrapt
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -22,6 +20,7 @@ def install() -> None:
 
     from gd2po import vllm_cpu as vllm
     from gd2po.hosts.verl.cpu import platform
+    from gd2po.hosts.verl.door import seam
 
     if PlatformRegistry.get(platform.NAME) is platform.CPUPlatform or not platform.is_selected():
         return
@@ -29,11 +28,9 @@ def install() -> None:
     os.environ[platform.VARIABLE] = platform.NAME  # Ray's workers must not decide for themselves
     # verl registers its FSDP engine, which is device-agnostic, for cuda and npu only.
     os.environ.setdefault("VERL_ENGINE_DEVICE", "cuda")
-    vllm.install()
-    wrapt.register_post_import_hook(_use_plain_gloo, "verl.utils.distributed")
-    wrapt.register_post_import_hook(_offload_nothing, "verl.workers.engine.fsdp.transformer_impl")
-    wrapt.register_post_import_hook(_register_adapter, "verl.workers.rollout.base")
-    wrapt.register_post_import_hook(_register_replicas, "verl.workers.rollout.replica")
+    seam.install("cpu")
+    if vllm.is_installed():
+        seam.install("vllm on cpu")
 
 
 def stand_alone() -> None:
@@ -47,20 +44,25 @@ def stand_alone() -> None:
         install()
 
 
-def check_run(config: "DictConfig") -> None:
-    """In the driver, before Ray starts: complete the configuration for this hardware, and refuse what would hang.
+def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
+    """Wrap verl's ``validate_config``: complete the configuration for this hardware, and refuse what would hang.
 
     Raises:
         gd2po.errors.SettingsError: The run would hang or die; the message names the fault and the remedy.
     """
-    from gd2po.hosts.verl.cpu import platform
-    from gd2po.hosts.verl.cpu.preflight import check_cpu_run
-    from gd2po.hosts.verl.cpu.settings import prepare_config
 
-    if platform.is_selected():
-        changed = prepare_config(config)
-        logger.warning("no accelerator: running on the CPU; %d settings of verl were adapted to it", len(changed))
-        check_cpu_run(config)
+    def validate_config(config: "DictConfig", *args: Any, **kwargs: Any) -> None:
+        from gd2po.hosts.verl.cpu import platform
+        from gd2po.hosts.verl.cpu.preflight import check_cpu_run
+        from gd2po.hosts.verl.cpu.settings import prepare_config
+
+        if platform.is_selected():
+            changed = prepare_config(config)
+            logger.warning("no accelerator: running on the CPU; %d settings of verl were adapted to it", len(changed))
+            check_cpu_run(config)
+        original(config, *args, **kwargs)
+
+    return validate_config
 
 
 def check_sft(config: "DictConfig", stock: "DictConfig", processes: int) -> None:
@@ -87,34 +89,47 @@ def process_environment(processes: int) -> dict[str, str]:
     return thread_variables(processes) if platform.is_selected() else {}
 
 
-def _use_plain_gloo(distributed: ModuleType) -> None:
-    """verl asks for `cpu:gloo` plus the device's own backend; torch refuses `cpu` named twice."""
+def wrap_initialize_global_process_group_ray(original: Callable[..., None]) -> Callable[..., None]:
+    """Wrap how verl's workers join: verl asks for `cpu:gloo` and the device's backend; torch refuses `cpu` twice."""
+
+    def initialize_global_process_group_ray(timeout_second: int | None = None, backend: str = "gloo") -> None:
+        original(timeout_second, backend)
+
+    return initialize_global_process_group_ray
+
+
+def wrap_initialize_global_process_group(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap how processes of torchrun join, for the same reason."""
 
     def initialize_global_process_group(timeout_second: int = 36000) -> tuple[int, int, int]:
+        from verl.utils import distributed
+
         distributed.initialize_global_process_group_ray(timeout_second)
         local_rank, rank, world_size = (int(os.environ[name]) for name in ("LOCAL_RANK", "RANK", "WORLD_SIZE"))
         return local_rank, rank, world_size
 
-    distributed.initialize_global_process_group_ray.__defaults__ = (None, "gloo")
-    vars(distributed)["initialize_global_process_group"] = initialize_global_process_group
+    return initialize_global_process_group
 
 
-def _offload_nothing(engine: ModuleType) -> None:
-    """verl keeps a reference policy in pinned host memory, which needs an accelerator; on CPU it is there already."""
+def wrap_cpu_offload_policy(original: type) -> Callable[..., None]:
+    """Replace the policy that keeps a reference model in pinned host memory: on CPU it is in host memory already."""
 
     def no_policy(pin_memory: bool) -> None:
         return None
 
-    vars(engine)["CPUOffloadPolicy"] = no_policy
+    return no_policy
 
 
-def _register_adapter(base: ModuleType) -> None:
+def wrap_rollout_registry(registry: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+    """Add the receiver of new weights of our rollout server."""
     from gd2po.hosts.verl.reading.names import ROLLOUT
 
-    base._ROLLOUT_REGISTRY[(ROLLOUT, "async")] = "gd2po.hosts.verl.cpu.rollout.adapter.TransformersAdapter"
+    registry[(ROLLOUT, "async")] = "gd2po.hosts.verl.cpu.rollout.adapter.TransformersAdapter"
+    return registry
 
 
-def _register_replicas(replica: ModuleType) -> None:
+def wrap_register(register: Callable[..., None]) -> Callable[..., None]:
+    """Register our servers of rollouts and of reward models; the function itself stays."""
     from gd2po.hosts.verl.reading.names import ENGINE, ROLLOUT
 
     def load_rollout() -> type:
@@ -127,5 +142,6 @@ def _register_replicas(replica: ModuleType) -> None:
 
         return RewardModelReplica
 
-    replica.RolloutReplicaRegistry.register(ROLLOUT, load_rollout)
-    replica.RolloutReplicaRegistry.register(ENGINE, load_reward_model)
+    register(ROLLOUT, load_rollout)
+    register(ENGINE, load_reward_model)
+    return register

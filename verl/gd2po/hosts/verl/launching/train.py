@@ -1,16 +1,19 @@
 """verl's own trainer, started only after it is proven that the plug-in is in it."""
 
-import functools
 import logging
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from gd2po.errors import GD2POError
-from gd2po.hosts.verl.checkpoints.resuming import where_to_go_on
+from gd2po.hosts.verl.checkpoints.resuming import resume_hint
+from gd2po.hosts.verl.door import seam
 from gd2po.hosts.verl.preflight.doctor import quiet, require_plugin
 
 logger = logging.getLogger(__name__)
+
+_accepted: list[Any] = []
+"""The configuration of the run that was started, once it has passed every check."""
 
 
 class _Refusal(BaseException):
@@ -34,26 +37,27 @@ def launch(arguments: Sequence[str]) -> None:
     require_plugin()
     from verl.trainer import main_ppo
 
-    accepted: list[Any] = []
-    main_ppo.validate_config = _carrying_refusals(main_ppo.validate_config, accepted.append)
+    _accepted.clear()
+    seam.install("gd2po train")
     sys.argv = ["gd2po train", *arguments]
     try:
         main_ppo.main()
     except _Refusal as refusal:
         raise refusal.error from None
     except (Exception, SystemExit, KeyboardInterrupt):  # Hydra has shown an error as a traceback
-        for config in accepted:
-            logger.error("the run has ended early. %s", where_to_go_on(config))
+        for config in _accepted:
+            logger.error("the run has ended early. %s", resume_hint(config))
         raise
 
 
-def _carrying_refusals(check: Callable[..., None], accept: Callable[[Any], None]) -> Callable[..., None]:
-    @functools.wraps(check)
+def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
+    """Wrap the name under which verl's main calls its checks: a refusal passes Hydra, and what passes is kept."""
+
     def validate_config(config: Any, *args: Any, **kwargs: Any) -> None:
         try:
-            check(config, *args, **kwargs)
+            original(config, *args, **kwargs)
         except GD2POError as error:
             raise _Refusal(error) from None
-        accept(config)
+        _accepted.append(config)
 
     return validate_config

@@ -3,12 +3,11 @@
 Otherwise Ray kills them: what they share in ``/dev/shm``, some 400 MB for each replica, would stay until a reboot.
 """
 
-import functools
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from gd2po.hosts.verl.reward_models.seams import fleet_of
+from gd2po.hosts.verl.reading.run_state import state_of
 
 logger = logging.getLogger(__name__)
 
@@ -16,10 +15,9 @@ GRACE = 60.0
 """Seconds for all engines together; those that take longer are killed by Ray."""
 
 
-def ending_engines(original: Callable[..., None]) -> Callable[..., None]:
+def wrap_fit(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap ``PPOTrainer.fit``; a run that fails ends its engines as well."""
 
-    @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> None:
         try:
             original(self, *args, **kwargs)
@@ -33,7 +31,7 @@ def ending_engines(original: Callable[..., None]) -> Callable[..., None]:
 def _replicas_of_vllm(trainer: Any) -> list[Any]:
     """Those of the rollouts, and of reward models."""
     rollouts = trainer.config.actor_rollout_ref.rollout.name == "vllm"
-    fleet = fleet_of(trainer.reward_loop_manager)
+    fleet = state_of(trainer).fleet
     return [
         *(trainer.llm_server_manager.get_replicas() if rollouts else ()),
         *(fleet.replicas_of("vllm") if fleet is not None else ()),

@@ -1,46 +1,45 @@
-"""What happens once: refuse, caution and print before Ray starts, and save the settings with the run."""
+"""Before Ray starts: refuse, caution and print, and tell the processes of the run that it is ours."""
 
-import functools
-import json
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gd2po.hosts.verl import cpu
-from gd2po.hosts.verl.checkpoints import identity as run_identity
-from gd2po.hosts.verl.checkpoints.resuming import settle
+from gd2po.hosts.verl import logs
+from gd2po.hosts.verl.checkpoints import identity
+from gd2po.hosts.verl.checkpoints.resuming import point_tracker_at_latest_complete
+from gd2po.hosts.verl.door.ours import VARIABLE
 from gd2po.hosts.verl.lifecycle import run_paths
 from gd2po.hosts.verl.lifecycle.benchmark_rows import caution_about_long_rows
 from gd2po.hosts.verl.reading import run_settings
 from gd2po.hosts.verl.reward_models.configuration import check_engines, check_reward_models
 from gd2po.hosts.verl.step.skipping import skips
-from gd2po.runs.files import SETTINGS_FILE
+from gd2po.runs.files import settings_text
 from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_ENVIRONMENT = "ray_kwargs.ray_init.runtime_env.env_vars"
 
-def checked(original: Callable[..., None]) -> Callable[..., None]:
+
+def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap verl's ``validate_config``: ours first, since a wrong name is cheaper to find than a wrong batch size."""
 
-    @functools.wraps(original)
     def validate_config(config: DictConfig, *args: Any, **kwargs: Any) -> None:
+        logs.keep_warnings()
         settings = run_settings.check_run(config)
-        if settings is not None:
-            check_reward_models(config, settings)
-            skips(config, settings)
-        cpu.check_run(config)
+        assert settings is not None, "the run is ours"
+        check_reward_models(config, settings)
+        skips(config, settings)
         original(config, *args, **kwargs)
-        if settings is not None:
-            check_engines(config, settings)
-            run_paths.make_absolute(config)
-            settle(config)
-            run_identity.check(config, settings)
-            _announce(config, settings)
-        OmegaConf.resolve(config.ray_kwargs)  # verl hands it to Ray with interpolations unresolved
+        check_engines(config, settings)
+        run_paths.make_absolute(config)
+        if settings.guards.checkpoints:
+            point_tracker_at_latest_complete(config)
+        identity.check(config, settings)
+        _announce(config, settings)
+        _tell_processes(config, settings)
 
     return validate_config
 
@@ -50,15 +49,25 @@ def _announce(config: DictConfig, settings: Settings) -> None:
         logger.warning(caution)
     if long := caution_about_long_rows(config):
         logger.warning(long)
-    logger.warning("gd2po settings of this run:\n%s", _text(settings))  # verl's log level hides what is below warning
+    logger.warning("gd2po settings of this run:\n%s", settings_text(settings))  # verl hides what is below warning
+    switches = settings.guards.model_dump()
+    on, off = (", ".join(name for name, switch in switches.items() if switch is value) for value in (True, False))
+    logger.warning("gd2po guards of this run: on: %s; off: %s", on or "none", off or "none")
 
 
-def save_settings(config: DictConfig, settings: Settings) -> None:
-    """Write the resolved settings beside the run's checkpoints."""
-    directory = Path(config.trainer.default_local_dir)
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / SETTINGS_FILE).write_text(_text(settings) + "\n")
+def _tell_processes(config: DictConfig, settings: Settings) -> None:
+    """Give Ray the variables by which the processes of this run, and of no other, know that it is ours."""
+    import ray
 
-
-def _text(settings: Settings) -> str:
-    return json.dumps(run_settings.describe(settings), indent=2)
+    guards = ",".join(name for name, switch in settings.guards.model_dump().items() if switch)
+    for name, value in {VARIABLE: guards, **logs.variables()}.items():
+        OmegaConf.update(config, f"{_ENVIRONMENT}.{name}", value, force_add=True)
+    OmegaConf.resolve(config.ray_kwargs)  # verl hands it to Ray with interpolations unresolved
+    if ray.is_initialized():
+        logger.warning(
+            "Ray was started before this run, so its processes cannot be told which guards are on, and only those that "
+            "act in the trainer itself do: checkpoints and engine_end. Let verl start Ray, or set %s=%s for Ray's "
+            "workers",
+            VARIABLE,
+            guards,
+        )

@@ -15,6 +15,13 @@ HARD_FILTER_REWARDS = 4
 """From this many rewards on, independent rewards leave Hard less than one rollout in eight (2^(1-K))."""
 
 
+def is_ours(config: DictConfig) -> bool:
+    """Whether a run is this plug-in's: its configuration names our settings, named rewards, or our estimators."""
+    algorithm = config.get("algorithm") or {}  # verl's evaluation has none
+    declared = algorithm.get("gd2po") or algorithm.get("gdpo_reward_keys") or algorithm.get("gdpo_reward_weights")
+    return bool(declared) or str(algorithm.get("adv_estimator")) in _multi_reward_estimators()
+
+
 def settings_of(config: DictConfig) -> Settings | None:
     """The settings of a run, or None where this plug-in has nothing to do.
 
@@ -24,11 +31,11 @@ def settings_of(config: DictConfig) -> Settings | None:
     Raises:
         SettingsError: naming the key, what was found, what was expected and the remedy.
     """
+    if not is_ours(config):
+        return None
     algorithm = config.algorithm
     estimator = str(algorithm.adv_estimator)
     block = _block(algorithm)
-    if not block and estimator not in _multi_reward_estimators():
-        return None
     if block and estimator not in estimator_names():
         raise SettingsError(
             f"algorithm.gd2po is set, but algorithm.adv_estimator is {estimator!r}, which reads none of it; "
@@ -173,9 +180,3 @@ def caution_about_scores(config: DictConfig, settings: Settings, scores: Mapping
         f"filter snr with threshold {settings.filter.threshold}: both rewards take two values only, and with "
         f"rollout.n={rollouts} every threshold above {limit:g} masks what hard masks; lower it to let it differ"
     )
-
-
-def describe(settings: Settings) -> Mapping[str, Any]:
-    """The resolved settings as plain data, to be printed and saved with the run."""
-    exclude = None if settings.uses_filter else {"filter"}
-    return settings.model_dump(mode="json", exclude=exclude, exclude_none=True)

@@ -1,18 +1,16 @@
 """The settings of a named reward model as verl's own configuration of a reward model, and its servers."""
 
 import asyncio
-import functools
 import logging
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from ray.exceptions import RayError
 from verl.experimental.reward_loop import RewardModelManager
-from verl.experimental.reward_loop import reward_model as host
 
 from gd2po.hosts.verl.reading.names import ENGINE, is_served_by_verl, served
+from gd2po.hosts.verl.reading.run_state import calling
 from gd2po.hosts.verl.waiting.waits import Wait
 from gd2po.rewards.models.contract import RewardModelError
 from gd2po.rewards.models.settings import ModelSettings
@@ -65,12 +63,12 @@ class NamedRewardModelManager(RewardModelManager):
     """
 
     def __init__(self, name: str, config: Any, resource_pool: Any = None) -> None:
-        self._name = name
+        self._name = self.name_suffix = name
         super().__init__(config, resource_pool)
 
     def _initialize_llm_servers(self) -> None:
         try:
-            with _replicas_named(self._name):
+            with calling(self):  # its servers get the suffix of their names from here
                 super()._initialize_llm_servers()
         except RayError as error:
             raise RewardModelError(
@@ -114,13 +112,3 @@ class NamedRewardModelManager(RewardModelManager):
 async def _settled(calls: Sequence[Awaitable[Any]], limit: Wait) -> list[Any]:
     """The results and errors, in the order of the calls."""
     return list(await limit.around(asyncio.gather)(*calls, return_exceptions=True))
-
-
-@contextmanager
-def _replicas_named(name: str) -> Iterator[None]:
-    original = host.get_rollout_replica_class
-    vars(host)["get_rollout_replica_class"] = lambda *engine: functools.partial(original(*engine), name_suffix=name)
-    try:
-        yield
-    finally:
-        vars(host)["get_rollout_replica_class"] = original

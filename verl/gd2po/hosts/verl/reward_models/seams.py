@@ -1,112 +1,87 @@
 """Wrappers around verl's trainer and its reward loop: start the models, and wake them for a batch where they sleep."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from gd2po.hosts.verl.reading.names import ADDRESSES, models_of
-from gd2po.hosts.verl.reading.run_settings import settings_of
+from gd2po.hosts.verl.reading.run_state import Scoring, caller, calling, share_state, state_of
 from gd2po.hosts.verl.reading.scores import plain_column
 
-if TYPE_CHECKING:
-    from gd2po.hosts.verl.reward_models.fleet import Fleet
-
-_FLEET = "_gd2po_fleet"
 _ROW_FIELDS = ("data_source", "reward_model", "extra_info", "uid", "index")
 """Columns of a row that a reward function reads, and that verl does not hand to rewards after the rollouts."""
 
-_trainer: ContextVar[Any] = ContextVar("gd2po_trainer")
-_scoring: ContextVar["Scoring"] = ContextVar("gd2po_scoring")
 
-
-@dataclass
-class Scoring:
-    """The rows that the trainer has scored after their rollouts, and what came out for each."""
-
-    batch: Any
-    infos: Sequence[Mapping[str, Any]] = ()
-
-
-@contextmanager
-def _known(variable: ContextVar[Any], value: Any) -> Iterator[None]:
-    token = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(token)
-
-
-def knowing_the_trainer(original: Callable[..., None]) -> Callable[..., None]:
+def wrap_setup(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap ``PPOTrainer._setup``: the reward loop made inside it finds the trainer's devices."""
 
-    @functools.wraps(original)
     def _setup(self: Any) -> None:
-        with _known(_trainer, self):
+        with calling(self):
             original(self)
 
     return _setup
 
 
-def starting_models(original: Callable[..., None]) -> Callable[..., None]:
+def wrap_init_reward_loop_workers(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap ``RewardLoopManager._init_reward_loop_workers``: first the models, then the workers that ask them."""
 
-    @functools.wraps(original)
     def _init_reward_loop_workers(self: Any) -> None:
-        settings = settings_of(self.config)
-        if settings is not None and any(models_of(settings)):
+        if (trainer := caller()) is not None:
+            share_state(self, state_of(trainer))
+        state = state_of(self)
+        if any(models_of(state.settings)):
             from verl.trainer.ppo.utils import Role
 
             from gd2po.hosts.verl.reward_models.fleet import Fleet
 
-            pool = _trainer.get().resource_pool_manager.get_resource_pool(Role.RewardModel)
-            fleet = Fleet(self.config, settings, pool)
-            OmegaConf.update(self.config, ADDRESSES, fleet.addresses, force_add=True)
-            self.__dict__[_FLEET] = fleet  # servers end with the last handle to them
+            pool = trainer.resource_pool_manager.get_resource_pool(Role.RewardModel)
+            state.fleet = Fleet(self.config, state.settings, pool)  # servers end with the last handle to them
+            OmegaConf.update(self.config, ADDRESSES, state.fleet.addresses, force_add=True)
         original(self)
 
     return _init_reward_loop_workers
 
 
-class WrappedProperty(property):
-    """A property that can be marked as ours."""
+def wrap_get_rollout_replica_class(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap verl's choice of a server's class: servers of a named model get its name as a suffix."""
+
+    def get_rollout_replica_class(*args: Any, **kwargs: Any) -> Any:
+        replica_class, suffix = original(*args, **kwargs), getattr(caller(), "name_suffix", None)
+        return functools.partial(replica_class, name_suffix=suffix) if suffix else replica_class
+
+    return get_rollout_replica_class
 
 
-def without_workers_while_colocated(original: property) -> property:
+def wrap_reward_loop_worker_handles(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``RewardLoopManager.reward_loop_worker_handles``: None tells the trainer to score after the rollouts."""
 
     def reward_loop_worker_handles(self: Any) -> Any:
-        return None if _sleeping_fleet(self) else original.__get__(self)
+        return None if _sleeping_fleet(self) else original(self)
 
-    return WrappedProperty(reward_loop_worker_handles)
-
-
-def fleet_of(reward_loop: Any) -> "Fleet | None":
-    """The named reward models that verl's ``RewardLoopManager`` has started; None where there are none."""
-    return vars(reward_loop).get(_FLEET)
+    return reward_loop_worker_handles
 
 
-def _sleeping_fleet(reward_loop: Any) -> "Fleet | None":
-    """The fleet, where some of its models share the trainer's devices."""
-    fleet = fleet_of(reward_loop)
+def _sleeping_fleet(reward_loop: Any) -> Any:
+    """The reward models of the run, where some of them share the trainer's devices; else None."""
+    fleet = state_of(reward_loop).fleet
     return fleet if fleet is not None and fleet.colocated else None
 
 
-def keeping_named_scores(original: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_compute_reward_colocate(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``PPOTrainer._compute_reward_colocate``: named scores end up where scores beside the rollouts do.
 
     verl stores them as fields of their own, where its validation does not look.
     """
 
-    @functools.wraps(original)
     def _compute_reward_colocate(self: Any, batch: Any, metrics: dict[str, Any] | None = None) -> Any:
-        scoring = Scoring(batch)
-        with _known(_scoring, scoring):
+        state = state_of(self)
+        state.scoring = scoring = Scoring(batch)
+        try:
             result = original(self, batch, metrics)
+        finally:
+            state.scoring = None
         if scoring.infos:
             _put_infos(batch, scoring.infos)
         return result
@@ -114,15 +89,14 @@ def keeping_named_scores(original: Callable[..., Any]) -> Callable[..., Any]:
     return _compute_reward_colocate
 
 
-def waking_models(original: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_compute_rm_score(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``RewardLoopManager.compute_rm_score``: colocated models are awake exactly while they score."""
 
-    @functools.wraps(original)
     def compute_rm_score(self: Any, data: Any) -> Any:
-        fleet = _sleeping_fleet(self)
+        fleet, scoring = _sleeping_fleet(self), state_of(self).scoring
         if fleet is None:
             return original(self, data)
-        scoring = _scoring.get()
+        assert scoring is not None, "verl scores with colocated models inside _compute_reward_colocate only"
         data.non_tensor_batch.update(_row_fields(scoring.batch))
         fleet.wake_up()
         try:
@@ -153,10 +127,10 @@ def _row_fields(batch: Any) -> Mapping[str, Any]:
     import transfer_queue as tq
 
     known = tq.kv_batch_get(keys=batch.keys[:1], partition_id=batch.partition_id).keys()
-    wanted = [name for name in _ROW_FIELDS if name in known]
-    found = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=wanted)
+    names = [name for name in _ROW_FIELDS if name in known]
+    fetched = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=names)
     columns = {}
-    for name in wanted:
+    for name in names:
         columns[name] = np.empty(len(batch.keys), dtype=object)
-        columns[name][:] = plain_column(found[name])
+        columns[name][:] = plain_column(fetched[name])
     return columns

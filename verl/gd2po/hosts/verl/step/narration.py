@@ -1,6 +1,5 @@
 """What a person who watches a training reads: one line a step, and warnings about its health."""
 
-import functools
 import logging
 import sys
 from collections.abc import Callable
@@ -9,31 +8,29 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gd2po.health import Health
-from gd2po.hosts.verl.reading.run_settings import settings_of
+from gd2po.hosts.verl.reading.run_state import state_of
 from gd2po.step_line import step_line
 
 logger = logging.getLogger(__name__)
 
-_ATTRIBUTE = "_gd2po_health"
 
-
-def narrated(original: Callable[..., None]) -> Callable[..., None]:
+def wrap_compute_metrics(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap ``PPOTrainer._compute_metrics``: when all metrics of a step are there, say what they mean."""
 
-    @functools.wraps(original)
     def _compute_metrics(
         self: Any, batch: Any, metrics: dict[str, Any], timing_raw: dict[str, float], global_steps: int, epoch: int
     ) -> None:
         original(self, batch, metrics, timing_raw, global_steps, epoch)
-        settings = settings_of(self.config)
-        if settings is None or "conflict/rate" not in metrics:
+        if "conflict/rate" not in metrics:
             return
+        state = state_of(self)
+        settings = state.settings
         metrics["rollouts/lost"] = _lost(self.config, batch)
         line = step_line(global_steps, self.total_training_steps, list(settings.rewards), metrics)
         sys.stdout.write(f"{line}\n")
         voting = tuple(name for name, reward in settings.rewards.items() if reward.weight != 0)
-        health = self.__dict__.setdefault(_ATTRIBUTE, Health(voting, settings.uses_filter))
-        for warning in health.warnings(global_steps, metrics):
+        state.health = state.health or Health(voting, settings.uses_filter)
+        for warning in state.health.warnings(global_steps, metrics):
             logger.warning(warning)
 
     return _compute_metrics
@@ -41,5 +38,5 @@ def narrated(original: Callable[..., None]) -> Callable[..., None]:
 
 def _lost(config: DictConfig, batch: Any) -> float:
     """Rollouts that ended in an error: verl goes on with the others and fills the batch up with padding."""
-    asked = config.data.train_batch_size * config.actor_rollout_ref.rollout.n
-    return float(max(0, asked - sum(not tag.get("is_padding", False) for tag in batch.tags)))
+    expected = config.data.train_batch_size * config.actor_rollout_ref.rollout.n
+    return float(max(0, expected - sum(not tag.get("is_padding", False) for tag in batch.tags)))

@@ -6,7 +6,6 @@ taken over the rows that were computed.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +13,10 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from gd2po.hosts.verl.reading.run_state import BatchAdvantages, RunState, caller, state_of
 from gd2po.hosts.verl.reading.scores import plain_column
-from gd2po.hosts.verl.step.advantage import Step, estimate, running_step, settings_of_run
-from gd2po.hosts.verl.step.run_state import Estimated, estimated_of, keep
+from gd2po.hosts.verl.step.advantage import Step, estimate
+from gd2po.hosts.verl.step.first_step import started_state
 from gd2po.hosts.verl.step.skipping import skips
 from gd2po.settings import Settings
 
@@ -32,19 +32,18 @@ def leaves_out(config: DictConfig, settings: Settings) -> bool:
     )
 
 
-def without_masked_rows(original: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_compute_old_log_prob(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``PPOTrainer._compute_old_log_prob``: it sees the rows that the update needs."""
 
-    @functools.wraps(original)
     def _compute_old_log_prob(self: Any, batch: Any, metrics: dict[str, Any]) -> Any:
-        settings = settings_of_run(self)
-        if settings is None or not leaves_out(self.config, settings):
+        state = started_state(self)
+        if not leaves_out(self.config, state.settings):
             return original(self, batch, metrics)
-        estimated = _estimate_ahead(Step(self, batch, metrics), settings)
-        rows = _rows(self, batch, estimated.advantages)
+        known = _estimate_ahead(Step(self, batch, metrics), state)
+        rows = _rows(self, batch, known.advantages)
         if len(rows) == len(batch):
             return original(self, batch, metrics)
-        keep(self, dataclasses.replace(estimated, forwarded=rows))
+        state.batch_advantages = dataclasses.replace(known, forwarded=rows)
         part = batch.select_keys([batch.keys[row] for row in rows.tolist()])
         original(self, part, metrics)
         batch.extra_info.update(part.extra_info)
@@ -54,22 +53,21 @@ def without_masked_rows(original: Callable[..., Any]) -> Callable[..., Any]:
     return _compute_old_log_prob
 
 
-def with_metrics_of_computed_rows(original: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_compute_rollout_correction_and_add_to_batch(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap the call that compares rollout and trainer: rows that were not computed would look as if they agreed."""
 
-    @functools.wraps(original)
     def compute_rollout_correction_and_add_to_batch(batch: Any, rollout_corr_config: Any) -> Any:
-        step = running_step()
-        estimated = estimated_of(step.trainer, step.batch.keys) if step else None
-        if estimated is None or estimated.forwarded is None:
+        state = state_of(caller())
+        known = state.advantages_of(state.step.batch.keys) if state.step else None
+        if known is None or known.forwarded is None:
             return original(batch, rollout_corr_config)
-        _, metrics = original(batch.select_idxs(estimated.forwarded), rollout_corr_config)
+        _, metrics = original(batch.select_idxs(known.forwarded), rollout_corr_config)
         return batch, metrics
 
     return compute_rollout_correction_and_add_to_batch
 
 
-def _estimate_ahead(step: Step, settings: Settings) -> Estimated:
+def _estimate_ahead(step: Step, state: RunState) -> BatchAdvantages:
     """Of a batch whose scores are in the TransferQueue."""
     import transfer_queue as tq
 
@@ -78,7 +76,7 @@ def _estimate_ahead(step: Step, settings: Settings) -> Estimated:
     )
     mask = fetched["response_mask"]  # nested: [N, tokens of each]
     ends = torch.nn.functional.pad(mask.values().cumsum(0), (1, 0))[mask.offsets()]
-    return estimate(step, settings, plain_column(fetched["uid"]), ends.diff())
+    return estimate(step, state, plain_column(fetched["uid"]), ends.diff())
 
 
 def _rows(trainer: Any, batch: Any, advantages: Tensor) -> Tensor:

@@ -1,16 +1,12 @@
 """One record per rollout in verl's rollout dump: scores, per-reward advantages, conflict, kept, query weight."""
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
-_ATTRIBUTE = "_gd2po_records"
-
-Records = dict[str, dict[str, Any]]
-"""Name of a column → session → value. A dictionary for each of thousands of rollouts would be slow."""
+from gd2po.hosts.verl.reading.run_state import Records, state_of
 
 
 def keep_records(trainer: Any, keys: Sequence[str], scores: Mapping[str, Tensor], result: Any) -> None:
@@ -29,7 +25,7 @@ def keep_records(trainer: Any, keys: Sequence[str], scores: Mapping[str, Tensor]
     columns |= {name: getattr(result, name) for name in ("conflict", "kept", "query_weight")}
     columns["advantage"] = result.rollout_advantages
     sessions = _sessions(keys)
-    records: Records = trainer.__dict__.setdefault(_ATTRIBUTE, {})
+    records = state_of(trainer).records
     for name, values in columns.items():
         records.setdefault(name, {}).update(zip(sessions, _json(values), strict=True))
 
@@ -44,10 +40,9 @@ def _json(values: Tensor) -> list[Any]:
     return [None if math.isnan(value) else value for value in plain] if values.isnan().any() else plain
 
 
-def with_records(original: Callable[..., None]) -> Callable[..., None]:
+def wrap_dump_generations(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap ``PPOTrainer._dump_generations``: each row of a training dump gets the record of its session."""
 
-    @functools.wraps(original)
     def _dump_generations(
         self: Any,
         inputs: list[str],
@@ -59,7 +54,7 @@ def with_records(original: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if dump_path == self.config.trainer.get("rollout_data_dir"):
             keys = reward_extra_infos_dict["uid"]
-            reward_extra_infos_dict = reward_extra_infos_dict | _columns(self.__dict__.pop(_ATTRIBUTE, {}), keys)
+            reward_extra_infos_dict = reward_extra_infos_dict | _columns(state_of(self).take_records(), keys)
         original(self, inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path)
 
     return _dump_generations

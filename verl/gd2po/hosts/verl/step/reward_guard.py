@@ -1,6 +1,5 @@
 """Around verl's reward workers: every returned score is checked where the sample is known, and no error is lost."""
 
-import functools
 import inspect
 import math
 import traceback
@@ -10,17 +9,17 @@ from typing import Any
 from gd2po.errors import GD2POError, RewardError
 from gd2po.hosts.verl.reading.names import is_colocated
 from gd2po.hosts.verl.reading.run_settings import settings_of
+from gd2po.hosts.verl.reading.run_state import state_of
 from gd2po.hosts.verl.reading.scores import ERROR_KEY, as_score
 from gd2po.settings import Settings
 
 
-def with_total(original: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_get_custom_reward_fn(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``get_custom_reward_fn``: a function that returns named scores without ``score`` gets their weighted sum.
 
     verl uses ``score`` for GRPO, dumps and ``critic/score``; GDPO and GD²PO do not read it.
     """
 
-    @functools.wraps(original)
     def get_custom_reward_fn(config: Any) -> Any:
         function, settings = original(config), settings_of(config)
         if function is None or settings is None:
@@ -43,7 +42,7 @@ def _totalled(result: Any, settings: Settings) -> Any:
     return {**result, "score": settings.total(scores)}
 
 
-def guarded(original: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
+def wrap_compute_score(original: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
     """Wrap ``RewardLoopWorker.compute_score``.
 
     Scores are checked; NaN becomes None, which verl's validation leaves out of its means. An error is raised in the
@@ -51,11 +50,8 @@ def guarded(original: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[...,
     trainer itself waits for the scores (a colocated reward model).
     """
 
-    @functools.wraps(original)
     async def compute_score(self: Any, data: Any) -> dict[str, Any]:
-        settings = _settings_of_worker(self)
-        if settings is None:
-            return await original(self, data)
+        settings = state_of(self).settings
         try:
             return _checked(await original(self, data), data, settings)
         except Exception as error:  # whatever user code raises: it stops the run, from the trainer
@@ -67,10 +63,9 @@ def guarded(original: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[...,
     return compute_score
 
 
-def raising_in_validation(original: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_val_metrics_update(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``PPOTrainer._val_metrics_update``: an error carried by a validation row is raised."""
 
-    @functools.wraps(original)
     def _val_metrics_update(
         self: Any, data_sources: Any, sample_uids: Any, reward_extra_infos_dict: Any, *args: Any, **kwargs: Any
     ) -> Any:
@@ -79,12 +74,6 @@ def raising_in_validation(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, data_sources, sample_uids, reward_extra_infos_dict, *args, **kwargs)
 
     return _val_metrics_update
-
-
-def _settings_of_worker(worker: Any) -> Settings | None:
-    if "_gd2po_settings" not in worker.__dict__:
-        worker._gd2po_settings = settings_of(worker.config)
-    return worker._gd2po_settings
 
 
 def _scores_after_rollouts(config: Any, settings: Settings) -> bool:

@@ -8,7 +8,6 @@ Every data-parallel rank keeps equally many rows, since FSDP's ranks must make e
 has fewer with an advantage, its shortest rows without one fill up.
 """
 
-import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,11 +15,10 @@ import torch
 from omegaconf import DictConfig
 
 from gd2po.errors import SettingsError
-from gd2po.hosts.verl.reading.run_settings import settings_of
-from gd2po.hosts.verl.step.run_state import estimated_of
+from gd2po.hosts.verl.door.ours import SKIP_MASKED
+from gd2po.hosts.verl.reading.run_state import state_of
 from gd2po.settings import Settings
 
-FLAG = "gd2po_skip_masked"
 _LINEAR_LOSSES = ("vanilla", "gspo", "sapo", "gpg", "cispo", "dppo_tv", "dppo_kl")
 """Policy losses of verl in which a row of advantage 0 adds nothing and changes nothing for the others.
 
@@ -51,7 +49,7 @@ def skips(config: DictConfig, settings: Settings) -> bool:
     """Whether a run leaves out rows without an advantage.
 
     Raises:
-        SettingsError: it is asked for and would change the update.
+        SettingsError: the settings insist on it, and it would change the update.
     """
     reasons = list(why_inexact(config))
     if settings.skip_masked is True and reasons:
@@ -62,28 +60,25 @@ def skips(config: DictConfig, settings: Settings) -> bool:
     return settings.skip_masked is not False and not reasons
 
 
-def flagging(original: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_update_actor(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``PPOTrainer._update_actor``: tell the workers, with the batch, and the reader, in a metric."""
 
-    @functools.wraps(original)
     def _update_actor(self: Any, batch: Any, metrics: dict[str, Any]) -> Any:
-        settings = settings_of(self.config)
-        if settings is not None:
-            batch.extra_info[FLAG] = skips(self.config, settings)
-            if batch.extra_info[FLAG] and (estimated := estimated_of(self, batch.keys)):
-                metrics["update/rows_left_out"] = float((estimated.advantages == 0).double().mean())
+        state = state_of(self)
+        batch.extra_info[SKIP_MASKED] = skips(self.config, state.settings)
+        if batch.extra_info[SKIP_MASKED] and (known := state.advantages_of(batch.keys)):
+            metrics["update/rows_left_out"] = float((known.advantages == 0).double().mean())
         return original(self, batch, metrics)
 
     return _update_actor
 
 
-def without_masked_rows(original: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_prepare_micro_batches(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap the engine's ``prepare_micro_batches``, which it calls after it has counted the tokens of a mini-batch."""
     from verl.utils import tensordict_utils as tu
 
-    @functools.wraps(original)
     def prepare_micro_batches(data: Any, dp_group: Any = None, **options: Any) -> Any:
-        if tu.get_non_tensor_data(data, FLAG, default=False) and "advantages" in data:
+        if tu.get_non_tensor_data(data, SKIP_MASKED, default=False) and "advantages" in data:
             rows = rows_to_keep(data, dp_group)
             if len(rows) < len(data):
                 data = tu.index_select_tensor_dict(data, rows)
@@ -97,11 +92,11 @@ def rows_to_keep(data: Any, dp_group: Any) -> torch.Tensor:
     from verl.utils import tensordict_utils as tu
 
     informative = torch.tensor([bool((row != 0).any()) for row in data["advantages"].unbind()])
-    wanted = torch.tensor(max(1, int(informative.sum())))
+    kept = torch.tensor(max(1, int(informative.sum())))
     if torch.distributed.is_initialized():
-        wanted = wanted.to(data["advantages"].device)
-        torch.distributed.all_reduce(wanted, op=torch.distributed.ReduceOp.MAX, group=dp_group)
-    count = int(wanted)
+        kept = kept.to(data["advantages"].device)
+        torch.distributed.all_reduce(kept, op=torch.distributed.ReduceOp.MAX, group=dp_group)
+    count = int(kept)
     if not tu.get_non_tensor_data(data, "use_dynamic_bsz", default=True):
         size = tu.get_non_tensor_data(data, "micro_batch_size_per_gpu", default=1)
         count = -(-count // size) * size

@@ -5,14 +5,11 @@ look copies the tags of all rollouts: 0.3 ms for 32 of them, 6 ms for 2,048. The
 a share of the wait so far, never so short that looking becomes work, and never longer than verl's own.
 """
 
-import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
-
-from gd2po.hosts.verl.waiting import waits
 
 SHORTEST = 0.02
 """Seconds."""
@@ -26,7 +23,12 @@ LOOKING = 0.05
 
 @dataclass
 class Pace:
-    """Pauses of one replay buffer. Times are seconds since the epoch, as verl's are."""
+    """Pauses of one replay buffer.
+
+    Attributes:
+        began: When the running wait began, in seconds since the epoch, as verl's times are.
+        ended: When the latest pause ended, in the same unit.
+    """
 
     began: float = 0.0
     ended: float = 0.0
@@ -35,7 +37,8 @@ class Pace:
         """Seconds to pause now.
 
         Args:
-            mark: what verl hands from pause to pause: when it began to wait, or when it last logged a pause.
+            mark: The time that verl hands from pause to pause: when it began to wait, or last logged a pause.
+            now: The present time.
         """
         if mark > self.ended:
             self.began = mark
@@ -43,19 +46,13 @@ class Pace:
         return max(SHORTEST, LATENESS * (now - self.began), look / LOOKING)
 
 
-def watched(original: Callable[..., float]) -> Callable[..., float]:
-    """Wrap ``ReplayBuffer._wait_for_next_poll``: ours is the pause, and a standstill is an error."""
-    return waits.polling(paced(original))
-
-
-def paced(original: Callable[..., float]) -> Callable[..., float]:
+def wrap_wait_for_next_poll(original: Callable[..., float]) -> Callable[..., float]:
     """Wrap ``ReplayBuffer._wait_for_next_poll``, in verl's own classes; a user's sampler keeps its own pauses.
 
     ``poll_interval`` is another only during the pause: verl also compares the time it has waited with it.
     """
     paces: WeakKeyDictionary[Any, Pace] = WeakKeyDictionary()
 
-    @functools.wraps(original)
     def wait_for_next_poll(self: Any, partition_id: str, last_debug_time: float) -> float:
         if type(self).__module__ != original.__module__:
             return original(self, partition_id, last_debug_time)

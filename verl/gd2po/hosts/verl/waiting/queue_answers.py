@@ -1,12 +1,11 @@
 """Limits on the waits for TransferQueue's processes.
 
-When its controller has died, every client waits for ever; when a storage unit has, 200 s, or 600 s where it fetches.
-Here who waits looks every few seconds whether the other process is there at all.
+When its controller has died, every client waits for ever; when a storage unit has died, a client waits 200 s, or 600 s
+for a fetch. While a client waits, we check every few seconds that the other process still exists.
 """
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,14 +17,13 @@ class QueueError(GD2POError, RuntimeError):
     """TransferQueue does not answer."""
 
 
-def answering(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def wrap_request_controller(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """Wrap ``AsyncTransferQueueClient._request_controller``, through which all requests to the controller go.
 
     Raises:
         QueueError: its process is gone, or has not answered within :data:`gd2po.defaults.QUEUE_TIMEOUT` seconds.
     """
 
-    @functools.wraps(original)
     async def _request_controller(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             async with asyncio.timeout(QUEUE_TIMEOUT) as clock:
@@ -34,24 +32,23 @@ def answering(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
             if not clock.expired():
                 raise
             raise QueueError(
-                f"waited {QUEUE_TIMEOUT:.0f} s for TransferQueue's controller to answer, in vain: the actor "
+                f"timed out after {QUEUE_TIMEOUT:.0f} s of waiting for TransferQueue's controller: the actor "
                 "TransferQueueController, or its node, is gone or overloaded; `ray list actors` shows which"
             ) from error
 
     return _request_controller
 
 
-def storage_answering(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def wrap_single_storage_unit(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """Wrap a request of ``AsyncSimpleStorageManager`` to one storage unit; TransferQueue itself limits the wait.
 
     Raises:
         QueueError: the unit's process is gone.
     """
 
-    @functools.wraps(original)
     async def request(self: Any, *args: Any, target_storage_unit: str, **kwargs: Any) -> Any:
-        asked = original(self, *args, target_storage_unit=target_storage_unit, **kwargs)
-        return await _while_it_is_there(asked, self.storage_unit_infos[target_storage_unit], "storage")
+        answer = original(self, *args, target_storage_unit=target_storage_unit, **kwargs)
+        return await _while_it_is_there(answer, self.storage_unit_infos[target_storage_unit], "storage")
 
     return request
 

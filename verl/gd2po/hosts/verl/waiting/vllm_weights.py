@@ -1,10 +1,9 @@
 """New weights on their way to vLLM: a trainer learns at once that the engine could not take them.
 
 verl's sender waits in a socket for the acknowledgement of each bucket. When the engine's worker raises, the error goes
-back as the answer to another call, which the sender has no eyes for.
+back as the answer to another call, which the sender never reads.
 """
 
-import functools
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,10 +17,9 @@ _LOOK_MS = 500
 _answer: ContextVar["Future[Any] | None"] = ContextVar("answer", default=None)
 
 
-def remembering_the_answer(original: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_execute_method(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap ``ServerAdapter._execute_method``: a call that is not waited for is one whose worker will read weights."""
 
-    @functools.wraps(original)
     async def execute_method(self: Any, method: str, non_block: bool = False, *args: Any, **kwargs: Any) -> Any:
         called = await original(self, method, non_block, *args, **kwargs)
         if non_block:  # of a split engine, only one rank makes the call
@@ -31,10 +29,9 @@ def remembering_the_answer(original: Callable[..., Any]) -> Callable[..., Any]:
     return execute_method
 
 
-def watching_the_engine(original: Callable[..., None]) -> Callable[..., None]:
+def wrap_init_socket(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap ``BucketedWeightSender._init_socket``."""
 
-    @functools.wraps(original)
     def init_socket(self: Any) -> None:
         original(self)
         self.socket = WatchedSocket(self.socket, _answer.get())
@@ -42,14 +39,13 @@ def watching_the_engine(original: Callable[..., None]) -> Callable[..., None]:
     return init_socket
 
 
-def keeping_the_cause(original: Callable[..., None]) -> Callable[..., None]:
+def wrap_receive_weights(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap ``BucketedWeightReceiver.receive_weights``, in the engine's worker.
 
     verl closes the memory it shares with the trainer, whatever happens. While the weights of a failed bucket are still
     in use that fails too, and hides why.
     """
 
-    @functools.wraps(original)
     def receive_weights(self: Any, on_bucket_received: Callable[..., None]) -> None:
         try:
             original(self, on_bucket_received)
@@ -63,8 +59,8 @@ class WatchedSocket:
     """The sender's socket, whose waits end when the engine has failed, or after :func:`.waits.limit` seconds.
 
     Args:
-        socket: a ZeroMQ socket.
-        answer: of the engine to the call that makes its worker read; None where another rank made the call.
+        socket: A ZeroMQ socket.
+        answer: The engine's answer to the call that makes its worker read; None where another rank made the call.
     """
 
     def __init__(self, socket: Any, answer: "Future[Any] | None") -> None:

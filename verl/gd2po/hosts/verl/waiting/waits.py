@@ -10,12 +10,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from gd2po.defaults import ENGINE_TIMEOUT
 from gd2po.errors import EngineError, SettingsError
 
 VARIABLE = "GD2PO_ENGINE_TIMEOUT"
-_WATCH = "_gd2po_standstill"
 
 Method = Callable[..., Awaitable[Any]]
 
@@ -38,7 +38,13 @@ def limit() -> float:
 
 @dataclass(frozen=True)
 class Wait:
-    """One kind of wait: what for, why it may not end, and where to look."""
+    """One kind of wait.
+
+    Attributes:
+        awaited: What the run waits for.
+        cause: The likely cause why it does not come.
+        remedy: Where to look.
+    """
 
     awaited: str
     cause: str
@@ -47,8 +53,8 @@ class Wait:
     def over(self, seconds: float) -> EngineError:
         """The error for a wait that took too long."""
         return EngineError(
-            f"waited {seconds:.0f} s for {self.awaited}, in vain. Likely cause: {self.cause}. {self.remedy}; "
-            f"if it needs longer, set {VARIABLE} to more seconds on every node"
+            f"timed out after {seconds:.0f} s of waiting for {self.awaited}. Likely cause: {self.cause}. "
+            f"{self.remedy}; if it needs longer, set {VARIABLE} to more seconds on every node"
         )
 
     def around(self, original: Method) -> Method:
@@ -97,22 +103,23 @@ ROLLOUTS = Wait(
     "`ray list actors` and `py-spy dump` show which of them waits",
 )
 
-starting, updating, resting = START.around, WEIGHTS.around, REST.around_either
+wrap_init, wrap_update_weights, wrap_rest = START.around, WEIGHTS.around, REST.around_either
 
 
-def polling(original: Callable[..., float]) -> Callable[..., float]:
+def wrap_wait_for_next_poll(original: Callable[..., float]) -> Callable[..., float]:
     """Wrap ``ReplayBuffer._wait_for_next_poll``, between two looks at the rollouts.
 
     Raises:
         EngineError: nothing at all has changed for too long.
     """
 
-    @functools.wraps(original)
+    latest: WeakKeyDictionary[Any, tuple[Any, float]] = WeakKeyDictionary()  # what a buffer had, and since when
+
     def wait_for_next_poll(self: Any, partition_id: str, *args: Any, **kwargs: Any) -> float:
         state, now = _state(self, partition_id), time.monotonic()
-        seen, since = getattr(self, _WATCH, (None, now))
-        since = since if seen == state else now
-        setattr(self, _WATCH, (state, since))
+        before, since = latest.get(self, (None, now))
+        since = since if before == state else now
+        latest[self] = (state, since)
         if now - since > limit():
             raise EngineError(f"{ROLLOUTS.over(now - since)} ({_counted(self, partition_id)})")
         return original(self, partition_id, *args, **kwargs)

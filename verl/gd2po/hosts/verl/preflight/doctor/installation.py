@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 
 from gd2po.errors import HostError
 from gd2po.hosts.verl.door import seam
-from gd2po.hosts.verl.door.manifest import HOST_SYMBOLS, HostSymbol
+from gd2po.hosts.verl.door.manifest import CALLED, WRAPPED, Wrapped
 from gd2po.hosts.verl.door.supported_verl import require_supported_verl
 from gd2po.hosts.verl.preflight.doctor.result import CheckResult, attempt
 from gd2po.hosts.verl.preflight.doctor.supported import RunPart, of_packages
@@ -33,7 +33,8 @@ def examine(parts: frozenset[RunPart] = frozenset({"every run"})) -> Iterator[Ch
     yield CheckResult("python", sys.version_info >= (3, 11), sys.version.split()[0], ">=3.11,<3.13", "use Python 3.12")
     yield from of_packages(parts)
     yield attempt("plug-in loaded", _loaded)
-    seams = [attempt(f"seam {symbol.name}", partial(_in_place, symbol)) for symbol in HOST_SYMBOLS]
+    seams = [attempt(f"seam {row}", partial(_in_place, row)) for row in _rows()]
+    seams += [attempt(f"seam {symbol}", partial(_as_written, symbol)) for symbol in CALLED]
     broken = [result for result in seams if not result.ok]
     yield from broken or [CheckResult("seam", True, f"all {len(seams)} symbols of verl in use are as expected")]
 
@@ -58,11 +59,19 @@ def _loaded() -> str:
     raise HostError("verl did not load it, but it imports here; verl was imported before gd2po was installed")
 
 
-def _in_place(symbol: HostSymbol) -> str:
-    seam.resolve(symbol)
-    if not seam.is_wrapped(symbol):
-        raise HostError(f"{symbol} is not wrapped; its module was imported before the plug-in was loaded")
-    return symbol.what
+def _rows() -> list[Wrapped]:
+    """The rows of the manifest that are in place on every machine."""
+    return [row for row in WRAPPED if row.place == "everywhere"]
+
+
+def _in_place(row: Wrapped) -> str:
+    seam.require_wrapped(row)
+    return row.what
+
+
+def _as_written(symbol: str) -> str:
+    seam.require_called(symbol)
+    return CALLED[symbol]
 
 
 def require_plugin() -> None:
@@ -73,6 +82,5 @@ def require_plugin() -> None:
     """
     require_supported_verl()
     _loaded()
-    for symbol in HOST_SYMBOLS:
-        if symbol.wrapper:
-            _in_place(symbol)
+    for row in _rows():
+        _in_place(row)
