@@ -137,5 +137,5 @@ def test_rollout_and_trainer_are_compared_over_the_computed_rows(verl_config, re
     compare = wrap_compute_rollout_correction_and_add_to_batch(lambda batch, config: (batch, {"of": batch}))
     with calling(made):
         assert compare(data, {}) == (data, {"of": [2, 0]})
-    step.batch.keys = ["another", "batch", "!"]
-    assert compare(data, {}) == (data, {"of": data})
+        step.batch.keys = ["another", "batch", "!"]
+        assert compare(data, {}) == (data, {"of": data})

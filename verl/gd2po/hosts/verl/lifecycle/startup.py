@@ -11,7 +11,6 @@ from gd2po.hosts.verl.checkpoints import identity
 from gd2po.hosts.verl.checkpoints.resuming import point_tracker_at_latest_complete
 from gd2po.hosts.verl.door.ours import VARIABLE
 from gd2po.hosts.verl.lifecycle import run_paths
-from gd2po.hosts.verl.lifecycle.benchmark_rows import caution_about_long_rows
 from gd2po.hosts.verl.reading import run_settings
 from gd2po.hosts.verl.reward_models.configuration import check_engines, check_reward_models
 from gd2po.hosts.verl.step.skipping import skips
@@ -47,8 +46,6 @@ def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
 def _announce(config: DictConfig, settings: Settings) -> None:
     for caution in run_settings.cautions(config, settings):
         logger.warning(caution)
-    if long := caution_about_long_rows(config):
-        logger.warning(long)
     logger.warning("gd2po settings of this run:\n%s", settings_text(settings))  # verl hides what is below warning
     switches = settings.guards.model_dump()
     on, off = (", ".join(name for name, switch in switches.items() if switch is value) for value in (True, False))

@@ -1,0 +1,80 @@
+"""Loaded by verl as an external module, before any plug-in: writes down each call of verl's own functions.
+
+The functions are those that the plug-in wraps where it is loaded, so that its wrappers stand around these. The order of
+rollouts in a batch, which depends on which of them is ready first, is made the same in every run.
+"""
+
+import functools
+import gc
+import importlib
+import inspect
+import itertools
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import wrapt
+
+from gd2po.hosts.verl.door.manifest import WRAPPED
+
+FOLDER = Path(os.environ["RECORDING_FOLDER"])
+VARIABLES = ("GD2PO_GUARDS", "SAGEMAKER_CONTAINER_LOG_LEVEL", "LOG_LEVEL")
+
+
+def write(symbol, arguments, options):
+    owner = arguments[0] if arguments else None
+    call = {
+        "symbol": symbol,
+        "arguments": len(arguments),
+        "options": sorted(options),
+        "pause": getattr(owner, "poll_interval", None),
+        "frozen": gc.get_freeze_count() > 0,
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "attributes": sorted(name for name in getattr(owner, "__dict__", ()) if "gd2po" in name),
+    }
+    with (FOLDER / f"{os.getpid()}.jsonl").open("a") as file:
+        file.write(json.dumps(call) + "\n")
+
+
+def recorded(symbol, original):
+    def call(*args, **kwargs):
+        write(symbol, args, kwargs)
+        return original(*args, **kwargs)
+
+    async def call_async(*args, **kwargs):
+        write(symbol, args, kwargs)
+        return await original(*args, **kwargs)
+
+    return functools.wraps(original)(call_async if inspect.iscoroutinefunction(original) else call)
+
+
+def record(symbol, module):
+    *path, name = symbol.partition(":")[2].split(".")
+    owner = functools.reduce(getattr, path, module)
+    original = inspect.getattr_static(owner, name)
+    if isinstance(original, property):
+        setattr(owner, name, property(recorded(symbol, original.fget)))
+    else:
+        setattr(owner, name, recorded(symbol, original))
+
+
+def order(module):
+    """Rollouts in the order of their keys, which are the same in every run."""
+    original, numbers = module.ReplayBuffer._materialize_batch, itertools.count()
+
+    def materialize(self, *args):
+        batch = original(self, *args)
+        batch.reorder(sorted(range(len(batch)), key=batch.keys.__getitem__))
+        return batch
+
+    module.ReplayBuffer._materialize_batch = materialize
+    trainer = importlib.import_module("verl.trainer.ppo.v1.trainer_base")
+    trainer.uuid = SimpleNamespace(uuid4=lambda: f"uid{next(numbers):06}")
+
+
+for symbol in dict.fromkeys(row.symbol for row in WRAPPED if row.place == "everywhere"):
+    wrapt.register_post_import_hook(functools.partial(record, symbol), symbol.partition(":")[0])
+wrapt.register_post_import_hook(
+    lambda _: order(importlib.import_module("verl.trainer.ppo.v1.replay_buffer")), "verl.trainer.ppo.v1.trainer_base"
+)
