@@ -140,7 +140,7 @@ def mini_batch(chosen: argparse.Namespace, rank: int, kept: float, skip: bool) -
     from tensordict import NonTensorData
     from verl.utils import tensordict_utils as tu
 
-    from gd2po.hosts.verl.step.skipping import FLAG
+    from gd2po.hosts.verl.door.ours import SKIP_MASKED
 
     draw = torch.Generator().manual_seed(chosen.seed)
     lengths = torch.empty(chosen.rows).log_normal_(5.5, 0.6, generator=draw).long().clamp(8, chosen.tokens).tolist()
@@ -164,7 +164,7 @@ def mini_batch(chosen: argparse.Namespace, rank: int, kept: float, skip: bool) -
     share = slice(rank * chosen.rows // chosen.workers, (rank + 1) * chosen.rows // chosen.workers)
     nested = {name: torch.nested.as_nested_tensor(rows[share], layout=torch.jagged) for name, rows in columns.items()}
     data = tu.get_tensordict(nested)
-    flags = {FLAG: skip, "global_batch_size": chosen.rows, "calculate_entropy": False, "temperature": 1.0}
+    flags = {SKIP_MASKED: skip, "global_batch_size": chosen.rows, "calculate_entropy": False, "temperature": 1.0}
     flags |= {"use_dynamic_bsz": not chosen.fixed, "micro_batch_size_per_gpu": 2}
     tu.assign_non_tensor(data, **flags, global_token_num=NonTensorData([0]), distillation_use_topk=False)
     return data

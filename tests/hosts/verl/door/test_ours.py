@@ -11,9 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 import gd2po.hosts.verl as host
+from gd2po.errors import SettingsError
 from gd2po.hosts.verl.door import ours, seam
 from gd2po.hosts.verl.door.manifest import WRAPPED
 from gd2po.hosts.verl.lifecycle import startup
+from gd2po.hosts.verl.reading.run_settings import settings_of
 from gd2po.hosts.verl.reading.run_state import calling
 from gd2po.settings import GuardSwitches
 
@@ -133,12 +135,13 @@ def test_whose_run_it_is_stands_in_its_configuration(verl_config, overrides, is_
 
 def test_the_processes_of_a_run_are_told_which_guards_are_on(verl_config, rewards, caplog, monkeypatch):
     monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setenv("SAGEMAKER_CONTAINER_LOG_LEVEL", "INFO")
     off = ["+algorithm.gd2po.guards.polling=false", "+algorithm.gd2po.guards.waits=false"]
-    config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a"), "actor_rollout_ref.rollout.n=4", *off)
     batches = ["data.train_batch_size=8", "actor_rollout_ref.actor.ppo_mini_batch_size=8"]
     config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a"), *off, *batches)
     startup.wrap_validate_config(lambda config: None)(config)
     told = config.ray_kwargs.ray_init.runtime_env.env_vars
+    assert told["SAGEMAKER_CONTAINER_LOG_LEVEL"] == "INFO"  # what is set already is kept
     assert told[ours.VARIABLE] == "checkpoints,engine_end,prompts,queue_answers,weight_transfer"
     assert "guards of this run: on: checkpoints, engine_end, prompts" in caplog.text
     assert "off: polling, waits" in caplog.text
@@ -173,6 +176,12 @@ def changed_by(node) -> set[str]:
 def test_a_change_of_a_module_is_noticed(text):
     tree = ast.parse(f"def change(module: ModuleType):\n    {text}")
     assert any(changed_by(node) & modules_of_verl(tree) for node in ast.walk(tree))
+
+
+def test_an_unknown_guard_is_refused_with_the_nearest(verl_config, rewards):
+    config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a"), "+algorithm.gd2po.guards.wait=false")
+    with pytest.raises(SettingsError, match=r"algorithm\.gd2po\.guards\.wait: unknown setting\..*'waits'"):
+        settings_of(config)
 
 
 def test_nothing_but_the_seam_changes_verl():

@@ -62,8 +62,8 @@ def _tell_processes(config: DictConfig, settings: Settings) -> None:
     OmegaConf.resolve(config.ray_kwargs)  # verl hands it to Ray with interpolations unresolved
     if ray.is_initialized():
         logger.warning(
-            "Ray was started before this run, so its processes cannot be told which guards are on, and only those that "
-            "act in the trainer itself do: checkpoints and engine_end. Let verl start Ray, or set %s=%s for Ray's "
+            "Ray was started before this run, so its processes cannot be told which guards are on: only checkpoints, "
+            "engine_end and a part of prompts act, in the trainer itself. Let verl start Ray, or set %s=%s for its "
             "workers",
             VARIABLE,
             guards,
