@@ -32,11 +32,17 @@ def _ours(case: dict[str, Any], scores: list[Tensor]) -> AdvantageOutput:
         group_ids,
         mask,
         estimator=case["estimator"],
-        conflict_filter=case["conflict_filter"] or "none",
-        threshold=case["threshold"] or 0.0,
         norm_by_std=case["norm_by_std"],
-        whiten="tokens" if case["whiten"] else "none",
+        **_options(case),
     )
+
+
+def _options(case: dict[str, Any]) -> dict[str, Any]:
+    """What the case's method reads."""
+    whiten = {"whiten": "tokens" if case["whiten"] else "none"}
+    filters = {"conflict_filter": case["conflict_filter"] or "none"}
+    threshold = {"threshold": case["threshold"]} if case["conflict_filter"] == "snr" else {}
+    return {"grpo": {}, "gdpo": whiten, "gd2po": whiten | filters | threshold}[case["estimator"]]
 
 
 def _loops(loops: Any, case: dict[str, Any], scores: list[Tensor]) -> Tensor:

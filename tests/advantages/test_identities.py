@@ -159,7 +159,7 @@ def test_without_conflict_gd2po_is_gdpo(sample):
         )
 
 
-@pytest.mark.parametrize("conflict_filter", ["hard", "snr"])
+@pytest.mark.parametrize("conflict_filter", ["hard", {"kind": "snr", "threshold": 0.79}], ids=["hard", "snr"])
 @given(
     sample=samples(nasty=False, rewards=(2, 8)),
     scale=st.sampled_from([0.125, 3.0, 1000.0]),
@@ -169,8 +169,8 @@ def test_without_conflict_gd2po_is_gdpo(sample):
 def test_scaling_or_shifting_one_reward_changes_no_mask(conflict_filter, sample, scale, shift):
     """Within the bounds of the 1e-6 that is added to the standard deviation, and of the 1e-6 spread floor."""
     changed = {**sample.scores, "reward_0": sample.scores["reward_0"].double() * scale + shift}
-    before = sample.run(conflict_filter=conflict_filter, threshold=0.79)
-    after = Sample(changed, sample.group_ids, sample.mask).run(conflict_filter=conflict_filter, threshold=0.79)
+    before = sample.run(conflict_filter=conflict_filter)
+    after = Sample(changed, sample.group_ids, sample.mask).run(conflict_filter=conflict_filter)
     assert torch.equal(before.kept, after.kept)
     assert torch.equal(before.conflict, after.conflict)
 

@@ -61,9 +61,9 @@ class TestEveryRun:
         assert settings is not None
         assert settings.estimator == method.split("_")[0]
         assert all(reward.weight == 1 for reward in settings.rewards.values())
-        if settings.uses_filter:
+        if settings.filter:
             assert settings.filter.kind == method.removeprefix("gd2po_")
-            assert settings.filter.threshold == 0.8
+            assert settings.filter.kind != "snr" or settings.filter.options.threshold == 0.8
 
     def test_batches_divide_among_the_workers(self, chosen: Run, run) -> None:
         config = run(*chosen)

@@ -39,3 +39,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if matches:
         return f" Did you mean {matches[0]!r}?"
     return f" Known: {', '.join(known)}." if known else ""
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> SettingsError:
+    """The error for a name that nobody knows, with the nearest known name as the remedy."""
+    return SettingsError(f"unknown {kind} {name!r}.{nearest(str(name), known)}")

@@ -4,11 +4,14 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError, model_validator
 
+import gd2po.advantages  # noqa: F401  (registers the methods of the papers)
 from gd2po import defaults
-from gd2po.advantages import estimator_names, filter_names
+from gd2po.advantages.registry import ESTIMATORS, Estimator, Filter
 from gd2po.errors import SettingsError, nearest
+from gd2po.plugins import load_plugins
+from gd2po.registry import KIND, ChosenMethod, OptionError
 from gd2po.rewards.models.settings import GuardSettings, ModelSettings
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -35,19 +38,6 @@ class RewardSettings(_Block):
     model: ModelSettings | None = None
 
 
-class FilterSettings(_Block):
-    """The conflict filter of GD²PO; ``threshold`` is τ of the SNR filter and ignored by the others."""
-
-    kind: str = defaults.CONFLICT_FILTER
-    threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = defaults.THRESHOLD
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if self.kind not in filter_names():
-            raise ValueError(f"unknown filter {self.kind!r}.{nearest(self.kind, filter_names())}")
-        return self
-
-
 class GuardSwitches(_Block):
     """Which guards stand around verl's waits, checkpoints and prompts; ``docs/reliability.md`` describes each."""
 
@@ -61,34 +51,51 @@ class GuardSwitches(_Block):
 
 
 class Settings(_Block):
-    """What ``algorithm.adv_estimator`` and ``algorithm.gd2po`` say together, resolved."""
+    """What ``algorithm.adv_estimator`` and ``algorithm.gd2po`` say together, resolved.
 
-    estimator: str
+    Attributes:
+        method: The estimator with its options, among them its conflict filter if it has one.
+        rewards: The rewards by name.
+        plugins: Modules that register methods and rewards, as import paths or paths of files.
+        norm_by_std: Whether group-relative advantages are divided by the standard deviation of the group.
+        missing: What becomes of a rollout without a score on some reward.
+        skip_masked: Whether rows without an advantage are left out of the actor's update.
+        guards: The guards around verl that are on.
+    """
+
+    method: SkipValidation[ChosenMethod[Estimator]]
     rewards: dict[str, RewardSettings]
-    filter: FilterSettings = FilterSettings()
-    reweight: defaults.Reweight = defaults.REWEIGHT
+    plugins: tuple[str, ...] = ()
     norm_by_std: bool = defaults.NORM_BY_STD
-    whiten: defaults.Whiten = defaults.WHITEN
     missing: defaults.Missing = defaults.MISSING
     skip_masked: defaults.SkipMasked = defaults.SKIP_MASKED
     guards: GuardSwitches = GuardSwitches()
 
     @classmethod
     def parse(cls, block: Mapping[str, Any]) -> "Settings":
-        """Validate a plain mapping.
+        """Validate a plain mapping: the block ``algorithm.gd2po``, with the name of the estimator as ``estimator``.
+
+        The keys beside those of :class:`Settings` are the options of the estimator. Plug-ins are imported first.
 
         Raises:
             SettingsError: naming the key, what was found, what is expected and the nearest known name.
         """
+        load_plugins(block.get("plugins", ()))
+        estimator = block.get("estimator", defaults.ESTIMATOR)
+        ESTIMATORS.find(estimator)
+        common = {name: value for name, value in block.items() if name in COMMON}
+        options = {name: value for name, value in block.items() if name not in (*COMMON, "estimator")}
         try:
-            return cls.model_validate(block)
+            method = ESTIMATORS.choose({**options, KIND: estimator})
+        except OptionError as error:
+            raise SettingsError("\n".join(_explain_option(*problem, estimator) for problem in error.problems)) from None
+        try:
+            return cls.model_validate({**common, "method": method})
         except ValidationError as error:
             raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.estimator not in estimator_names():
-            raise ValueError(f"unknown estimator {self.estimator!r}.{nearest(self.estimator, estimator_names())}")
         if not self.rewards:
             raise ValueError("no reward is declared; name at least one under algorithm.gd2po.rewards")
         if all(reward.weight == 0 for reward in self.rewards.values()):
@@ -98,7 +105,7 @@ class Settings(_Block):
                 raise ValueError(
                     f"reward {name!r} requires {other!r}, which is not declared.{nearest(other, self.rewards)}"
                 )
-        if self.uses_filter and self.filter.kind == "snr" and not self.norm_by_std:
+        if self.filter and self.filter.kind == "snr" and not self.norm_by_std:
             raise ValueError(
                 "the snr filter compares rewards in units of their group's std, but norm_by_std is false, so the "
                 "reward of largest scale would decide alone; set norm_by_std: true or filter.kind: hard"
@@ -106,8 +113,19 @@ class Settings(_Block):
         return self
 
     @property
+    def estimator(self) -> str:
+        """The name of the advantage estimator."""
+        return self.method.kind
+
+    @property
+    def filter(self) -> ChosenMethod[Filter] | None:
+        """The conflict filter with its options; None where the estimator has none."""
+        return getattr(self.method.options, "filter", None)
+
+    @property
     def uses_filter(self) -> bool:
-        return self.estimator == "gd2po"
+        """Whether the estimator may leave rollouts out."""
+        return self.filter is not None
 
     @property
     def gates(self) -> dict[str, dict[str, float]]:
@@ -117,16 +135,19 @@ class Settings(_Block):
     def advantage_arguments(self) -> dict[str, Any]:
         """Keyword arguments of :func:`gd2po.advantages.compute_advantages`."""
         return {
-            "estimator": self.estimator,
-            "conflict_filter": self.filter.kind,
-            "threshold": self.filter.threshold,
+            "estimator": self.method,
             "reward_weights": {name: reward.weight for name, reward in self.rewards.items()},
             "directions": {name: reward.direction for name, reward in self.rewards.items()},
             "norm_by_std": self.norm_by_std,
-            "whiten": self.whiten,
-            "reweight": self.reweight,
             "missing": self.missing,
         }
+
+    def resolved(self) -> dict[str, Any]:
+        """Everything that holds for the run, as plain data from which :meth:`parse` makes these settings again."""
+        unchanged = {"guards"} if self.guards == GuardSwitches() else set()
+        common = self.model_dump(mode="json", exclude={"method", "plugins", *unchanged}, exclude_none=True)
+        plugins = {"plugins": list(self.plugins)} if self.plugins else {}
+        return {"estimator": self.estimator, **common, **self.method.plain_options(), **plugins}
 
     def total(self, scores: Mapping[str, float]) -> float:
         """Σ weight·score over the declared rewards that were scored and whose ``requires`` hold; costs count negative.
@@ -155,6 +176,23 @@ def _explain(item: Any) -> str:
     return f"{where}: found {item['input']!r}; {message[0].lower()}{message[1:]}"
 
 
+def _explain_option(path: tuple[str, ...], text: str, estimator: str) -> str:
+    """One problem with the estimator's options, or a key that is a setting of nothing."""
+    where = ".".join(["algorithm.gd2po", *path])
+    if len(path) != 1 or path[0] in ESTIMATORS.find(estimator).option_names:
+        return f"{where}: {text}"
+    readers = ESTIMATORS.readers(path[0])
+    if not readers:
+        return f"{where}: unknown setting.{nearest(path[0], (*COMMON, *ESTIMATORS.find(estimator).option_names))}"
+    return (
+        f"{where} is set, but algorithm.adv_estimator is {estimator!r}, which does not read it; choose "
+        f"adv_estimator={' or '.join(readers)} or remove the {path[0]}"
+    )
+
+
+COMMON = tuple(name for name in Settings.model_fields if name != "method")
+"""The keys of ``algorithm.gd2po`` that every estimator understands; the others are options of the estimator."""
+
 _REMEDIES = {"rewards": "Name the rewards your reward function returns, e.g. rewards: {correctness: {weight: 1.0}}."}
 
 
@@ -167,7 +205,6 @@ def _fields_at(location: tuple[Any, ...]) -> list[str]:
 
 
 _BLOCKS: dict[Any, type[BaseModel]] = {
-    "filter": FilterSettings,
     "rewards": RewardSettings,
     "model": ModelSettings,
     "guard": GuardSettings,

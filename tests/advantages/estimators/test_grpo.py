@@ -29,9 +29,7 @@ def test_a_row_without_scores_enters_no_statistic():
     assert found[2] == 0
 
 
-def test_filter_whitening_and_reweighting_have_no_effect(example):
+def test_nothing_is_filtered_or_reweighted(example):
     plain = compute_advantages(*example, estimator="grpo")
-    other = compute_advantages(*example, estimator="grpo", conflict_filter="none", whiten="none", reweight="none")
-    assert torch.equal(plain.advantages, other.advantages)
     assert plain.kept.all() and plain.query_weight.eq(1).all()
     assert plain.conflict.any()

@@ -5,7 +5,7 @@ import torch
 
 from gd2po.advantages.filters.hard import hard
 from gd2po.advantages.filters.none import none
-from gd2po.advantages.filters.snr import snr
+from gd2po.advantages.filters.snr import SnrOptions, snr
 from gd2po.advantages.votes import cast_votes
 
 
@@ -17,11 +17,11 @@ def votes():
 
 
 def test_none_keeps_all(votes):
-    assert none(votes, 1.0).all()
+    assert none(votes).all()
 
 
 def test_hard_drops_every_conflict(votes):
-    assert hard(votes, 0.0).tolist() == [True, False, False, False, True, True]
+    assert hard(votes).tolist() == [True, False, False, False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ def test_hard_drops_every_conflict(votes):
     ],
 )
 def test_snr_drops_conflicts_below_the_threshold(votes, threshold, kept):
-    assert snr(votes, threshold).tolist() == kept
+    assert snr(votes, SnrOptions(threshold)).tolist() == kept
 
 
 def test_snr_with_two_rewards_in_closed_form():
     """A conflict is dropped if the weaker vote exceeds (1 − τ) / (1 + τ) of the stronger: 1/9 at τ = 0.8."""
     advantages = torch.tensor([[1.0, 1.0], [-0.110, -0.112]], dtype=torch.float64)
-    assert snr(cast_votes(advantages, torch.ones(2, dtype=torch.float64)), 0.8).tolist() == [True, False]
+    assert snr(cast_votes(advantages, torch.ones(2, dtype=torch.float64)), SnrOptions(0.8)).tolist() == [True, False]

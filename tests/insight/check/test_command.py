@@ -77,7 +77,7 @@ def test_bad_rows_are_shown(invoke, tmp_path, lines):
         (("-", "--weights", "good"), "--weights: found 'good'; expected name=value"),
         (("-", "--weights", "good=much"), "--weights: 'much' is no number"),
         (("-", "--scores", "good"), "1 of the columns is a reward (good); expected two or more"),
-        (("-", "--tau", "2"), "threshold is 2.0"),
+        (("-", "--tau", "2"), "threshold: found 2.0"),
     ],
 )
 def test_refusals(invoke, lines, arguments, text):

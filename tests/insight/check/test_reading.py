@@ -197,7 +197,7 @@ def test_columns_can_be_chosen(checked, example):
         ({}, {"source": "dataset"}, CheckError, "--source: no column is called 'dataset'"),
         ({}, {"weights": {"shrt": 1.0}}, SettingsError, "Did you mean 'short'?"),
         ({}, {"directions": {"short": "down"}}, SettingsError, "unknown direction of reward 'short' 'down'"),
-        ({}, {"taus": (1.5,)}, SettingsError, "threshold is 1.5"),
+        ({}, {"taus": (1.5,)}, SettingsError, "threshold: found 1.5"),
     ],
 )
 def test_what_cannot_be_checked_is_refused_with_the_remedy(checked, example, change, choice, error, text):

@@ -45,7 +45,7 @@ def test_where_hard_starves_the_largest_threshold_that_does_not_is_taken(checked
     verdict = judge(evidence)
     assert verdict.outcome == "likely useful"
     assert evidence.method("Hard").kept.value < 0.5
-    tau = settings_of(verdict).filter.threshold
+    tau = settings_of(verdict).filter.options.threshold
     assert evidence.method(f"SNR {tau:g}").kept.value >= 0.5 > evidence.method(f"SNR {tau + 0.1:g}").kept.value
     assert f"SNR {tau:g} drops" in verdict.summary and "Hard does not" in verdict.summary
     assert "SNR leaves too little from τ" in "".join(finding.text for finding in verdict.findings)

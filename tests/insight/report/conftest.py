@@ -60,7 +60,7 @@ def _settings(estimator: str) -> dict[str, Any]:
     reward = {"weight": 1.0, "direction": "maximize", "requires": {}}
     found: dict[str, Any] = {"estimator": estimator, "rewards": dict.fromkeys(REWARDS, reward)}
     if estimator == "gd2po":
-        found["filter"] = {"kind": "hard", "threshold": 0.8}
+        found["filter"] = {"kind": "hard"}
     return found | {"reweight": "keep_ratio", "norm_by_std": True, "whiten": "tokens", "missing": "drop"}
 
 

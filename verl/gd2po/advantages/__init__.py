@@ -7,7 +7,7 @@ passes over [N, T] are one sum of the response mask and one product at the end.
 The way of one batch, one module each::
 
     checks         scores, ids and mask come in; nonsense is refused by name
-    normalisation  A_ik = (r_ik − mean_g) / (std_g + 1e-6) per reward and group; ties and lone rollouts give exactly 0
+    normalisation  A_ik = (r_ik − mean_g) / (std_g + 1e-6) per reward and group; ties and groups of one give exactly 0
     votes          w_k A_ik: their sum, their conflict, their signal-to-noise ratio
     filters/       which rollouts a conflict costs: none, hard, snr
     estimators/    grpo, gdpo, gd2po: one advantage per rollout
@@ -30,13 +30,12 @@ Example: the two rewards agree about the first two rollouts and disagree about t
 >>> [[round(token, 3) for token in row] for row in out.advantages.tolist()]
 [[0.577, 0.577, 0.0], [-1.155, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
 
-A new method is one new file in `estimators/` or `filters/`; from outside, :func:`register_estimator` and
-:func:`register_filter` do the same.
+A new method is one new file in `estimators/` or `filters/`, with its options; from outside, :func:`register_estimator`
+and :func:`register_filter` do the same.
 """
 
 from gd2po.advantages.batch import Batch
 from gd2po.advantages.compute import compute_advantages, compute_rollout_advantages
-from gd2po.advantages.options import Options
 from gd2po.advantages.outputs import AdvantageOutput, Estimate, RolloutAdvantages
 from gd2po.advantages.registry import estimator_names, filter_names, register_estimator, register_filter
 from gd2po.advantages.votes import Votes
@@ -45,7 +44,6 @@ __all__ = [
     "AdvantageOutput",
     "Batch",
     "Estimate",
-    "Options",
     "RolloutAdvantages",
     "Votes",
     "compute_advantages",

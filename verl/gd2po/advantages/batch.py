@@ -29,6 +29,7 @@ class Batch:
         present: rollouts scored by at least one reward of non-zero weight [N] bool.
         normalised: group-relative advantages per reward [K, N], direction applied, unweighted.
         votes: the weighted ones, and their conflicts.
+        norm_by_std: whether `normalised` is divided by the standard deviation of the group.
     """
 
     names: tuple[str, ...]
@@ -42,6 +43,7 @@ class Batch:
     present: Tensor
     normalised: Normalised
     votes: Votes
+    norm_by_std: bool
 
 
 def assemble(
@@ -77,4 +79,5 @@ def assemble(
         present=(scored & (weights != 0)[:, None]).any(0),
         normalised=normalised,
         votes=cast_votes(normalised.advantages, weights),
+        norm_by_std=norm_by_std,
     )

@@ -8,9 +8,8 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from gd2po.advantages.registry import unknown_name
 from gd2po.defaults import DIRECTION, WEIGHT, Direction, Missing
-from gd2po.errors import RewardError, SettingsError
+from gd2po.errors import RewardError, SettingsError, unknown_name
 
 _LARGEST = torch.finfo(torch.float32).max
 
@@ -51,8 +50,10 @@ def valid_rows(valid: Tensor | None, rollouts: int, device: torch.device) -> Ten
     if valid is None:
         return torch.ones(rollouts, dtype=torch.bool, device=device)
     if valid.dtype != torch.bool or valid.shape != (rollouts,):
-        found = f"{valid.dtype} of shape {tuple(valid.shape)}"
-        raise ValueError(f"valid is {found}: expected torch.bool [{rollouts}], False for padding rows")
+        raise ValueError(
+            f"valid is {valid.dtype} of shape {tuple(valid.shape)}: expected torch.bool [{rollouts}], "
+            "False for padding rows"
+        )
     return valid.to(device)
 
 
@@ -83,10 +84,10 @@ def weights(given: Mapping[str, float] | None, rewards: Collection[str]) -> list
             raise SettingsError(f"reward_weights has no weight for reward {name!r}: name every reward, 0 for no vote")
         if isinstance(given[name], bool) or not isinstance(given[name], Real) or not math.isfinite(given[name]):
             raise SettingsError(f"reward_weights: reward {name!r} has weight {given[name]!r}; expected a finite number")
-    found = [float(given[name]) for name in rewards]
-    if not any(found):
+    values = [float(given[name]) for name in rewards]
+    if not any(values):
         raise SettingsError("reward_weights are all 0: expected at least one reward with a vote")
-    return found
+    return values
 
 
 def signs(given: Mapping[str, Direction] | None, rewards: Collection[str]) -> list[float]:
@@ -97,6 +98,22 @@ def signs(given: Mapping[str, Direction] | None, rewards: Collection[str]) -> li
         if direction not in get_args(Direction):
             raise unknown_name(f"direction of reward {name!r}", direction, get_args(Direction))
     return [1.0 if directions.get(name, DIRECTION) == "maximize" else -1.0 for name in rewards]
+
+
+def one_of(argument: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a value that is not among the choices of an argument."""
+    if value not in choices:
+        raise unknown_name(argument, value, choices)
+
+
+def kept_rows(kept: object, name: str, like: Tensor) -> Tensor:
+    """What a conflict filter returned, if it is one flag per rollout like `like` [N]."""
+    if isinstance(kept, Tensor) and kept.dtype == torch.bool and kept.shape == like.shape:
+        return kept
+    returned = f"{kept.dtype} of shape {tuple(kept.shape)}" if isinstance(kept, Tensor) else type(kept).__name__
+    raise ValueError(
+        f"conflict filter {name!r} returned {returned}: expected torch.bool [{len(like)}], True for rollouts to keep"
+    )
 
 
 def _score_row(name: str, row: Tensor, valid: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The two functions users call: scores in, advantages out."""
 
 from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -8,13 +9,13 @@ from torch import Tensor
 import gd2po.advantages.estimators
 import gd2po.advantages.filters  # noqa: F401  (both register their methods)
 from gd2po import defaults
+from gd2po.advantages import checks
 from gd2po.advantages.batch import assemble
-from gd2po.advantages.checks import mask_lengths
 from gd2po.advantages.metrics import batch_metrics
-from gd2po.advantages.options import Options
 from gd2po.advantages.outputs import AdvantageOutput, RolloutAdvantages
-from gd2po.advantages.registry import ESTIMATORS
-from gd2po.defaults import Direction, Missing, Reweight, Whiten
+from gd2po.advantages.registry import ESTIMATORS, Estimator
+from gd2po.defaults import Direction, Missing
+from gd2po.registry import KIND, ChosenMethod
 
 
 def compute_rollout_advantages(
@@ -22,19 +23,19 @@ def compute_rollout_advantages(
     group_ids: Iterable[Hashable],
     lengths: Tensor,
     *,
-    estimator: str = defaults.ESTIMATOR,
-    conflict_filter: str = defaults.CONFLICT_FILTER,
-    threshold: float = defaults.THRESHOLD,
+    estimator: str | ChosenMethod[Estimator] = defaults.ESTIMATOR,
+    conflict_filter: str | Mapping[str, Any] | None = None,
+    threshold: float | None = None,
     reward_weights: Mapping[str, float] | None = None,
     norm_by_std: bool = defaults.NORM_BY_STD,
-    whiten: Whiten = defaults.WHITEN,
-    reweight: Reweight = defaults.REWEIGHT,
     directions: Mapping[str, Direction] | None = None,
     missing: Missing = defaults.MISSING,
     valid: Tensor | None = None,
+    **options: Any,
 ) -> RolloutAdvantages:
     """:func:`compute_advantages` for callers that know response lengths [N] (whole tokens) instead of a mask."""
-    options = Options(estimator, conflict_filter, threshold, norm_by_std, whiten, reweight, missing)
+    method = _choose(estimator, conflict_filter, threshold, options)
+    checks.one_of("missing", missing, get_args(Missing))
     batch = assemble(
         scores,
         group_ids,
@@ -45,7 +46,7 @@ def compute_rollout_advantages(
         valid=valid,
         norm_by_std=norm_by_std,
     )
-    estimate = ESTIMATORS[options.estimator](batch, options)
+    estimate = method(batch)
     per_reward = batch.normalised.advantages.to(torch.float32)
     return RolloutAdvantages(
         rollout_advantages=estimate.advantages.to(torch.float32),
@@ -62,16 +63,15 @@ def compute_advantages(
     group_ids: Iterable[Hashable],
     response_mask: Tensor,
     *,
-    estimator: str = defaults.ESTIMATOR,
-    conflict_filter: str = defaults.CONFLICT_FILTER,
-    threshold: float = defaults.THRESHOLD,
+    estimator: str | ChosenMethod[Estimator] = defaults.ESTIMATOR,
+    conflict_filter: str | Mapping[str, Any] | None = None,
+    threshold: float | None = None,
     reward_weights: Mapping[str, float] | None = None,
     norm_by_std: bool = defaults.NORM_BY_STD,
-    whiten: Whiten = defaults.WHITEN,
-    reweight: Reweight = defaults.REWEIGHT,
     directions: Mapping[str, Direction] | None = None,
     missing: Missing = defaults.MISSING,
     valid: Tensor | None = None,
+    **options: Any,
 ) -> AdvantageOutput:
     """Advantages of N rollouts scored by K rewards, under GRPO, GDPO or GD²PO.
 
@@ -80,39 +80,58 @@ def compute_advantages(
         group_ids: one hashable id per rollout; rollouts of a prompt share it. Order is free.
         response_mask: [N, T] of 0 and 1 in any dtype, 1 for response tokens.
         estimator: `grpo`, `gdpo`, `gd2po`, or a registered name.
-        conflict_filter: what GD²PO does with contradictory votes: `none`, `hard`, `snr`, or a registered name.
-        threshold: τ of `snr`, in [0, 1].
+        conflict_filter: what GD²PO does with contradictory votes: `none`, `hard` (if not given), `snr`, or a registered
+            name; or a mapping of the name under `kind` and the filter's options, `{"kind": "snr", "threshold": 0.5}`.
+        threshold: the option of that name of the conflict filter: τ of `snr`, in [0, 1].
         reward_weights: name -> w_k for every reward; all 1 if not given. 0 silences a reward, but logs it.
         norm_by_std: divide by the group's standard deviation.
-        whiten: GDPO and GD²PO only; over `tokens`, over `rollouts`, or `none`.
-        reweight: GD²PO only; `keep_ratio` scales a group by its kept share.
         directions: name -> `maximize` (if not given) or `minimize`.
         missing: a NaN drops that vote (`drop`) or is refused (`error`).
         valid: [N] bool; False marks padding rows, which enter no statistic and no metric.
+        options: options of the estimator. GDPO and GD²PO read `whiten`: over `tokens` (if not given), over `rollouts`,
+            or `none`. GD²PO reads `reweight`: `keep_ratio` (if not given) scales a group by its kept share, `none` does
+            not.
 
     Returns:
         Advantages [N, T] on the mask's device, and what led to them. Without rewards' signal they are 0, never NaN.
 
     Raises:
         RewardError: a score is infinite or, with `missing="error"`, absent; or a reward is no tensor of numbers [N].
-        SettingsError: an option, weight, direction or name is wrong.
+        SettingsError: an option, weight, direction or name is wrong, or the method does not read an option.
         ValueError: mask, ids or `valid` do not fit the batch. (The two above are ValueErrors as well.)
         TypeError: an id is not hashable.
     """
     rollouts = compute_rollout_advantages(
         scores,
         group_ids,
-        mask_lengths(response_mask),
+        checks.mask_lengths(response_mask),
         estimator=estimator,
         conflict_filter=conflict_filter,
         threshold=threshold,
         reward_weights=reward_weights,
         norm_by_std=norm_by_std,
-        whiten=whiten,
-        reweight=reweight,
         directions=directions,
         missing=missing,
         valid=valid,
+        **options,
     )
     advantages = torch.where(response_mask.to(torch.bool), rollouts.rollout_advantages[:, None], 0.0)
     return AdvantageOutput(**vars(rollouts), advantages=advantages)
+
+
+def _choose(
+    estimator: str | ChosenMethod[Estimator],
+    conflict_filter: str | Mapping[str, Any] | None,
+    threshold: float | None,
+    options: Mapping[str, Any],
+) -> ChosenMethod[Estimator]:
+    """The estimator with its options; the conflict filter is its option `filter`."""
+    choice = dict(options)
+    if conflict_filter is not None or threshold is not None:
+        named = dict(conflict_filter) if isinstance(conflict_filter, Mapping) else {KIND: conflict_filter}
+        given = named | {"threshold": threshold}
+        choice["filter"] = {name: value for name, value in given.items() if value is not None}
+    if isinstance(estimator, ChosenMethod):
+        choice = estimator.plain_options() | choice
+        estimator = estimator.kind
+    return ESTIMATORS.choose({**choice, KIND: estimator})

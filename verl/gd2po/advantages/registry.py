@@ -1,73 +1,46 @@
 """Names of estimators and conflict filters, and what they stand for."""
 
-import importlib
-import pkgutil
-from collections.abc import Callable, Iterable, MutableSequence
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias
 
+from pydantic import PlainValidator
 from torch import Tensor
 
-from gd2po.errors import SettingsError, nearest
+from gd2po.defaults import CONFLICT_FILTER
+from gd2po.registry import ChosenMethod, Registry
 
-if TYPE_CHECKING:
-    from gd2po.advantages.batch import Batch
-    from gd2po.advantages.options import Options
-    from gd2po.advantages.outputs import Estimate
-    from gd2po.advantages.votes import Votes
+Estimator: TypeAlias = Callable[..., Any]
+Filter: TypeAlias = Callable[..., Tensor]
 
-Estimator: TypeAlias = "Callable[[Batch, Options], Estimate]"
-Filter: TypeAlias = "Callable[[Votes, float], Tensor]"
-_Method = TypeVar("_Method", bound=Callable)
+ESTIMATORS: Registry[Estimator] = Registry("estimator")
+FILTERS: Registry[Filter] = Registry("conflict filter")
 
-ESTIMATORS: dict[str, Estimator] = {}
-FILTERS: dict[str, Filter] = {}
+register_estimator = ESTIMATORS.register
+"""Decorator: `register_estimator(name, options=None)` makes `estimator=name` call the function.
+
+The function takes a :class:`gd2po.advantages.Batch`, and the options object if it has options, and returns a
+:class:`gd2po.advantages.Estimate`.
+"""
+
+register_filter = FILTERS.register
+"""Decorator: `register_filter(name, options=None)` makes `conflict_filter=name` call the function.
+
+The function takes :class:`gd2po.advantages.Votes`, and the options object if it has options, and returns which rollouts
+are kept [N] bool.
+"""
+
+estimator_names = ESTIMATORS.names
+filter_names = FILTERS.names
 
 
-def register_estimator(name: str) -> Callable[[Estimator], Estimator]:
-    """Decorator: make `estimator=name` call the function, `(batch, options) -> Estimate`.
+def conflict_filter(choice: Any) -> ChosenMethod[Filter]:
+    """The conflict filter of a name, or of a mapping of `kind` and options.
 
     Raises:
-        SettingsError: the name is taken.
+        SettingsError: the name is not known, or the filter does not read an option, or an option has a wrong value.
     """
-    return _registrar(ESTIMATORS, "estimator", name)
+    return FILTERS.choose(choice, CONFLICT_FILTER)
 
 
-def register_filter(name: str) -> Callable[[Filter], Filter]:
-    """Decorator: make `conflict_filter=name` call the function, `(votes, threshold) -> keep [N] bool`.
-
-    Raises:
-        SettingsError: the name is taken.
-    """
-    return _registrar(FILTERS, "conflict filter", name)
-
-
-def estimator_names() -> tuple[str, ...]:
-    """Names that `estimator=` understands, sorted."""
-    return tuple(sorted(ESTIMATORS))
-
-
-def filter_names() -> tuple[str, ...]:
-    """Names that `conflict_filter=` understands, sorted."""
-    return tuple(sorted(FILTERS))
-
-
-def unknown_name(kind: str, found: object, known: Iterable[str]) -> SettingsError:
-    """The error for a name nobody knows, with the nearest known one as a remedy."""
-    return SettingsError(f"unknown {kind} {found!r}.{nearest(str(found), known)}")
-
-
-def import_modules(package: str, path: MutableSequence[str]) -> None:
-    """Import every module of a package, so that each registers what it holds and a new file needs no list."""
-    for module in pkgutil.iter_modules(path):
-        importlib.import_module(f"{package}.{module.name}")
-
-
-def _registrar(registry: dict[str, _Method], kind: str, name: str) -> Callable[[_Method], _Method]:
-    def register(method: _Method) -> _Method:
-        if name in registry:
-            owner = f"{registry[name].__module__}.{registry[name].__qualname__}"
-            raise SettingsError(f"{kind} {name!r} is already registered, by {owner}: choose another name")
-        registry[name] = method
-        return method
-
-    return register
+ConflictFilter = Annotated[ChosenMethod[Filter], PlainValidator(conflict_filter)]
+"""The type of an estimator's option that chooses a conflict filter."""

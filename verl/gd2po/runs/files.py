@@ -2,12 +2,10 @@
 
 import json
 import platform
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from gd2po.settings import GuardSwitches, Settings
+from gd2po.settings import Settings
 from gd2po.versions import installed
 
 SETTINGS_FILE = "gd2po_settings.json"
@@ -19,17 +17,9 @@ STARTS_FILE = "gd2po_starts.jsonl"
 _SOFTWARE = ("gd2po", "verl", "torch", "transformers", "ray", "vllm", "sglang")
 
 
-def describe(settings: Settings) -> Mapping[str, Any]:
-    """The resolved settings as plain data, without the parts that the run does not read or leaves as they are."""
-    exclude = set() if settings.uses_filter else {"filter"}
-    if settings.guards == GuardSwitches():
-        exclude.add("guards")
-    return settings.model_dump(mode="json", exclude=exclude, exclude_none=True)
-
-
 def settings_text(settings: Settings) -> str:
     """The resolved settings as they are printed and saved."""
-    return json.dumps(describe(settings), indent=2)
+    return json.dumps(settings.resolved(), indent=2)
 
 
 def save_settings(folder: Path, settings: Settings) -> None:

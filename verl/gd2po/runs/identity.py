@@ -31,7 +31,7 @@ _MAY_CHANGE = (
     *("*.fsdp_config.*", "*.checkpoint.*", "*.profiler.*", "*offload*", "*.enable_gradient_checkpointing"),
     *("*.use_torch_compile", "*.use_remove_padding", "*.use_fused_kernels", "*.fused_kernel_options.*", "*.use_liger"),
     *("*.ulysses_sequence_parallel_size", "*.entropy_from_logits_*", "*.entropy_checkpointing", "*.tiled_mlp.*"),
-    "algorithm.gd2po.guards.*",
+    *("algorithm.gd2po.guards.*", "algorithm.gd2po.plugins"),
     *(f"algorithm.gd2po.rewards.*.model.{key}" for key in _SERVING),
     *("*.pad_to_length*", "*.use_prefix_grouper", "*.attn_implementation"),
 )
@@ -43,7 +43,7 @@ def identity_of(config: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[
 
     Args:
         config: verl's configuration as plain data, with interpolations resolved.
-        settings: The resolved settings of ``algorithm.gd2po``, as :func:`gd2po.runs.files.describe` gives them.
+        settings: The resolved settings of ``algorithm.gd2po``, as :meth:`gd2po.settings.Settings.resolved` gives them.
     """
     tree = {**config, "algorithm": {**config["algorithm"], "gd2po": settings}}
     trainer, sharded = config["trainer"], config["actor_rollout_ref"]["actor"]["strategy"] in ("fsdp", "fsdp2")

@@ -1,23 +1,41 @@
 """GD²PO: GDPO without the rollouts on which the rewards contradict each other (arXiv 2606.16771)."""
 
+from dataclasses import dataclass, field
+
 from torch import Tensor
 
 from gd2po.advantages.batch import Batch
-from gd2po.advantages.options import Options
+from gd2po.advantages.checks import kept_rows
 from gd2po.advantages.outputs import Estimate
-from gd2po.advantages.registry import FILTERS, register_estimator
+from gd2po.advantages.registry import ConflictFilter, conflict_filter, register_estimator
 from gd2po.advantages.whitening import whiten
+from gd2po.defaults import CONFLICT_FILTER, REWEIGHT, WHITEN, Reweight, Whiten
 
 
-@register_estimator("gd2po")
-def gd2po(batch: Batch, options: Options) -> Estimate:
+@dataclass(frozen=True)
+class Gd2poOptions:
+    """The options of :func:`gd2po`.
+
+    Attributes:
+        filter: The conflict filter, which says which rollouts are kept.
+        reweight: The weight of a query: `keep_ratio` is the kept share of its rollouts, `none` is 1.
+        whiten: The unit of the whitening: response tokens, rollouts, or no whitening.
+    """
+
+    filter: ConflictFilter = field(default_factory=lambda: conflict_filter(CONFLICT_FILTER))
+    reweight: Reweight = REWEIGHT
+    whiten: Whiten = WHITEN
+
+
+@register_estimator("gd2po", Gd2poOptions)
+def gd2po(batch: Batch, options: Gd2poOptions) -> Estimate:
     """Drop rollouts in conflict, scale each group by its kept share, then whiten over what is kept.
 
         S_i = Σ_k w_k A_ik,    B_i = q_g(i) · S_i · keep_i,    advantage_i = whiten(B over kept)_i · keep_i
 
     The order matters: a factor common to all groups is undone by the whitening, so only relative q survives.
     """
-    kept = FILTERS[options.conflict_filter](batch.votes, options.threshold) & batch.present
+    kept = kept_rows(options.filter(batch.votes), options.filter.kind, batch.present) & batch.present
     weight = batch.present.double() if options.reweight == "none" else keep_ratio(kept, batch)
     whitened = whiten(weight * batch.votes.total, kept, batch, options.whiten)
     return Estimate(whitened.advantages, kept=kept, query_weight=weight, whitened=whitened)

@@ -5,13 +5,12 @@ from torch import Tensor
 
 from gd2po.advantages.batch import Batch
 from gd2po.advantages.normalisation import normalise
-from gd2po.advantages.options import Options
 from gd2po.advantages.outputs import Estimate
 from gd2po.advantages.registry import register_estimator
 
 
 @register_estimator("grpo")
-def grpo(batch: Batch, options: Options) -> Estimate:
+def grpo(batch: Batch) -> Estimate:
     """Sum the rewards, then normalise the sum within its group.
 
         r_i = Σ_k w_k d_k r_ik,    advantage_i = (r_i − mean_g) / (std_g + 1e-6)
@@ -19,7 +18,7 @@ def grpo(batch: Batch, options: Options) -> Estimate:
     d_k is +1 for maximize, −1 for minimize. A missing score leaves its term out of the sum. No whitening, no filter.
     """
     rewards = (batch.weights * batch.signs)[:, None] * batch.scores
-    advantages = normalise(rewards.sum(0), batch.present, batch.groups, norm_by_std=options.norm_by_std).advantages
+    advantages = normalise(rewards.sum(0), batch.present, batch.groups, norm_by_std=batch.norm_by_std).advantages
     query_weight = batch.present.to(advantages.dtype)
     return Estimate(advantages, batch.present, query_weight, terms=_terms(rewards, advantages, batch))
 

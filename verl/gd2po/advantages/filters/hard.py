@@ -7,8 +7,8 @@ from gd2po.advantages.votes import Votes
 
 
 @register_filter("hard")
-def hard(votes: Votes, threshold: float) -> Tensor:
-    """Keep rollouts [N] whose votes have one sign; the threshold is not used.
+def hard(votes: Votes) -> Tensor:
+    """Keep rollouts [N] whose votes have one sign.
 
     keep_i = not (some w_k A_ik > 1e-8 and some w_k A_ik < −1e-8)
 

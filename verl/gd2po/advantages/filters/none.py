@@ -8,6 +8,6 @@ from gd2po.advantages.votes import Votes
 
 
 @register_filter("none")
-def none(votes: Votes, threshold: float) -> Tensor:
-    """Keep every rollout [N]; the threshold is not used."""
+def none(votes: Votes) -> Tensor:
+    """Keep every rollout [N]."""
     return torch.ones_like(votes.conflict)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gd2po.errors import SettingsError
 from gd2po.insight.report.trackers import ReportError
-from gd2po.runs.files import SETTINGS_FILE, STARTS_FILE, describe
+from gd2po.method_names import method_title
+from gd2po.runs.files import SETTINGS_FILE, STARTS_FILE
 from gd2po.runs.identity import identity_of
-from gd2po.settings import Settings
 
 _SEED_IN_NAME = re.compile(r"(seed[-_]?)\d+")
 _SECRET = re.compile(r"api_?key|secret|passw|credential|(^|_)(access|api|auth|hf)_?token$", re.IGNORECASE)
@@ -54,11 +53,7 @@ class RunDescription:
         """Such as GD²PO-SNR τ=0.8; None where it is not known."""
         if not self.settings:
             return None
-        estimator, kept = self.settings["estimator"], self.settings.get("filter", {})
-        if estimator != "gd2po":
-            return str(estimator).upper()
-        kind = {"hard": "Hard", "snr": f"SNR τ={kept['threshold']:g}"}.get(kept["kind"], kept["kind"])
-        return f"GD²PO-{kind}"
+        return method_title(self.settings)
 
 
 def read_description(folder: Path) -> RunDescription:
@@ -87,7 +82,7 @@ def _configuration(folder: Path, settings: Mapping[str, Any]) -> tuple[dict[str,
     config.pop("ray_kwargs", None)  # of the machine; its interpolations need a running Hydra
     try:
         return dict(_leaves(OmegaConf.to_container(config, resolve=True))), _identity(config, settings), ()
-    except (OmegaConfBaseException, SettingsError) as error:
+    except OmegaConfBaseException as error:
         note = (
             f"{files[-1]} cannot be resolved ({error}); the run is compared with no other as a seed of the same series"
         )
@@ -100,8 +95,7 @@ def _identity(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     if not settings:
         return {}
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    identity = identity_of(plain, describe(Settings.parse(settings)))
-    return {key: _without_seed(key, value) for key, value in identity.items()}
+    return {key: _without_seed(key, value) for key, value in identity_of(plain, settings).items()}
 
 
 def _without_seed(key: str, value: Any) -> Any:

@@ -17,7 +17,6 @@ from gd2po.errors import SettingsError
 from gd2po.files import write_whole
 from gd2po.hosts.verl.checkpoints.folders import folder_of
 from gd2po.hosts.verl.reading.run_state import state_of
-from gd2po.runs.files import describe
 from gd2po.runs.identity import IDENTITY_FILE, WORKERS, identity_of
 from gd2po.settings import Settings
 
@@ -57,7 +56,7 @@ def _compare(checkpoint: Path, then: dict[str, Any], now: dict[str, Any]) -> Non
 
 def _identity_of(config: DictConfig, settings: Settings) -> dict[str, Any]:
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    return identity_of(plain, describe(settings))
+    return identity_of(plain, settings.resolved())
 
 
 def wrap_save_checkpoint(original: Callable[..., None]) -> Callable[..., None]:

@@ -5,6 +5,8 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from gd2po.plugins import is_file
+
 _WRITTEN = ("trainer.default_local_dir", "trainer.rollout_data_dir", "trainer.validation_data_dir")
 _READ = (
     "actor_rollout_ref.model.path",
@@ -13,6 +15,7 @@ _READ = (
     "reward.custom_reward_function.path",
     "trainer.resume_from_path",
 )
+_PLUGINS = "algorithm.gd2po.plugins"
 
 
 def make_absolute(config: DictConfig) -> None:
@@ -24,6 +27,8 @@ def make_absolute(config: DictConfig) -> None:
         value = OmegaConf.select(config, key)
         if value is not None:
             OmegaConf.update(config, key, _absolute(value, must_exist=key in _READ))
+    if plugins := OmegaConf.select(config, _PLUGINS):
+        OmegaConf.update(config, _PLUGINS, [_absolute(each, True) if is_file(each) else each for each in plugins])
 
 
 def _absolute(value: Any, must_exist: bool) -> Any:

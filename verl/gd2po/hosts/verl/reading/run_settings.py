@@ -9,7 +9,11 @@ from torch import Tensor
 
 from gd2po.advantages import estimator_names
 from gd2po.errors import SettingsError, nearest
+from gd2po.plugins import load_plugins
 from gd2po.settings import Settings
+
+VERLS_OWN = "grpo"
+"""The estimator whose advantages verl computes itself; we only report."""
 
 HARD_FILTER_REWARDS = 4
 """From this many rewards on, independent rewards leave Hard less than one rollout in eight (2^(1-K))."""
@@ -25,8 +29,9 @@ def is_ours(config: DictConfig) -> bool:
 def settings_of(config: DictConfig) -> Settings | None:
     """The settings of a run, or None where this plug-in has nothing to do.
 
-    ``gdpo`` and ``gd2po`` are always ours; ``grpo`` is when ``algorithm.gd2po`` (or verl's ``gdpo_reward_keys``) names
-    rewards to report on. verl's ``gdpo_reward_keys`` and ``gdpo_reward_weights`` are understood.
+    ``gdpo``, ``gd2po`` and estimators of plug-ins are always ours; ``grpo`` is when ``algorithm.gd2po`` (or verl's
+    ``gdpo_reward_keys``) names rewards to report on. verl's ``gdpo_reward_keys`` and ``gdpo_reward_weights`` are
+    understood.
 
     Raises:
         SettingsError: naming the key, what was found, what was expected and the remedy.
@@ -36,18 +41,14 @@ def settings_of(config: DictConfig) -> Settings | None:
     algorithm = config.algorithm
     estimator = str(algorithm.adv_estimator)
     block = _block(algorithm)
+    load_plugins(block.get("plugins", ()))
     if block and estimator not in estimator_names():
         raise SettingsError(
             f"algorithm.gd2po is set, but algorithm.adv_estimator is {estimator!r}, which reads none of it; "
             f"choose one of {', '.join(estimator_names())} or remove algorithm.gd2po"
         )
-    if "filter" in block and estimator != "gd2po":
-        raise SettingsError(
-            f"algorithm.gd2po.filter is set, but algorithm.adv_estimator is {estimator!r}, which filters nothing; "
-            "choose adv_estimator=gd2po or remove the filter"
-        )
     by_std = bool(algorithm.get("norm_adv_by_std_in_grpo", True))
-    if estimator == "grpo" and block.get("norm_by_std", by_std) != by_std:
+    if estimator == VERLS_OWN and block.get("norm_by_std", by_std) != by_std:
         raise SettingsError(
             f"algorithm.gd2po.norm_by_std is {block['norm_by_std']}, but grpo runs as verl has it, with "
             f"algorithm.norm_adv_by_std_in_grpo={by_std}; set that one"
@@ -56,7 +57,7 @@ def settings_of(config: DictConfig) -> Settings | None:
 
 
 def _multi_reward_estimators() -> set[str]:
-    return set(estimator_names()) - {"grpo"}
+    return set(estimator_names()) - {VERLS_OWN}
 
 
 def _block(algorithm: DictConfig) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def check_run(config: DictConfig) -> Settings | None:
             f"trainer.use_v1 is false, but {settings.estimator} with named rewards runs on verl's V1 trainer only; "
             "set trainer.use_v1=true"
         )
-    if config.algorithm.use_kl_in_reward and settings.estimator != "grpo":
+    if config.algorithm.use_kl_in_reward and settings.estimator != VERLS_OWN:
         raise SettingsError(
             f"algorithm.use_kl_in_reward is true, but {settings.estimator} normalises each named reward by itself, so "
             "a penalty added to their sum would be lost; set it to false and use actor_rollout_ref.actor.use_kl_loss"
@@ -156,7 +157,7 @@ def cautions(config: DictConfig, settings: Settings) -> Iterator[str]:
             "exactly and hard and snr filter alike; use n >= 4"
         )
     count = len(settings.rewards)
-    if settings.uses_filter and settings.filter.kind == "hard" and count >= HARD_FILTER_REWARDS:
+    if settings.filter and settings.filter.kind == "hard" and count >= HARD_FILTER_REWARDS:
         share = 1 - math.pow(2, 1 - count)
         yield (
             f"filter hard with {count} rewards: if they were independent, {share:.0%} of the rollouts would be masked; "
@@ -171,12 +172,12 @@ def caution_about_scores(config: DictConfig, settings: Settings, scores: Mapping
     """
     rollouts = config.actor_rollout_ref.rollout.n
     limit = (rollouts - 2) / rollouts
-    if not (settings.uses_filter and settings.filter.kind == "snr" and settings.filter.threshold > limit):
+    if settings.filter is None or settings.filter.kind != "snr" or settings.filter.options.threshold <= limit:
         return None
     voting = [scores[name] for name, reward in settings.rewards.items() if reward.weight != 0]
     if len(voting) != 2 or any(len(values[~values.isnan()].unique()) > 2 for values in voting):
         return None
     return (
-        f"filter snr with threshold {settings.filter.threshold}: both rewards take two values only, and with "
+        f"filter snr with threshold {settings.filter.options.threshold}: both rewards take two values only, and with "
         f"rollout.n={rollouts} every threshold above {limit:g} masks what hard masks; lower it to let it differ"
     )
