@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from gd2po.cli import app
 from gd2po.errors import SettingsError
-from gd2po.quickstart import Plan
+from gd2po.quickstart import METHODS, Plan
 from gd2po.quickstart.run import train
 from gd2po.quickstart.summary import plot, table
 from gd2po.quickstart.tokenizer import CHAT_TEMPLATE, TAGS, train_tokenizer
@@ -56,13 +56,13 @@ def test_a_plan_that_cannot_run_is_refused(methods, steps, message):
 def test_the_table_shows_before_and_after(capsys):
     from rich.console import Console
 
-    Console(width=100).print(table({"gd2po_hard": STEPS}))
+    Console(width=100).print(table({"gd2po_hard": STEPS}, METHODS))
     row = capsys.readouterr().out
     assert "GD²PO-Hard" in row and "-1.50 → 0.25" in row and "40%" in row and "50%" in row
 
 
 def test_the_plot_is_written(tmp_path):
-    plot({"gdpo": STEPS, "gd2po_hard": STEPS}, tmp_path / "curves.png")
+    plot({"gdpo": STEPS, "gd2po_hard": STEPS}, METHODS, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -162,3 +164,50 @@ def test_a_run_with_its_masked_rollouts_is_the_same_run(letters, whole):
         assert 0.1 < whole.steps()[step]["update/rows_left_out"] < 1
         assert "update/rows_left_out" not in run.steps()[step]
     assert_same(run, whole, range(1, LAST + 1))
+
+
+OUTSIDE = """
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from gd2po.advantages import register_filter
+
+
+@dataclass(frozen=True)
+class MarginOptions:
+    least: Annotated[float, Field(ge=0)] = 0.5
+
+
+@register_filter("margin", MarginOptions)
+def margin(votes, options):
+    return votes.total.abs() >= options.least
+"""
+
+
+def test_a_filter_from_outside_the_package_is_trained_by_configuration_alone(plan, start, tmp_path, monkeypatch):
+    """Its own option included; `check` and `report` know it."""
+    package = tmp_path / "outside_lab"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "filters.py").write_text(OUTSIDE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    folder = plan.folder / "outside"
+    chosen = "algorithm.gd2po.filter={kind: margin, least: 0.25}"
+    plugins = "+algorithm.gd2po.plugins=[outside_lab.filters]"
+    run = start(folder, "gdpo", "algorithm.adv_estimator=gd2po", f"+{chosen}", plugins, "trainer.total_training_steps=2")
+    assert run.wait() == 0, run.log.read_text()[-4000:]
+    settings = json.loads((folder / "gd2po_settings.json").read_text())
+    assert settings["filter"] == {"kind": "margin", "least": 0.25} and settings["plugins"] == ["outside_lab.filters"]
+    assert set(run.steps()) >= {1, 2} and run.steps()[2]["conflict/kept"] < 1
+
+    def gd2po(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-P", "-m", "gd2po.cli", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    checked = gd2po("check", str(folder / "rollouts"), "--plugin", str(package / "filters.py"))
+    assert checked.returncode == 0 and "margin least=0.5" in checked.stdout, checked.stdout + checked.stderr
+    reported = gd2po("report", str(folder), "--output", str(tmp_path / "report.html"))
+    assert reported.returncode == 0, reported.stderr
+    assert "GD²PO-margin least=0.25" in (tmp_path / "report.html").read_text()

@@ -23,6 +23,7 @@ def check(
     group: Annotated[str | None, typer.Option(help="column that is equal for all rollouts of a prompt")] = None,
     source: Annotated[str | None, typer.Option(help="column with the data source")] = None,
     tau: Annotated[str, typer.Option(help="thresholds of the SNR filter")] = ",".join(map(str, defaults.CHECK_TAUS)),
+    plugin: Annotated[list[str] | None, typer.Option(help="module or .py file with methods to try too; repeat")] = None,
     json: Annotated[Path | None, typer.Option(help="write all numbers to this file, - for the output")] = None,
     html: Annotated[Path | None, typer.Option(help="write one self-contained page to this file")] = None,
 ) -> None:
@@ -32,9 +33,11 @@ def check(
     from gd2po.insight.check.choice import Choice
     from gd2po.insight.check.examine import examine
     from gd2po.insight.check.verdict import judge
+    from gd2po.plugins import load_plugins
 
     torch.set_num_threads(1)  # these sums wait for memory, and threads that wait for a busy core cost far more
     with refusals():
+        load_plugins(plugin or (), "--plugin")
         choice = Choice(
             scores=_names(scores),
             weights={name: _number("--weights", text) for name, text in _assigned("--weights", weights).items()},

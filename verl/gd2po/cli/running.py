@@ -20,8 +20,10 @@ def train(context: typer.Context) -> None:
 @app.command()
 def quickstart(
     methods: Annotated[
-        str, typer.Option(help="comma-separated: grpo, gdpo, gd2po_hard, gd2po_snr")
+        str,
+        typer.Option(help="comma-separated: grpo, gdpo, gd2po_hard, gd2po_snr; gd2po_NAME with a filter of a plug-in"),
     ] = "gdpo,gd2po_hard",
+    plugin: Annotated[list[str] | None, typer.Option(help="module or .py file with methods; repeat for more")] = None,
     steps: Annotated[int, typer.Option(help="training steps per method")] = 16,
     seed: Annotated[int, typer.Option(help="of data, warm start, rollouts and data order")] = 1,
     output: Annotated[Path, typer.Option(help="folder for data, policy, runs and plot")] = Path("outputs/quickstart"),
@@ -30,7 +32,7 @@ def quickstart(
     from gd2po.quickstart.run import run
 
     with refusals():
-        run(tuple(filter(None, methods.split(","))), steps, seed, output.resolve())
+        run(tuple(filter(None, methods.split(","))), steps, seed, output.resolve(), tuple(plugin or ()))
 
 
 @app.command()

@@ -1,9 +1,12 @@
 """What a quickstart trains: methods, sizes and where everything goes."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from gd2po.errors import SettingsError, nearest
+from gd2po.errors import SettingsError, unknown_name
+from gd2po.method_names import estimator_title
+from gd2po.plugins import is_file, load_plugins
 
 METHODS = {"grpo": "GRPO", "gdpo": "GDPO", "gd2po_hard": "GD²PO-Hard", "gd2po_snr": "GD²PO-SNR"}
 """Config group ``method`` → name in tables and plots."""
@@ -25,6 +28,7 @@ class Plan:
         steps: policy updates per method.
         seed: of data, warm start, rollouts and data order.
         folder: everything is written below it.
+        plugins: modules or ``.py`` files that register further methods.
 
     Raises:
         SettingsError: an unknown method (the nearest is suggested), none, or fewer than one step.
@@ -34,15 +38,23 @@ class Plan:
     steps: int
     seed: int
     folder: Path
+    plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        known = method_titles(self.plugins)
         if not self.methods:
-            raise SettingsError(f"no method is given; choose from {', '.join(METHODS)}")
+            raise SettingsError(f"no method is given; choose from {', '.join(known)}")
         for method in self.methods:
-            if method not in METHODS:
-                raise SettingsError(f"unknown method {method!r}.{nearest(method, METHODS)}")
+            if method not in known:
+                raise unknown_name("method", method, known)
         if self.steps < 1:
             raise SettingsError(f"steps is {self.steps}; expected at least 1")
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Method → name in tables and plots, of the methods that are trained."""
+        known = method_titles(self.plugins)
+        return {method: known[method] for method in self.methods}
 
     @property
     def policy(self) -> Path:
@@ -54,7 +66,7 @@ class Plan:
     def overrides(self, method: str) -> list[str]:
         """Hydra overrides over ``tool-calling/config``: the task made small, nothing else."""
         return [
-            f"method={method}",
+            *self._method_overrides(method),
             "rewards=correctness_length_format",
             f"run.model={self.policy.name}",
             f"run.seed={self.seed}",
@@ -78,3 +90,36 @@ class Plan:
             "trainer.logger=[console,file]",
             f"trainer.default_local_dir={self.run_folder(method)}",
         ]
+
+    def _method_overrides(self, method: str) -> list[str]:
+        """The config of the group ``method``; for a method of a plug-in that of its kin, with the name replaced."""
+        if method in METHODS:
+            return [f"method={method}"]
+        modules = [str(Path(name).expanduser().absolute()) if is_file(name) else name for name in self.plugins]
+        plugins = [f"run.method={method}", f"+algorithm.gd2po.plugins={json.dumps(modules)}"]
+        if method.startswith(_FILTERED):
+            return ["method=gd2po_hard", f"algorithm.gd2po.filter.kind={method.removeprefix(_FILTERED)}", *plugins]
+        return ["method=gdpo", f"algorithm.adv_estimator={method}", *plugins]
+
+
+_FILTERED = "gd2po_"
+"""Begins the name of GD²PO with a conflict filter."""
+
+
+def method_titles(plugins: tuple[str, ...] = ()) -> dict[str, str]:
+    """Every method that can be trained → its name in tables and plots: the papers', then those of plug-ins.
+
+    A conflict filter ``share`` is the method ``gd2po_share``, an estimator has its own name; both with the defaults of
+    their options.
+
+    Args:
+        plugins: modules or ``.py`` files that register further methods.
+    """
+    if not plugins:
+        return dict(METHODS)
+    from gd2po.advantages import estimator_names, filter_names
+
+    load_plugins(plugins, "--plugin")
+    filters = {f"{_FILTERED}{kind}": f"{estimator_title('gd2po')}-{kind}" for kind in filter_names() if kind != "none"}
+    estimators = {estimator: estimator for estimator in estimator_names() if estimator != "gd2po"}
+    return METHODS | {name: title for name, title in (filters | estimators).items() if name not in METHODS}

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gd2po.paths import config_dir
-from gd2po.quickstart import METHODS, Plan, prepare_policy, prepare_task
+from gd2po.quickstart import Plan, prepare_policy, prepare_task
 from gd2po.quickstart.summary import plot, table
 from gd2po.runs import process as runs
 from gd2po.runs.process import Step, read_steps
@@ -22,28 +22,29 @@ Next, on a GPU machine (pip install 'gd2po[vllm]'), the same trainer and the sam
 """
 
 
-def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path) -> None:
+def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path, plugins: tuple[str, ...] = ()) -> None:
     """Prepare, train each method, show a table and write a plot.
 
     Args:
-        methods: the config names of the methods, see :data:`gd2po.quickstart.METHODS`.
+        methods: the config names of the methods, see :func:`gd2po.quickstart.plan.method_titles`.
         steps: the number of policy updates per method.
         seed: the seed of everything.
         folder: the folder that everything is written to.
+        plugins: the modules or ``.py`` files that register further methods.
 
     Raises:
         SettingsError: an unknown method, or no step to train.
         TrainingError: verl ended early; the message has the end of its log.
     """
-    plan = Plan(methods, steps, seed, folder)
+    plan = Plan(methods, steps, seed, folder, plugins)
     console, start = Console(), time.perf_counter()
     results: dict[str, list[Step]] = {}
     with _progress(console) as progress:
         _prepare(plan, progress)
         for method in methods:
             results[method] = _train(plan, method, progress)
-    plot(results, folder / "curves.png")
-    console.print(table(results))
+    plot(results, plan.titles, folder / "curves.png")
+    console.print(table(results, plan.titles))
     console.print(
         f"{time.perf_counter() - start:.0f} s in all; seed {seed}: one seed shows that it works, not which is better"
     )
@@ -104,7 +105,7 @@ def _prepare(plan: Plan, progress: Progress) -> None:
 
 
 def _train(plan: Plan, method: str, progress: Progress) -> list[Step]:
-    name = METHODS[method]
+    name = plan.titles[method]
     task = progress.add_task(f"{name}: starting verl", total=plan.steps)
 
     def on_step(finished: int) -> None:

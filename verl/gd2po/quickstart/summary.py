@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gd2po.quickstart.plan import METHODS, REWARDS, TEST_ROLLOUTS, TEST_ROWS
+from gd2po.quickstart.plan import REWARDS, TEST_ROLLOUTS, TEST_ROWS
 from gd2po.runs.process import Step
 
 if TYPE_CHECKING:
@@ -21,8 +21,13 @@ _PANELS = {f"reward/{name}/mean": name for name in REWARDS} | {
 }
 
 
-def table(results: Results) -> "Table":
-    """Each reward on the test prompts before → after, conflicts and masking over training, and training time."""
+def table(results: Results, titles: Mapping[str, str]) -> "Table":
+    """Each reward on the test prompts before → after, conflicts and masking over training, and training time.
+
+    Args:
+        results: the logged steps of each method.
+        titles: method → its name in the table.
+    """
     from rich.table import Table
 
     title = f"{TEST_ROLLOUTS} sampled answers to each of {TEST_ROWS} test prompts, before → after"
@@ -36,12 +41,12 @@ def table(results: Results) -> "Table":
         scores = [_before_after(steps, name) for name in REWARDS]
         conflict, masked = (_mean(training, name) for name in ("conflict/rate", "conflict/masked"))
         seconds = sum(step["timing_s/step"] for step in training)
-        result.add_row(METHODS[method], *scores, f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s")
+        result.add_row(titles[method], *scores, f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s")
     return result
 
 
-def plot(results: Results, path: Path) -> None:
-    """Curves over training, one panel per quantity, one line per method."""
+def plot(results: Results, titles: Mapping[str, str], path: Path) -> None:
+    """Curves over training, one panel per quantity, one line per method; `titles` are the methods' names."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -51,7 +56,7 @@ def plot(results: Results, path: Path) -> None:
     for axis, (metric, title) in zip(axes.flat, _PANELS.items(), strict=True):
         for method, steps in results.items():
             points = [(step["step"], step["data"][metric]) for step in steps if metric in step["data"]]
-            axis.plot(*zip(*points, strict=True), label=METHODS[method], linewidth=1.8)
+            axis.plot(*zip(*points, strict=True), label=titles[method], linewidth=1.8)
         axis.set_title(title)
         axis.grid(alpha=0.25)
     for axis in axes[1]:

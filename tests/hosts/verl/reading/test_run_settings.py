@@ -72,7 +72,7 @@ def test_norm_by_std_follows_verls_own_flag(verl_config):
         ("gdpo", [*AB, "+algorithm.gd2po.filter.kind=hard"], "choose adv_estimator=gd2po or remove the filter"),
         ("gdpo", [*AB, "+algorithm.gd2po.reweight=none"], "choose adv_estimator=gd2po or remove the reweight"),
         ("grpo", [*AB, "+algorithm.gd2po.whiten=none"], "choose adv_estimator=gd2po or gdpo or remove the whiten"),
-        ("gd2po", [*AB, "+algorithm.gd2po.filter={kind: hard, threshold: 0.5}"], r"filter\.threshold: .*it reads no option.* choose 'snr'"),
+        ("gd2po", [*AB, "+algorithm.gd2po.filter={kind: hard, threshold: 0.5}"], "reads no option.* choose 'snr'"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter={kind: snr, treshold: 0.5}"], "Did you mean 'threshold'"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter.threshold=0.5"], "'hard' does not read this option"),
         ("gd2po", [*AB, "+algorithm.gd2po.plugins=no_such_module"], "expected a list of modules"),

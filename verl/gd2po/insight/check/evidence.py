@@ -24,7 +24,7 @@ class Evidence:
         pairs: The statistics of each pair of rewards.
         sizes: The conflict by group size.
         sources: The conflict by data source.
-        methods: The results of GRPO, GDPO, SNR in ascending order of τ, and Hard.
+        methods: The results of GRPO, GDPO, SNR in ascending order of τ, Hard, and filters of plug-ins.
     """
 
     account: Account

@@ -40,7 +40,7 @@ class Bootstrap:
         blocks = np.add.reduceat(table, self._starts, axis=0).astype(np.float32)
         resampled = dict(zip(names, (self._draws @ blocks).astype(np.float64).T, strict=True))
         values = figures(dict(zip(names, table.sum(0), strict=True)))
-        return {name: self._interval(float(values[name]), found) for name, found in figures(resampled).items()}
+        return {name: self._interval(float(values[name]), drawn) for name, drawn in figures(resampled).items()}
 
     def _draw(self, generator: np.random.Generator) -> Numbers:
         picked = generator.integers(0, self._blocks, self._blocks)

@@ -1,4 +1,4 @@
-"""A method's advantages in sums over groups, from which each figure follows, also of resampled groups."""
+"""Per-group sums from which every statistic of a method, and of its bootstrap samples, is computed."""
 
 from collections.abc import Mapping
 
@@ -54,7 +54,7 @@ def _without_noise(advantages: Numbers) -> Numbers:
 
 def figures(sums: Mapping[str, Numbers]) -> dict[str, Numbers]:
     """Name → figure [...] from sums over all groups [...]; NaN where it has no meaning."""
-    found = {
+    statistics = {
         "kept": _ratio(sums["kept"], sums["rollouts"]),
         "emptied": _ratio(sums["emptied"], sums["groups"]),
         "tokens_masked": _ratio(sums["tokens_masked"], sums["tokens"]),
@@ -62,8 +62,8 @@ def figures(sums: Mapping[str, Numbers]) -> dict[str, Numbers]:
     }
     for name in (key.removeprefix("product ") for key in sums if key.startswith("product ")):
         size = np.sqrt(sums["square"] * sums[f"square {name}"])
-        found[f"cosine {name}"] = np.clip(_ratio(sums[f"product {name}"], size), -1, 1)
-    return found
+        statistics[f"cosine {name}"] = np.clip(_ratio(sums[f"product {name}"], size), -1, 1)
+    return statistics
 
 
 def _ratio(part: Numbers, whole: Numbers) -> Numbers:

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gd2po.advantages import compute_rollout_advantages
+from gd2po.advantages.registry import ESTIMATORS, FILTERS
 from gd2po.insight.check.methods.bootstrap import Bootstrap
 from gd2po.insight.check.methods.moments import moments
 from gd2po.insight.check.rollouts import Rollouts
 from gd2po.intervals import Interval
+from gd2po.method_names import estimator_title, filter_title
 
 if TYPE_CHECKING:
     from gd2po.advantages import RolloutAdvantages
 
 GRPO, GDPO, HARD = "GRPO", "GDPO", "Hard"
+_LISTED = {"grpo", "gdpo", "gd2po", "none", "hard", "snr"}
+"""Methods with rows of their own, and no filter, which is GDPO."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class MethodResult:
     """What a method does with these rollouts.
 
     Attributes:
-        name: ``GRPO``, ``GDPO``, ``Hard`` or ``SNR 0.8``.
+        name: ``GRPO``, ``GDPO``, ``Hard`` or ``SNR 0.8``; a registered method and its options, ``share masked=0.2``.
         tau: threshold of the SNR filter, else None.
         kept: share of the rollouts.
         emptied: share of the groups of which nothing is kept.
@@ -73,12 +77,20 @@ class Methods:
         }
 
     def results(self, taus: tuple[float, ...]) -> Iterator[MethodResult]:
-        """GRPO, GDPO, SNR at each threshold in ascending order, Hard."""
+        """GRPO, GDPO, SNR at each threshold in ascending order, Hard; then what plug-ins have registered.
+
+        A registered filter is tried in GD²PO; it and a registered estimator have the defaults of their options.
+        """
         yield self._result(GRPO, self._run(estimator="grpo"))
         yield self._result(GDPO, self.gdpo)
         for tau in sorted(set(taus)):
             yield self._result(snr_name(tau), self._run(conflict_filter="snr", threshold=tau), tau)
         yield self._result(HARD, self._run(conflict_filter="hard"))
+        for kind in sorted(set(FILTERS.names()) - _LISTED):
+            title = filter_title(kind, FILTERS.choose(kind).plain_options())
+            yield self._result(title, self._run(conflict_filter=kind))
+        for estimator in sorted(set(ESTIMATORS.names()) - _LISTED):
+            yield self._result(estimator_title(estimator), self._run(estimator=estimator))
 
     def _run(self, **choice: Any) -> "RolloutAdvantages":
         rollouts = self._rollouts
@@ -91,8 +103,8 @@ class Methods:
             **{"estimator": "gd2po", **choice},
         )
 
-    def _result(self, name: str, found: "RolloutAdvantages", tau: float | None = None) -> MethodResult:
-        sums = moments(self._rollouts, found.rollout_advantages.numpy(), found.kept.numpy(), self._references)
+    def _result(self, name: str, result: "RolloutAdvantages", tau: float | None = None) -> MethodResult:
+        sums = moments(self._rollouts, result.rollout_advantages.numpy(), result.kept.numpy(), self._references)
         figures = self._bootstrap.intervals(sums)
         rewards = self._rollouts.names
         return MethodResult(
@@ -104,5 +116,5 @@ class Methods:
             effective=figures["effective"],
             cosine_gdpo=figures["cosine GDPO"],
             cosine={reward: figures[f"cosine of {reward}"] for reward in rewards},
-            share={reward: found.metrics[f"update/{reward}/share"] for reward in rewards},
+            share={reward: result.metrics[f"update/{reward}/share"] for reward in rewards},
         )
