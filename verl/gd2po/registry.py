@@ -165,7 +165,7 @@ class Registry(Generic[Function]):
         """
         if isinstance(choice, ChosenMethod):
             return choice
-        if not isinstance(choice, Mapping):
+        if not isinstance(choice, Mapping):  # a name
             return self.find(choice).validated({})
         values = dict(choice)
         method = self.find(values.pop(KIND, default))

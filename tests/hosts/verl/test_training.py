@@ -196,7 +196,9 @@ def test_a_filter_from_outside_the_package_is_trained_by_configuration_alone(pla
     folder = plan.folder / "outside"
     chosen = "algorithm.gd2po.filter={kind: margin, least: 0.25}"
     plugins = "+algorithm.gd2po.plugins=[outside_lab.filters]"
-    run = start(folder, "gdpo", "algorithm.adv_estimator=gd2po", f"+{chosen}", plugins, "trainer.total_training_steps=2")
+    run = start(
+        folder, "gdpo", "algorithm.adv_estimator=gd2po", f"+{chosen}", plugins, "trainer.total_training_steps=2"
+    )
     assert run.wait() == 0, run.log.read_text()[-4000:]
     settings = json.loads((folder / "gd2po_settings.json").read_text())
     assert settings["filter"] == {"kind": "margin", "least": 0.25} and settings["plugins"] == ["outside_lab.filters"]

@@ -128,9 +128,13 @@ def _choose(
     """The estimator with its options; the conflict filter is its option `filter`."""
     choice = dict(options)
     if conflict_filter is not None or threshold is not None:
-        named = dict(conflict_filter) if isinstance(conflict_filter, Mapping) else {KIND: conflict_filter}
-        given = named | {"threshold": threshold}
-        choice["filter"] = {name: value for name, value in given.items() if value is not None}
+        named = (
+            conflict_filter
+            if isinstance(conflict_filter, Mapping)
+            else {KIND: conflict_filter or defaults.CONFLICT_FILTER}
+        )
+        by_keyword = {} if threshold is None else {"threshold": threshold}
+        choice["filter"] = {**named, **by_keyword}
     if isinstance(estimator, ChosenMethod):
         choice = estimator.plain_options() | choice
         estimator = estimator.kind

@@ -72,7 +72,7 @@ def test_every_refusal_is_said_not_only_the_first(plan_of):
 
 
 def test_what_verl_and_gd2po_refuse_is_refused(plan_of):
-    with pytest.raises(SettingsError, match="unknown filter 'hardest'"):
+    with pytest.raises(SettingsError, match="unknown conflict filter 'hardest'"):
         plan_of("algorithm.gd2po.filter.kind=hardest")
     verls = plan_of(f"{ACTOR}.loss_agg_mode=mean").refusals
     assert len(verls) == 1 and verls[0].startswith("verl refuses: ") and "Invalid loss_agg_mode: mean" in verls[0]
