@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import omegaconf
 import pytest
 from omegaconf import OmegaConf
@@ -18,10 +19,40 @@ ROOT = Path(__file__).parents[1]
 _PLACES = [Path(os.environ.get("GD2PO_DATA", ROOT / "dataset")), ROOT / "dataset", ROOT.parent / "shared" / "data"]
 
 
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("suite")  # the same examples in every run, however busy the machine is
+
+
 def pytest_configure() -> None:
     """Take Ctrl-C and hang-ups seriously: under nohup or in the background all children would ignore them."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, tests that share what is slow to make go to the same one, and the longest begin first.
+
+    All that share Ray are a group, all that share the toy world are one, and every other file is one.
+    """
+    trains = set()
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+            if _TRAINING & set(_fixtures(item)):
+                trains.add(_group(item))
+    items.sort(key=lambda item: _group(item) not in trains)
+
+
+_SHARED = ("toy_world", "queue")
+_TRAINING = {"training", "preloaded"}
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
+def _group(item: pytest.Item) -> str:
+    return next((name for name in _SHARED if name in _fixtures(item)), str(item.path.relative_to(ROOT)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,6 +72,13 @@ def configurations_are_parsed_once() -> Iterator[None]:
         patch.setattr(OmegaConf, "load", load)
         patch.setattr(omegaconf.base, "parse", parse_interpolation)
         yield
+
+
+@pytest.fixture(scope="session")
+def preloaded() -> dict[str, str]:
+    """Variables of a training whose Ray workers start fast, as forks; see tests/preloaded/sitecustomize.py."""
+    path = os.pathsep.join(filter(None, [str(ROOT / "tests" / "preloaded"), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path, "GD2PO_TEST_PRELOADED": "start"}
 
 
 @pytest.fixture(scope="session")

@@ -163,11 +163,18 @@ def _advantages_of(trainer: Any, batch: Any) -> tuple[list[list[float]], dict[st
 class _Training:
     """A training of a shipped task in a folder of its own, started as a user starts it."""
 
-    def __init__(self, task: str, folder: Path, *overrides: str, by: tuple[str, ...] = ("gd2po.cli", "train")) -> None:
+    def __init__(
+        self,
+        preloaded: dict[str, str],
+        task: str,
+        folder: Path,
+        *overrides: str,
+        by: tuple[str, ...] = ("gd2po.cli", "train"),
+    ) -> None:
         self.folder, self.log, self.metrics = folder, folder / "log.txt", folder / f"{time.monotonic_ns()}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", *by, "--config-dir", f"{ROOT}/{task}/config", "--config-name", "base"]
-        environment = os.environ | {"VERL_FILE_LOGGER_PATH": str(self.metrics), "HYDRA_FULL_ERROR": "1"}
+        environment = os.environ | {"VERL_FILE_LOGGER_PATH": str(self.metrics), "HYDRA_FULL_ERROR": "1"} | preloaded
         command += [*overrides, f"trainer.default_local_dir={folder}"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
@@ -191,8 +198,8 @@ class _Training:
 
 
 @pytest.fixture(scope="session")
-def training() -> type[_Training]:
-    return _Training
+def training(preloaded: dict[str, str]) -> Callable[..., _Training]:
+    return functools.partial(_Training, preloaded)
 
 
 def _fixture(function: Any) -> Any:
