@@ -118,9 +118,9 @@ def step_of(uid: str) -> int:
     return 1 + PROMPTS.index(uid) % 2
 
 
-def finish() -> None:
-    """All at once, a little later: what is sampled may depend on when a buffer looks."""
-    time.sleep(0.1)
+def finish(looked: threading.Event) -> None:
+    """All at once, when the buffer has looked in vain: what is sampled may depend on when it looks."""
+    looked.wait()
     tags = [{"is_prompt": True, "status": "finished", "global_steps": step_of(uid)} for uid in FINISHING]
     tq.kv_batch_put(keys=FINISHING, partition_id="train", tags=tags)
 
@@ -137,14 +137,16 @@ def empty_queue(queue: None) -> Iterator[Callable[[], None]]:
     clear()
 
 
-def sampled(looked):
+def sampled(buffer):
     """Keys, tags and metrics of two samples of a buffer that finds nothing finished at first."""
     for uid in PROMPTS:
         put(uid, "running", step_of(uid), rollouts=GROUP)
-    threading.Thread(target=finish).start()
+    pause, looked = buffer._wait_for_next_poll, threading.Event()
+    buffer._wait_for_next_poll = lambda *arguments: looked.set() or pause(*arguments)
+    threading.Thread(target=finish, args=[looked], daemon=True).start()
     batches = []
     for _ in range(2):
-        batch, metrics = looked.sample(global_steps=2, partition_id="train", batch_size=3)
+        batch, metrics = buffer.sample(global_steps=2, partition_id="train", batch_size=3)
         tq.kv_clear(keys=batch.keys, partition_id="train")
         batches.append((batch.keys, batch.tags, metrics))
     return batches
@@ -156,9 +158,9 @@ def sampled(looked):
 )
 def test_the_same_keys_come_in_the_same_order(empty_queue, mode, ours, verls):
     found = []
-    for looked in (buffer(ours, mode), buffer(verls, mode, poll_interval=0.3)):
+    for asked in (buffer(ours, mode), buffer(verls, mode, poll_interval=0.3)):
         empty_queue()
-        found.append(sampled(looked))
+        found.append(sampled(asked))
     assert found[0] == found[1]
     assert [len(keys) for keys, _, _ in found[0]] == [3 * GROUP] * 2
     assert {key.split("_")[0] for keys, _, _ in found[0] for key in keys} == set(FINISHING)

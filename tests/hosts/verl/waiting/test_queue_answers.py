@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,36 +42,43 @@ def server(port: int) -> Any:
 
 
 @pytest.fixture
-def waiting(monkeypatch):
-    """A request that is never answered, by somebody at a port; looks every 0.05 s."""
+def unanswered(monkeypatch):
+    """Makes a request that nobody at a port ever answers; looks every 0.05 s whether somebody is there."""
     monkeypatch.setattr(queue_answers, "QUEUE_LOOK", 0.05)
 
     async def never(_self, **_):
         await asyncio.Event().wait()
 
-    def wait(wrap: Callable[..., Any], port: int, seconds: float) -> Any:
+    def unanswered(wrap: Callable[..., Any], port: int) -> Awaitable[Any]:
         client = SimpleNamespace(_controller=server(port), storage_unit_infos={"one": server(port)})
         target = {"target_storage_unit": "one"} if wrap is wrap_single_storage_unit else {}
-        return asyncio.run(asyncio.wait_for(wrap(never)(client, **target), seconds))
+        return wrap(never)(client, **target)
 
-    return wait
+    return unanswered
 
 
-@pytest.mark.parametrize(
-    ("wrap", "what"), [(wrap_request_controller, "controller"), (wrap_single_storage_unit, "storage")]
-)
-def test_who_asks_a_process_that_is_gone_is_told(waiting, wrap, what):
+@pytest.mark.parametrize(("wrap", "what"), [(wrap_request_controller, "controller"), (wrap_single_storage_unit, "storage")])
+def test_who_asks_a_process_that_is_gone_is_told(unanswered, wrap, what):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with pytest.raises(QueueError, match=rf"TransferQueue's {what} has ended \(TQ_1, which was on 127.0.0.1\)"):
-        waiting(wrap, port, 60)
+        asyncio.run(unanswered(wrap, port))
 
 
 @pytest.mark.parametrize("wrap", [wrap_request_controller, wrap_single_storage_unit])
-def test_who_asks_a_busy_process_goes_on_waiting(waiting, wrap):
-    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(TimeoutError):
-        waiting(wrap, listening.getsockname()[1], 0.3)
+def test_who_asks_a_busy_process_goes_on_waiting(unanswered, wrap):
+    async def wait_for_three_looks():
+        looks: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+        listening = await asyncio.start_server(lambda _, writer: looks.put_nowait(writer), "127.0.0.1", 0)
+        async with listening:
+            waiting = asyncio.ensure_future(unanswered(wrap, listening.sockets[0].getsockname()[1]))
+            for _ in range(3):
+                (await looks.get()).close()
+            assert not waiting.done()
+            waiting.cancel()
+
+    asyncio.run(wait_for_three_looks())
 
 
 def test_errors_and_time_limits_of_others_pass():
