@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lint, types and the whole test suite: unit tests on all cores, then the end-to-end runs one by one. Arguments go to
-# pytest instead: `bash scripts/test.sh -n auto -m "not e2e"` takes one to two minutes on 2 cores.
+# Lint, types and the whole test suite: unit tests on all cores, then the end-to-end tests by two workers. Shows the 20
+# slowest tests of either and the time of all. Arguments go to pytest instead: `bash scripts/test.sh -n auto -m "not e2e"`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,7 +8,10 @@ bash scripts/setup.sh
 .venv/bin/ruff check
 .venv/bin/ruff format --check
 .venv/bin/mypy
-pytest=(.venv/bin/python -P -m pytest)
+export OMP_NUM_THREADS=1                      # there is a worker for each core
+unset PYTHONDONTWRITEBYTECODE                 # every training imports our modules ten times
+pytest=(.venv/bin/python -P -m pytest --durations=20)
 (($# == 0)) || exec "${pytest[@]}" "$@"
-OMP_NUM_THREADS=1 "${pytest[@]}" -n auto -m "not e2e"  # there is a worker for each core
-exec "${pytest[@]}" -m e2e
+trap 'echo "all of it: $((SECONDS / 60)) min $((SECONDS % 60)) s"' EXIT
+"${pytest[@]}" -n auto -m "not e2e"
+"${pytest[@]}" -n 2 --dist loadgroup -m e2e

@@ -25,9 +25,7 @@ CONSTANTS = (0.0, 0.1, -2.9, 5.37, 100.3, 1e8, -1e8)
 GRID = (-3.0, -1.0, 0.0, 0.25, 1.0, 2.5)
 
 every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-bounded = settings(
-    max_examples=12, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+bounded = settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass(frozen=True)

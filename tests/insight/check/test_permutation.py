@@ -29,7 +29,7 @@ rows = st.tuples(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(rows, min_size=8, max_size=40), st.randoms(use_true_random=False))
 def test_permuted_rows_give_the_same_check(checked, found, random):
     if max(np.bincount([row[0] for row in found])) < 2:

@@ -30,19 +30,19 @@ def assert_in_range(response: str) -> None:
         assert 0 <= scores["length"] <= 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=5)), max_size=25).map("".join))
 def test_any_mixture_of_tags_and_text_scores(response: str) -> None:
     assert_in_range(response)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("\n".join))
 def test_any_tool_block_scores(lines: str) -> None:
     assert_in_range(f"<think> t </think>\n<tool_call>\n{lines}\n</tool_call>")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(codec=None)))
 def test_any_text_scores(response: str) -> None:
     assert_in_range(response)

@@ -31,37 +31,37 @@ def check(output: str) -> None:
         assert output.strip().startswith("<think>") and output.strip().endswith("</tool_call>")
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+@settings(max_examples=400)
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=5)), max_size=25).map("".join))
 def test_any_mixture_of_tags_and_text_scores(output: str) -> None:
     check(output)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), max_size=6).map("\n".join))
 def test_any_tool_block_scores(lines: str) -> None:
     check(f"<think> t </think>\n<tool_call>\n{lines}\n</tool_call>")
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(codec=None)))
 def test_any_text_scores(output: str) -> None:
     check(output)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=5))
 def test_any_value_scores(value: object) -> None:
     check(f"<tool_call>{json.dumps({'name': 'f', 'parameters': {'a': value}})}</tool_call>")
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(PIECES), max_size=6).map("".join).filter(lambda text: "think>" not in text))
 def test_what_stands_in_think_does_not_change_the_strict_score(text: str) -> None:
     assert score(GOOD.replace(" t ", f" {text} "), ITEM)["strict_correct"] == 1
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(PIECES), max_size=6).map("".join).filter(lambda text: "<think>" not in text))
 def test_a_second_block_is_never_strictly_right(text: str) -> None:
     assert score(f"{GOOD}{text}<tool_call>{json.dumps(RIGHT)}</tool_call>", ITEM)["strict_correct"] == 0
