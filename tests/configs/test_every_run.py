@@ -42,7 +42,7 @@ def test_a_file_is_short_and_sets_only_what_verl_has(path: Path, host_keys: set[
     assert [key for key in settings if key not in host_keys] == []
 
 
-@pytest.mark.parametrize("chosen", RUNS, ids="-".join)
+@pytest.mark.parametrize("chosen", RUNS, ids="-".join, scope="class")  # one after another: each run is composed once
 class TestEveryRun:
     def test_verl_accepts_it(self, chosen: Run, run) -> None:
         config = run(*chosen).copy()

@@ -27,7 +27,7 @@ SCRIPT = Path(__file__).parents[4] / "scripts" / "cluster.sh"
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "faults: ends two-node trainings in many ways (about 13 minutes); only with -m faults"
+        "markers", "faults: ends two-node trainings in many ways; only with -m faults"
     )
 
 
