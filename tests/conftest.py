@@ -32,7 +32,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers, tests that share what is slow to make go to the same one, and the longest begin first.
 
-    All that share Ray are a group, all that share the toy world are one, and every other file is one.
+    All that share Ray are a group, all that share the toy world are one, vLLM's are one, and every other file is one.
     """
     trains = set()
     for item in items:
@@ -52,6 +52,8 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 
 def _group(item: pytest.Item) -> str:
+    if item.path.parent == ROOT / "tests" / "vllm":  # an engine takes the memory that it finds
+        return "vllm"
     return next((name for name in _SHARED if name in _fixtures(item)), str(item.path.relative_to(ROOT)))
 
 

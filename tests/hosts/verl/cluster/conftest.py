@@ -26,9 +26,7 @@ SCRIPT = Path(__file__).parents[4] / "scripts" / "cluster.sh"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "faults: ends two-node trainings in many ways; only with -m faults"
-    )
+    config.addinivalue_line("markers", "faults: ends two-node trainings in many ways; only with -m faults")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
