@@ -1,7 +1,5 @@
 """The CPU build of vLLM is made to work with verl; the build for GPUs is left alone."""
 
-import importlib
-import sys
 from importlib import metadata
 
 import pytest

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gd2po.evaluation.generation import Decoding, DecodingError, GenerationError
@@ -167,7 +167,6 @@ def test_size_counts_padding_of_prompt_and_answer():
     assert batch_size([TokenizedPrompt("a", [1, 2, 3], 1), TokenizedPrompt("b", [1], 4)]) == 2 * (3 + 4)
 
 
-@settings(derandomize=True, database=None)
 @given(waiting_prompts, st.integers(1, 200))
 def test_a_batch_is_the_longest_head_within_budget_and_padding(waiting, budget):
     def allowed(rows):

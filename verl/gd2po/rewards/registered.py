@@ -10,10 +10,10 @@ Reward: TypeAlias = Callable[..., float | None]
 REWARDS: Registry[Reward] = Registry("reward")
 
 register_reward = REWARDS.register
-"""Decorator: `register_reward(name, options=None)` makes the function known under a name.
+"""Decorator: `register_reward(name, options=None)` gives the function a name.
 
-The function takes the response as text, the `ground_truth` and the `extra_info` of the row, and the options object if it
-has options; it returns a finite number, or None for "not scored".
+The function takes the response as text, the `ground_truth` and the `extra_info` of the row, and the options object if
+it has options; it returns a finite number, or None for "not scored".
 """
 
 

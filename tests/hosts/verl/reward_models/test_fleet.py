@@ -65,7 +65,9 @@ def test_what_cannot_go_to_sleep_hides_no_error(fleet, caplog):
 def test_a_server_that_hangs_is_not_awaited_for_ever(fleet, monkeypatch):
     models = fleet("not_scored", useful=("there", "hangs"))
     monkeypatch.setenv(VARIABLE, "0.1")
-    with pytest.raises(EngineError, match=r"timed out .* servers of reward 'useful' at 10\.0\.0\.0:80, 10\.0\.0\.1:80 to wake up"):
+    with pytest.raises(
+        EngineError, match=r"timed out .* servers of reward 'useful' at 10\.0\.0\.0:80, 10\.0\.0\.1:80 to wake up"
+    ):
         models.wake_up()
 
 

@@ -57,7 +57,9 @@ def unanswered(monkeypatch):
     return unanswered
 
 
-@pytest.mark.parametrize(("wrap", "what"), [(wrap_request_controller, "controller"), (wrap_single_storage_unit, "storage")])
+@pytest.mark.parametrize(
+    ("wrap", "what"), [(wrap_request_controller, "controller"), (wrap_single_storage_unit, "storage")]
+)
 def test_who_asks_a_process_that_is_gone_is_told(unanswered, wrap, what):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
