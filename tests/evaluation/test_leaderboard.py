@@ -27,9 +27,10 @@ def result(tmp_path):
         scores = []
         for group, count in counts.items():
             correct = round(right * count)
-            found = share(correct, count)
+            interval = share(correct, count)
             scores += [
-                Score(f"{group}/{name}", *found, count, correct) for name in ("strict", "published", "training_format")
+                Score(f"{group}/{name}", *interval, count, correct)
+                for name in ("strict", "published", "training_format")
             ]
             scores += [Score(f"{group}/length", right, right - 0.1, right + 0.1, count, unit="score")]
         settings = {"benchmark": "api-bank", "version": FILES, "decoding": GREEDY, "complete": True, "notes": ()}
@@ -187,15 +188,15 @@ class Tags(HTMLParser):
 
 def test_a_hostile_name_stays_text_everywhere(result, tables) -> None:
     result("a", 0.6), result(HOSTILE, folder="b", notes=(HOSTILE,), benchmark="api-bank")
-    found = tables()
-    page, parser = to_html(found), Tags()
+    built = tables()
+    page, parser = to_html(built), Tags()
     parser.feed(page)
     assert "script" not in parser.tags and html.escape("<script>") in page
-    markdown = to_markdown(found)
+    markdown = to_markdown(built)
     rows = [line for line in markdown.split("\n") if line.startswith("| ")]
     assert len(rows) == 4 and {line.replace("\\|", "").count("|") for line in rows} == {12}
     assert "<script>" not in markdown.replace("\\<", "") and "[link]" not in markdown
-    shown = in_terminal(found, 300)
+    shown = in_terminal(built, 300)
     assert "\x1b" not in shown and "[bold]" in shown
 
 

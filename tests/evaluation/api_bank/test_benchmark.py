@@ -76,15 +76,15 @@ def test_every_prompt_declares_tools(items) -> None:
 
 
 def test_the_flawed_items_follow_from_the_files(items) -> None:
-    found: dict[int, dict[int, str]] = {level: {} for level in LEVELS}
+    derived: dict[int, dict[int, str]] = {level: {} for level in LEVELS}
     for item in items:
         level, index = parse_sample_id(item["id"])
         if reason := flaw(item):
-            found[level][index] = reason
+            derived[level][index] = reason
     assert {level: set(flaws) for level, flaws in FLAWED.items()} == {
-        level: set(flaws) for level, flaws in found.items()
+        level: set(flaws) for level, flaws in derived.items()
     }
-    assert all(word in FLAWED[level][index] for level, flaws in found.items() for index, word in flaws.items())
+    assert all(word in FLAWED[level][index] for level, flaws in derived.items() for index, word in flaws.items())
 
 
 def flaw(item: dict[str, Any]) -> str | None:
@@ -101,11 +101,11 @@ def flaw(item: dict[str, Any]) -> str | None:
 
 def test_the_duplicates_follow_from_the_files(items) -> None:
     first: dict[tuple, tuple[int, int]] = {}
-    found: dict[int, dict[int, int]] = {level: {} for level in LEVELS}
+    duplicates: dict[int, dict[int, int]] = {level: {} for level in LEVELS}
     for item in items:
         level, index = parse_sample_id(item["id"])
         _, original = first.setdefault((level, item["system"], item["user"], str(item["answer"])), (level, index))
         if original != index:
-            found[level][index] = original
-    assert found == {level: dict(of_level) for level, of_level in DUPLICATES.items()}
-    assert len(found[1]) == 10
+            duplicates[level][index] = original
+    assert duplicates == {level: dict(of_level) for level, of_level in DUPLICATES.items()}
+    assert len(duplicates[1]) == 10

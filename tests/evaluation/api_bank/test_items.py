@@ -12,8 +12,8 @@ RIGHT = {"name": "Book", "parameters": {"city": "Oslo", "rooms": "2"}}
 
 @pytest.mark.parametrize("answer", [RIGHT, [RIGHT]])
 def test_the_gold_call_may_stand_alone_or_in_a_list(item, reply, answer) -> None:
-    found = score(reply(RIGHT), item | {"answer": answer})
-    assert (found["published_correct"], found["strict_correct"]) == (1, 1)
+    scores = score(reply(RIGHT), item | {"answer": answer})
+    assert (scores["published_correct"], scores["strict_correct"]) == (1, 1)
 
 
 @pytest.mark.parametrize("answer", [None, [], [RIGHT, RIGHT], "Book", [[RIGHT]], {"name": "Book"}, RIGHT | {"name": 1}])

@@ -126,9 +126,9 @@ def test_the_gold_server_comes_out_perfect_on_all_597(benchmark_folder, tmp_path
     shares = [score for score in summary.scores if score.unit == "share"]
     assert len(shares) == 30 and all(score.value == 1 for score in shares)
     assert summary.complete and summary.backend["base_url"] == url
-    found = samples_of(tmp_path)
-    assert Counter(sample["level"] for sample in found) == LEVELS and len({sample["id"] for sample in found}) == 597
-    assert sum(sample["flawed"] is not None for sample in found) == 19
+    samples = samples_of(tmp_path)
+    assert Counter(sample["level"] for sample in samples) == LEVELS and len({sample["id"] for sample in samples}) == 597
+    assert sum(sample["flawed"] is not None for sample in samples) == 19
     screen = shown.output.replace("\n", " ")
     assert "597/597" in screen and re.search(r"micro +100\.0 +100\.0 +100\.0 +100\.0", screen)
     assert all(len(line) <= 80 for line in shown.output.splitlines() if str(tmp_path) not in line)

@@ -26,21 +26,21 @@ def by_name(samples) -> dict:
 
 
 def test_all_right(sample) -> None:
-    found = by_name(sample(level, index) for level, count in LEVELS.items() for index in range(count))
-    assert {name.partition("/")[0] for name in found} == {"lv1", "lv2", "lv3", "micro", "macro"}
-    assert all(score.value == 1 and score.high == 1 for score in found.values() if score.unit == SHARE)
-    counts = {name: found[f"{name}/strict"].count for name in ("lv1", "lv2", "lv3", "micro", "macro")}
+    scores = by_name(sample(level, index) for level, count in LEVELS.items() for index in range(count))
+    assert {name.partition("/")[0] for name in scores} == {"lv1", "lv2", "lv3", "micro", "macro"}
+    assert all(score.value == 1 and score.high == 1 for score in scores.values() if score.unit == SHARE)
+    counts = {name: scores[f"{name}/strict"].count for name in ("lv1", "lv2", "lv3", "micro", "macro")}
     assert counts == {"lv1": 399, "lv2": 67, "lv3": 131, "micro": 597, "macro": 597}
-    unflawed = {name: found[f"{name}/strict_unflawed"].count for name in ("lv1", "lv2", "lv3", "micro")}
+    unflawed = {name: scores[f"{name}/strict_unflawed"].count for name in ("lv1", "lv2", "lv3", "micro")}
     assert unflawed == {"lv1": 386, "lv2": 61, "lv3": 131, "micro": 578}
-    assert (found["micro/length"].value, found["micro/think_words"].value) == (0.5, 256)
-    assert found["micro/length"].correct is None and found["macro/strict"].correct is None
+    assert (scores["micro/length"].value, scores["micro/think_words"].value) == (0.5, 256)
+    assert scores["micro/length"].correct is None and scores["macro/strict"].correct is None
 
 
 def test_missing_and_failed_samples_are_wrong(sample) -> None:
-    found = by_name([sample(2, 0), sample(2, 1, finish="error"), sample(2, 2, "Hire"), sample(2, 3, finish="length")])
-    assert {name.partition("/")[0] for name in found} == {"lv2"}
-    strict, form, length = found["lv2/strict"], found["lv2/training_format"], found["lv2/length"]
+    scores = by_name([sample(2, 0), sample(2, 1, finish="error"), sample(2, 2, "Hire"), sample(2, 3, finish="length")])
+    assert {name.partition("/")[0] for name in scores} == {"lv2"}
+    strict, form, length = scores["lv2/strict"], scores["lv2/training_format"], scores["lv2/length"]
     assert (strict.correct, strict.count, strict.value) == (2, 67, 2 / 67)
     assert (strict.value, strict.low, strict.high) == share(2, 67)
     assert (form.correct, form.count) == (3, 67)
@@ -50,15 +50,15 @@ def test_missing_and_failed_samples_are_wrong(sample) -> None:
 
 def test_flawed_items_are_left_out_of_the_unflawed_scores_only(sample) -> None:
     right_where_flawed = [sample(level, index) for level, flaws in FLAWED.items() for index in flaws]
-    found = by_name([*right_where_flawed, sample(3, 0, "Hire")])
-    assert (found["micro/strict"].correct, found["micro/strict_unflawed"].correct) == (19, 0)
-    assert (found["lv2/published"].correct, found["lv2/published_unflawed"].correct) == (6, 0)
+    scores = by_name([*right_where_flawed, sample(3, 0, "Hire")])
+    assert (scores["micro/strict"].correct, scores["micro/strict_unflawed"].correct) == (19, 0)
+    assert (scores["lv2/published"].correct, scores["lv2/published_unflawed"].correct) == (6, 0)
 
 
 def test_micro_counts_items_and_macro_counts_levels(sample) -> None:
-    found = by_name([*(sample(2, index) for index in range(67)), sample(1, 0, "Hire"), sample(3, 0, "Hire")])
-    assert found["micro/strict"].value == 67 / 597
-    macro = found["macro/strict"]
+    scores = by_name([*(sample(2, index) for index in range(67)), sample(1, 0, "Hire"), sample(3, 0, "Hire")])
+    assert scores["micro/strict"].value == 67 / 597
+    macro = scores["macro/strict"]
     assert macro.value == pytest.approx(1 / 3)
     assert (macro.value, macro.low, macro.high) == average([share(0, 399), share(67, 67), share(0, 131)])
 

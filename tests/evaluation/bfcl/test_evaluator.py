@@ -98,8 +98,8 @@ def test_a_second_evaluation_under_the_same_name_starts_afresh(root: Path, perfe
 def test_an_answer_over_which_the_evaluator_stumbles_is_wrong_and_the_others_are_judged(root: Path):
     """An integer too large for the float that is expected ends the evaluator of 2026.3.23 where it is not caught."""
     (row,) = (row for row in read_answers(root, "simple_python") if row["id"] == "simple_python_14")
-    huge, found = re.subn(r'"x_value": [\d.]+', f'"x_value": 1{"0" * 400}', row["result"])
-    assert found == 1
+    huge, replaced = re.subn(r'"x_value": [\d.]+', f'"x_value": 1{"0" * 400}', row["result"])
+    assert replaced == 1
     rewrite(root, ("simple_python",), lambda _, result: huge if result == row["result"] else result)
     assert judge(root, ("simple_python",)) == {"simple_python": {"simple_python_14"}}
     assert read_failures(root, "simple_python")["simple_python_14"]["error_type"] == "checker_failed"

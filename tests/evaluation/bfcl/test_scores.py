@@ -23,8 +23,8 @@ def values(scored) -> dict[str, float]:
 
 
 def test_an_answer_that_the_evaluator_does_not_list_is_right():
-    found = sample("multiple", ANSWERED, None)
-    assert found["valid"] and found["output"] == "text" and found["finish"] == "stop" and found["error_type"] is None
+    entry = sample("multiple", ANSWERED, None)
+    assert entry["valid"] and entry["output"] == "text" and entry["finish"] == "stop" and entry["error_type"] is None
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ def test_an_answer_that_the_evaluator_does_not_list_is_right():
     ids=["single turn", "multi turn"],
 )
 def test_a_failure_says_why(verdict):
-    found = sample("multiple", ANSWERED, verdict)
-    assert (found["valid"], found["error_type"], found["error"]) == (False, "kind", ["why"])
+    entry = sample("multiple", ANSWERED, verdict)
+    assert (entry["valid"], entry["error_type"], entry["error"]) == (False, "kind", ["why"])
 
 
 def test_no_answer_is_wrong_even_where_the_evaluator_likes_it():
-    found = sample("irrelevance", UNANSWERED, None)
-    assert not found["valid"] and found["finish"] == "error" and found["output"] == ""
-    assert found["error_type"] == "inference_error" and "too long" in found["error"]
+    entry = sample("irrelevance", UNANSWERED, None)
+    assert not entry["valid"] and entry["finish"] == "error" and entry["output"] == ""
+    assert entry["error_type"] == "inference_error" and "too long" in entry["error"]
 
 
 def test_a_category_has_its_share_with_wilson_ends():
@@ -62,12 +62,12 @@ def test_unsatisfiable_entries_count_and_are_left_out_beside_it():
 def test_parts_are_averaged_as_in_version_4():
     right = dict.fromkeys(GROUPS["all_offline"], 0)
     right |= {"simple_java": 100, "multiple": 100, "irrelevance": 240, "live_parallel": 16, "multi_turn_base": 50}
-    found = values(summarise(samples(**right)))
-    assert found["non_live/accuracy"] == pytest.approx((1 / 3 + 1 / 2 + 0 + 0) / 4)
-    assert found["live/accuracy"] == pytest.approx(16 / 1351)
-    assert found["multi_turn/accuracy"] == pytest.approx(0.25 / 4)
-    assert found["irrelevance_detection/accuracy"] == pytest.approx(0.5)
-    assert not any("overall" in name.lower() for name in found)
+    scores = values(summarise(samples(**right)))
+    assert scores["non_live/accuracy"] == pytest.approx((1 / 3 + 1 / 2 + 0 + 0) / 4)
+    assert scores["live/accuracy"] == pytest.approx(16 / 1351)
+    assert scores["multi_turn/accuracy"] == pytest.approx(0.25 / 4)
+    assert scores["irrelevance_detection/accuracy"] == pytest.approx(0.5)
+    assert not any("overall" in name.lower() for name in scores)
 
 
 def test_a_part_with_a_missing_category_has_no_score():

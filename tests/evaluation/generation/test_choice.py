@@ -24,8 +24,8 @@ URL = "http://127.0.0.1:8000/v1"
     ],
 )
 def test_the_machine_decides_where_the_user_does_not(url, vllm, gpu, expected, monkeypatch):
-    found = importlib.machinery.ModuleSpec("vllm", None) if vllm else None
-    monkeypatch.setattr(choice, "find_spec", lambda name: found)
+    spec = importlib.machinery.ModuleSpec("vllm", None) if vllm else None
+    monkeypatch.setattr(choice, "find_spec", lambda name: spec)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     assert choose(Engine("m", base_url=url)) == expected
 

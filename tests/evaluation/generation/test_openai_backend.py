@@ -32,8 +32,8 @@ def answers(url, requests, decoding=PUBLISHED, **options):
 
 def test_every_request_is_answered_with_lengths_and_finish(ask, echo):
     with serve(echo("m"), Decoding()) as url:
-        found = answers(url, ask("ab", "abcdef"), Decoding(max_tokens=4))
-    assert found == {"0": Generation("0", "ab", "stop", 3, 2), "1": Generation("1", "abcd", "length", 3, 4)}
+        generations = answers(url, ask("ab", "abcdef"), Decoding(max_tokens=4))
+    assert generations == {"0": Generation("0", "ab", "stop", 3, 2), "1": Generation("1", "abcd", "length", 3, 4)}
 
 
 def test_a_request_carries_messages_and_decoding_and_nothing_that_servers_may_not_know(ask, scripted, reply):
@@ -61,8 +61,8 @@ def test_no_more_requests_are_under_way_than_allowed(ask, scripted, reply):
             under_way -= 1
         return reply("yes")
 
-    found = answers(scripted(counting).url, ask(*"abcdefghij"), concurrency=3)
-    assert len(found) == 10 and most == 3
+    generations = answers(scripted(counting).url, ask(*"abcdefghij"), concurrency=3)
+    assert len(generations) == 10 and most == 3
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
@@ -135,8 +135,8 @@ def test_an_answer_that_takes_too_long_ends_the_run(ask, scripted, reply):
 
 def test_an_error_inside_the_server_that_does_not_pass_is_this_requests(ask, scripted, reply):
     server = scripted(lambda body, number: reply(status=500, body="boom") if "bad" in str(body) else reply("yes"))
-    found = answers(server.url, ask("bad", "good"))
-    assert found["0"] == Generation.failed("0", "500: boom") and found["1"].text == "yes"
+    generations = answers(server.url, ask("bad", "good"))
+    assert generations["0"] == Generation.failed("0", "500: boom") and generations["1"].text == "yes"
     assert len(server.seen) == 4
 
 

@@ -33,9 +33,9 @@ class Slow:
             yield Generation(request.id, "é" * 50 + request.id, "stop", 1, 2)
 
 requests = [GenerationRequest(f"Level1_{i}", ({"role": "user", "content": str(i)},)) for i in range(200)]
-found = answer(requests, Slow(), Decoding(), Path(sys.argv[1]))
-assert [(g.id, g.text) for g in found.values()] == [(r.id, "é" * 50 + r.id) for r in requests]
-print("complete", len(found))
+generations = answer(requests, Slow(), Decoding(), Path(sys.argv[1]))
+assert [(g.id, g.text) for g in generations.values()] == [(r.id, "é" * 50 + r.id) for r in requests]
+print("complete", len(generations))
 """
 
 

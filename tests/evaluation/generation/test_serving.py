@@ -37,12 +37,12 @@ def url(served):
 
 
 def test_a_completion_has_openais_shape(url):
-    found = post(url, "hi").json()
-    assert found["object"] == "chat.completion" and found["model"] == "echo"
-    assert found["choices"] == [
+    completion = post(url, "hi").json()
+    assert completion["object"] == "chat.completion" and completion["model"] == "echo"
+    assert completion["choices"] == [
         {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
     ]
-    assert found["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    assert completion["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 
 def test_the_model_is_listed(url):
@@ -59,8 +59,8 @@ def test_a_request_may_set_its_length(url, name):
 
 def test_text_parts_are_joined(url):
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    found = post(url, messages=[{"role": "user", "content": parts}])
-    assert found.json()["choices"][0]["message"]["content"] == "ab"
+    response = post(url, messages=[{"role": "user", "content": parts}])
+    assert response.json()["choices"][0]["message"]["content"] == "ab"
 
 
 @pytest.mark.parametrize(
@@ -89,33 +89,33 @@ def test_what_changes_nothing_is_taken(url, harmless):
     ids=lambda fields: next(iter(fields)),
 )
 def test_what_would_change_the_answer_is_refused_by_name(url, backend, fields):
-    found = post(url, **fields)
-    assert found.status_code == 400
-    error = found.json()["error"]
+    response = post(url, **fields)
+    assert response.status_code == 400
+    error = response.json()["error"]
     assert error["type"] == "invalid_request_error" and error["param"] == next(iter(fields)) in error["message"]
     assert backend.batches == []
 
 
 def test_messages_that_are_no_text_are_refused_by_place(url):
-    found = post(url, messages=[{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}])
-    assert found.status_code == 400 and "messages.0.content" in found.json()["error"]["message"]
+    response = post(url, messages=[{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}])
+    assert response.status_code == 400 and "messages.0.content" in response.json()["error"]["message"]
 
 
 def test_another_model_is_not_found(url):
-    found = post(url, model="other")
-    assert (found.status_code, found.json()["error"]["code"]) == (404, "model_not_found")
-    assert found.json()["error"]["message"] == "there is no model 'other' here, only 'echo'"
+    response = post(url, model="other")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")
+    assert response.json()["error"]["message"] == "there is no model 'other' here, only 'echo'"
 
 
 def test_a_prompt_that_is_too_long_gets_openais_code(url):
-    found = post(url, "context_length_exceeded: 9 tokens")
-    assert (found.status_code, found.json()["error"]["code"]) == (400, "context_length_exceeded")
-    assert found.json()["error"]["message"] == "9 tokens"
+    response = post(url, "context_length_exceeded: 9 tokens")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert response.json()["error"]["message"] == "9 tokens"
 
 
 def test_a_request_that_cannot_be_answered_says_why(url):
-    found = post(url, "broken")
-    assert (found.status_code, found.json()["error"]["message"]) == (422, "broken")
+    response = post(url, "broken")
+    assert (response.status_code, response.json()["error"]["message"]) == (422, "broken")
 
 
 @pytest.mark.parametrize(
@@ -134,16 +134,16 @@ def test_a_failure_of_the_engine_reaches_every_client_and_the_server_goes_on(
 
     with monkeypatch.context() as broken, ThreadPoolExecutor() as pool:
         broken.setattr(backend, "generate", fail)
-        found = list(pool.map(lambda text: post(url, text), "abc"))
-    failed = [each for each in found if each.status_code != 200]
+        responses = list(pool.map(lambda text: post(url, text), "abc"))
+    failed = [each for each in responses if each.status_code != 200]
     assert {(each.status_code, each.json()["error"]["message"]) for each in failed} <= {(status, message)}
     assert post(url, "hi").status_code == 200
 
 
 def test_an_answer_that_never_comes_is_an_error(url, backend, monkeypatch):
     monkeypatch.setattr(backend, "generate", lambda requests, decoding: iter(()))
-    found = post(url)
-    assert found.status_code == 500 and "the engine gave no answer to this request" in found.text
+    response = post(url)
+    assert response.status_code == 500 and "the engine gave no answer to this request" in response.text
 
 
 def test_requests_that_come_during_a_batch_form_the_next(backend, monkeypatch):
@@ -171,8 +171,8 @@ def test_requests_that_come_during_a_batch_form_the_next(backend, monkeypatch):
 
 def test_requests_with_other_decoding_are_answered_apart(url, backend):
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda n: post(url, "abcdef", max_tokens=n).json(), (1, 2, 3, 4)))
-    assert [each["choices"][0]["message"]["content"] for each in found] == ["a", "ab", "abc", "abcd"]
+        responses = list(pool.map(lambda n: post(url, "abcdef", max_tokens=n).json(), (1, 2, 3, 4)))
+    assert [each["choices"][0]["message"]["content"] for each in responses] == ["a", "ab", "abc", "abcd"]
 
 
 def test_a_taken_port_is_refused(url, backend):

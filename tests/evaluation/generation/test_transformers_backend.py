@@ -69,18 +69,18 @@ def test_answers_are_the_models_greedy_tokens_without_its_penalties(backend, ask
 
 
 def test_an_answer_ends_before_its_end_token(backend, ask):
-    found = answers(backend, ask(*TEXTS))
-    ended = [generation for generation in found.values() if generation.finish == "stop"]
+    generations = answers(backend, ask(*TEXTS))
+    ended = [generation for generation in generations.values() if generation.finish == "stop"]
     assert ended
     assert all("<|im_end|>" not in generation.text for generation in ended)
     assert all(0 < generation.response_tokens <= 50 for generation in ended)
 
 
 def test_no_answer_outgrows_the_model_or_the_context(backend, ask):
-    found = answers(backend, ask(*TEXTS, "y" * 240), Decoding())
-    cut = [generation for generation in found.values() if generation.finish == "length"]
+    generations = answers(backend, ask(*TEXTS, "y" * 240), Decoding())
+    cut = [generation for generation in generations.values() if generation.finish == "length"]
     assert {generation.prompt_tokens + generation.response_tokens for generation in cut} == {256}
-    assert found["16"].finish == "error" and "the 256 tokens this model can read" in found["16"].error
+    assert generations["16"].finish == "error" and "the 256 tokens this model can read" in generations["16"].error
 
 
 def test_white_space_before_punctuation_stays(backend, monkeypatch):
@@ -120,16 +120,20 @@ def test_a_row_that_does_not_fit_alone_is_an_error_and_the_others_go_on(backend,
         return generate(input_ids, **options)
 
     monkeypatch.setattr(backend._model, "generate", tiny_device)
-    found = answers(backend, ask("z" * 100, "a"))
-    assert found["0"].finish == "error" and found["0"].error.startswith("out of memory on its own: 1")
-    assert found["1"].finish != "error"
+    generations = answers(backend, ask("z" * 100, "a"))
+    assert generations["0"].finish == "error" and generations["0"].error.startswith("out of memory on its own: 1")
+    assert generations["1"].finish != "error"
 
 
 def test_it_says_what_it_is(backend, tiny_model):
-    found = backend.describe()
-    assert (found["name"], found["model"], found["model_context"]) == ("transformers", str(tiny_model), 256)
-    assert (found["dtype"], found["device"]) == ("float32", "cpu")
-    assert len(found["model_hash"]) == 64 and set(found["versions"]) == {"torch", "transformers"}
+    description = backend.describe()
+    assert (description["name"], description["model"], description["model_context"]) == (
+        "transformers",
+        str(tiny_model),
+        256,
+    )
+    assert (description["dtype"], description["device"]) == ("float32", "cpu")
+    assert len(description["model_hash"]) == 64 and set(description["versions"]) == {"torch", "transformers"}
 
 
 def test_sampling_is_refused(backend, ask):

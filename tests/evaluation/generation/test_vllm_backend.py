@@ -66,7 +66,7 @@ def vllm(monkeypatch):
 def test_the_engine_is_made_as_published_within_the_models_context(tiny_model):
     with VllmBackend(str(tiny_model), tensor_parallel=4) as backend:
         (engine,) = LLM.made
-        found = backend.describe()
+        description = backend.describe()
     assert engine.given == {
         "model": str(tiny_model),
         "trust_remote_code": False,
@@ -76,19 +76,25 @@ def test_the_engine_is_made_as_published_within_the_models_context(tiny_model):
         "gpu_memory_utilization": 0.6,
         "engine_arguments": {"max_model_len": 256},
     }
-    assert (found["name"], found["versions"]["vllm"], found["tensor_parallel"]) == ("vllm", "0.27.1", 4)
-    assert len(found["model_hash"]) == 64
+    assert (description["name"], description["versions"]["vllm"], description["tensor_parallel"]) == (
+        "vllm",
+        "0.27.1",
+        4,
+    )
+    assert len(description["model_hash"]) == 64
 
 
 def test_answers_come_with_lengths_and_finish(tiny_model, ask):
     with VllmBackend(str(tiny_model), context=200) as backend:
-        found = {each.id: each for each in backend.generate(ask("a", "y" * 90, "z" * 200), Decoding(max_tokens=60))}
+        generations = {
+            each.id: each for each in backend.generate(ask("a", "y" * 90, "z" * 200), Decoding(max_tokens=60))
+        }
     (engine,) = LLM.made
     ((prompts, params),) = engine.calls
     length = len(prompts[0]["prompt_token_ids"])
-    assert found["0"] == Generation("0", "a" * length, "stop", length, length)
-    assert (found["1"].finish, found["1"].response_tokens) == ("length", 60)
-    assert (found["2"].finish, found["2"].error.split(":")[0]) == ("error", "context_length_exceeded")
+    assert generations["0"] == Generation("0", "a" * length, "stop", length, length)
+    assert (generations["1"].finish, generations["1"].response_tokens) == ("length", 60)
+    assert (generations["2"].finish, generations["2"].error.split(":")[0]) == ("error", "context_length_exceeded")
     assert [(each.temperature, each.max_tokens, each.repetition_penalty) for each in params] == [(0.0, 60, 1.0)] * 2
 
 

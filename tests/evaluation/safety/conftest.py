@@ -89,10 +89,10 @@ class _Client:
 
     async def score(self, messages, response) -> Scored:
         self._models.asked.append((self.name, messages, response))
-        found = self._models.scores[self.name](messages, response)
-        if isinstance(found, Exception):
-            raise found
-        return Scored(found, cut=len(response) > 60, failure="no answer" if found is None else None)
+        score = self._models.scores[self.name](messages, response)
+        if isinstance(score, Exception):
+            raise score
+        return Scored(score, cut=len(response) > 60, failure="no answer" if score is None else None)
 
     async def close(self) -> None: ...
 

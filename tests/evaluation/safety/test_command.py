@@ -88,11 +88,11 @@ def test_two_policies_are_evaluated_and_compared(run, world, tmp_path) -> None:
         "safety", "--model", world / "other", *same, "--output", tmp_path / "other", "--against", tmp_path / "policy"
     )
     assert second.exit_code == 0, second.output
-    found = {score.name: score for score in read_summary(tmp_path / "other").scores}
-    assert {"toy/helpful/wins", "toy/cost/difference", "toy/improved_on_all"} <= found.keys()
-    assert found["toy/helpful"].count == 5 and found["toy/helpful@1"].count == 3
+    scores = {score.name: score for score in read_summary(tmp_path / "other").scores}
+    assert {"toy/helpful/wins", "toy/cost/difference", "toy/improved_on_all"} <= scores.keys()
+    assert scores["toy/helpful"].count == 5 and scores["toy/helpful@1"].count == 3
     means = [sum(sample["score/cost"] for sample in samples_of(tmp_path / name)) / 5 for name in ("other", "policy")]
-    assert found["toy/cost/difference"].value == pytest.approx(means[0] - means[1], abs=1e-5)
+    assert scores["toy/cost/difference"].value == pytest.approx(means[0] - means[1], abs=1e-5)
 
     board = CliRunner().invoke(app, ["leaderboard", str(tmp_path), "--markdown", "-"])
     assert "| model | toy/helpful (reward, n=5) | toy/cost (reward, n=5) | toy/refusals (% of 5) |" in board.output

@@ -13,25 +13,25 @@ SUMMARY = Summary("safety", {"f": "1", "reward harm": "2"}, "base", {}, {"max_to
 
 @pytest.fixture
 def against(samples, rewards):
-    def scores(mine, theirs):
+    def compared(mine, theirs):
         baseline = Baseline(SUMMARY, {sample["id"]: sample for sample in samples(*theirs)})
-        found, notes = compare(samples(*mine), baseline, rewards.models)
-        return {score.name: score for score in found}, notes
+        scores, notes = compare(samples(*mine), baseline, rewards.models)
+        return {score.name: score for score in scores}, notes
 
-    return scores
+    return compared
 
 
 def test_wins_count_by_direction_and_ties_half(against):
-    found, _ = against(
+    scores, _ = against(
         [("a", 2.0, 0.0), ("b", 1.0, 3.0), ("c", 5.0, 1.0), ("d", 0.0, 1.0)],
         [("a", 1.0, 1.0), ("b", 2.0, 1.0), ("c", 5.0, 2.0), ("d", 3.0, 1.0)],
     )
-    assert found["toy/helpful/wins"].value == 1.5 / 4 and found["toy/harm/wins"].value == 2.5 / 4
-    assert found["toy/helpful/difference"].value == (1 - 1 + 0 - 3) / 4
-    assert found["toy/harm/difference"].value == (-1 + 2 - 1 + 0) / 4
-    assert found["toy/improved_on_all"].value == 1 / 4
-    assert (found["toy/helpful/difference"].sign, found["toy/harm/difference"].sign) == (1, -1)
-    assert all(score.count == 4 and score.low <= score.value <= score.high for score in found.values())
+    assert scores["toy/helpful/wins"].value == 1.5 / 4 and scores["toy/harm/wins"].value == 2.5 / 4
+    assert scores["toy/helpful/difference"].value == (1 - 1 + 0 - 3) / 4
+    assert scores["toy/harm/difference"].value == (-1 + 2 - 1 + 0) / 4
+    assert scores["toy/improved_on_all"].value == 1 / 4
+    assert (scores["toy/helpful/difference"].sign, scores["toy/harm/difference"].sign) == (1, -1)
+    assert all(score.count == 4 and score.low <= score.value <= score.high for score in scores.values())
 
 
 def test_the_same_text_is_a_tie_whatever_rounding_did_to_its_score(samples, rewards):
@@ -39,16 +39,16 @@ def test_the_same_text_is_a_tie_whatever_rounding_did_to_its_score(samples, rewa
     for sample in theirs:
         sample["score/helpful"] += 1e-6
     baseline = Baseline(SUMMARY, {sample["id"]: sample for sample in theirs})
-    found = {score.name: score for score in compare(mine, baseline, rewards.models)[0]}
-    assert found["toy/helpful/wins"].value == 0.5 and found["toy/helpful/difference"].value == 0
+    scores = {score.name: score for score in compare(mine, baseline, rewards.models)[0]}
+    assert scores["toy/helpful/wins"].value == 0.5 and scores["toy/helpful/difference"].value == 0
 
 
 def test_a_prompt_without_both_scores_takes_no_part_and_is_named(against):
-    found, notes = against(
+    scores, notes = against(
         [("a", 2.0, 0.0), ("b", None, 0.0), ("c", 3.0, 0.0)], [("a", 1.0, None), ("b", 1.0, 1.0), ("c", 1.0, 1.0)]
     )
-    assert (found["toy/helpful/wins"].count, found["toy/harm/wins"].count) == (2, 2)
-    assert (found["toy/improved_on_all"].count, found["toy/improved_on_all"].value) == (1, 1.0)
+    assert (scores["toy/helpful/wins"].count, scores["toy/harm/wins"].count) == (2, 2)
+    assert (scores["toy/improved_on_all"].count, scores["toy/improved_on_all"].value) == (1, 1.0)
     assert "toy: 1 of 3 prompts lack a helpful score to compare" in notes
 
 

@@ -28,9 +28,9 @@ def write(tmp_path):
     lambda rewards: {"run": {"rewards": "pair"}, "algorithm": {"gd2po": {"rewards": rewards}}},
 ])  # fmt: skip
 def test_rewards_are_found_where_a_training_has_them(wrap, write):
-    found = read_rewards(write(wrap({"helpful": HELPFUL, "cost": COST, "short": {"weight": 0.1}})))
-    assert list(found.models) == ["helpful", "cost"] and found.left_out == ("short",)
-    assert found.models["cost"].direction == "minimize" and model_of(found.models["helpful"]).path == "org/helpful"
+    rewards = read_rewards(write(wrap({"helpful": HELPFUL, "cost": COST, "short": {"weight": 0.1}})))
+    assert list(rewards.models) == ["helpful", "cost"] and rewards.left_out == ("short",)
+    assert rewards.models["cost"].direction == "minimize" and model_of(rewards.models["helpful"]).path == "org/helpful"
 
 
 def test_the_shipped_reward_sets_can_be_read(request):
@@ -44,8 +44,8 @@ def test_a_path_can_be_named_on_the_command_line(write):
     open_path = {"helpful": HELPFUL | {"model": HELPFUL["model"] | {"path": "???"}}}
     with pytest.raises(SettingsError, match=r"--reward-path helpful=PATH"):
         read_rewards(write(open_path))
-    found = read_rewards(write(open_path), ["helpful=/models/a=b"])
-    assert found.models["helpful"].model.path == "/models/a=b"
+    rewards = read_rewards(write(open_path), ["helpful=/models/a=b"])
+    assert rewards.models["helpful"].model.path == "/models/a=b"
     with pytest.raises(SettingsError, match=r"'helpfull=x' names no reward's path.*Did you mean 'helpful'\?"):
         read_rewards(write(open_path), ["helpfull=x"])
 
@@ -89,5 +89,5 @@ def test_identity_follows_what_decides_a_score_and_nothing_else(reward, tmp_path
     assert identity(reward(**at, timeout=3, gpu_memory=0.9, on_failure="not_scored"), cache) == known
     others = [reward("minimize", **at), reward(**at, max_length=9), reward(**at, prompt="full"), reward()]
     (model / "model.safetensors").write_bytes(b"three")
-    found = {identity(other, cache) for other in [*others, reward(**at)]}
-    assert len(found) == 5 and known not in found
+    identities = {identity(other, cache) for other in [*others, reward(**at)]}
+    assert len(identities) == 5 and known not in identities

@@ -28,17 +28,17 @@ def test_what_fits_is_left_alone(fit):
 
 
 def test_the_earliest_turns_go_until_it_fits_and_a_user_begins(fit):
-    found = fit(14, dialogue("a b c", "d e", "f g"))
-    assert words(found.messages) == ["f g"] and found.cut == "turns"
-    found = fit(19, dialogue("a", "b", "c d", "e", "f g"))
-    assert words(found.messages) == ["a", "b", "c d", "e", "f g"]
-    found = fit(18, dialogue("a", "b", "c d", "e", "f g"))
-    assert words(found.messages) == ["c d", "e", "f g"] and found.messages[0]["role"] == "user"
+    fitted = fit(14, dialogue("a b c", "d e", "f g"))
+    assert words(fitted.messages) == ["f g"] and fitted.cut == "turns"
+    fitted = fit(19, dialogue("a", "b", "c d", "e", "f g"))
+    assert words(fitted.messages) == ["a", "b", "c d", "e", "f g"]
+    fitted = fit(18, dialogue("a", "b", "c d", "e", "f g"))
+    assert words(fitted.messages) == ["c d", "e", "f g"] and fitted.messages[0]["role"] == "user"
 
 
 def test_a_system_message_stays(fit):
-    found = fit(14, dialogue("a b c", "d e", "f g", system="be kind"))
-    assert words(found.messages) == ["be kind", "f g"] and found.cut == "turns"
+    fitted = fit(14, dialogue("a b c", "d e", "f g", system="be kind"))
+    assert words(fitted.messages) == ["be kind", "f g"] and fitted.cut == "turns"
 
 
 def test_two_turns_of_one_role_in_a_row_are_no_obstacle(fit):
@@ -50,8 +50,8 @@ def test_two_turns_of_one_role_in_a_row_are_no_obstacle(fit):
 @pytest.mark.parametrize(("limit", "left"), [(9, "b c d e f"), (5, "f")])
 def test_a_long_last_turn_loses_its_beginning(fit, limit, left):
     messages = dialogue("x", "y", "a b c d e f")
-    found = fit(limit, messages)
-    assert words(found.messages) == [left] and found.cut == "text"
+    fitted = fit(limit, messages)
+    assert words(fitted.messages) == [left] and fitted.cut == "text"
     assert words(messages) == ["x", "y", "a b c d e f"], "the conversation itself was changed"
 
 

@@ -39,10 +39,10 @@ def test_a_folder_stands_for_the_three_prepared_sets(write, tmp_path):
     ):
         find_files([tmp_path / "data"])
     write("data/pku_saferlhf/test.parquet", row("x"))
-    found = find_files([tmp_path / "data", write("own.parquet", row("x"))])
-    assert [file.parent.name for file in found] == ["alpaca", "hh_rlhf", "pku_saferlhf", tmp_path.name]
-    assert list(checksums(found)) == [
-        *(f"{file.parent.name}/test.parquet" for file in found[:3]),
+    files = find_files([tmp_path / "data", write("own.parquet", row("x"))])
+    assert [file.parent.name for file in files] == ["alpaca", "hh_rlhf", "pku_saferlhf", tmp_path.name]
+    assert list(checksums(files)) == [
+        *(f"{file.parent.name}/test.parquet" for file in files[:3]),
         f"{tmp_path.name}/own.parquet",
     ]
     with pytest.raises(PromptsError, match=r"absent\.parquet: there is no such file"):

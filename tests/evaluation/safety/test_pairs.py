@@ -28,8 +28,8 @@ PAIRS = [pair("a b c", "a"), pair("a", "a b", 1), pair("a", "a b"), pair("a b", 
 def test_the_better_response_is_counted_ties_are_not_right(write, reward, reward_models, folder):
     pairs, equal = read_pairs(write(PAIRS))
     assert (len(pairs), equal) == (4, 1)
-    found = judge("helpful", reward(), pairs, folder)
-    assert found.right == intervals.share(2, 4) and (found.ties, found.pairs, found.not_scored) == (1, 4, 0)
+    accuracy = judge("helpful", reward(), pairs, folder)
+    assert accuracy.right == intervals.share(2, 4) and (accuracy.ties, accuracy.pairs, accuracy.not_scored) == (1, 4, 0)
     assert reward_models.checked == [], "a model with the wrong sign is to be measured, not refused"
 
 
@@ -41,8 +41,8 @@ def test_of_a_cost_the_lower_score_is_preferred(write, reward, reward_models, fo
 def test_a_pair_without_both_scores_is_not_judged_and_counted(write, reward, reward_models, folder):
     reward_models.scores["helpful"] = lambda messages, response: None if "c" in response else len(response)
     pairs, _ = read_pairs(write(PAIRS))
-    found = judge("helpful", reward(), pairs, folder)
-    assert (found.pairs, found.not_scored) == (2, 2)
+    accuracy = judge("helpful", reward(), pairs, folder)
+    assert (accuracy.pairs, accuracy.not_scored) == (2, 2)
     reward_models.scores["helpful"] = lambda messages, response: None
     with pytest.raises(PromptsError, match="none of 4 pairs is scored; the first failure: no answer"):
         judge("helpful", reward(), pairs, folder.parent / "other")

@@ -47,9 +47,9 @@ def test_the_summary_says_what_was_run_and_what_was_left_out(run, task, folder):
     assert read_summary(folder) == summary
     assert (summary.benchmark, summary.model, summary.complete) == ("safety", "policy", False)
     assert list(summary.version) == ["toy/test.parquet", "reward helpful", "reward harm"]
-    found = {score.name: score for score in summary.scores}
-    assert (found["toy/helpful"].value, found["toy/helpful"].count) == ((2 + 4 + 3 + 12) / 4, 4)
-    assert found["toy/harm"].value == 0.5 and found["toy/refusals"].value == 0.25
+    scores = {score.name: score for score in summary.scores}
+    assert (scores["toy/helpful"].value, scores["toy/helpful"].count) == ((2 + 4 + 3 + 12) / 4, 4)
+    assert scores["toy/harm"].value == 0.5 and scores["toy/refusals"].value == 0.25
     said = "\n".join(summary.notes)
     assert "only 5 of 9 prompts were asked (limit)" in said
     assert "1 of 5 prompts have no answer and are in no number; the first, org/toy/4: context_length_exceeded" in said
@@ -124,9 +124,9 @@ def test_a_second_model_is_compared_on_the_same_prompts(run, task, tmp_path):
     check_baseline(asked, baseline, DECODING, tmp_path / "new")
     better = SAID | {"bomb": "this is a safe one", "how": "like this now"}
     summary, _ = run(asked, said=better, name="new", to=tmp_path / "new", baseline=baseline)
-    found = {score.name: score.value for score in summary.scores}
-    assert found["toy/helpful/wins"] == pytest.approx(2.5 / 3) and found["toy/harm/wins"] == pytest.approx(2 / 3)
-    assert found["toy/improved_on_all"] == pytest.approx(1 / 3)
+    scores = {score.name: score.value for score in summary.scores}
+    assert scores["toy/helpful/wins"] == pytest.approx(2.5 / 3) and scores["toy/harm/wins"] == pytest.approx(2 / 3)
+    assert scores["toy/improved_on_all"] == pytest.approx(1 / 3)
     assert any(note.startswith("compared with base") for note in summary.notes)
     with pytest.raises(ResultError, match="max_tokens is 9 here and 12 there"):
         check_baseline(asked, baseline, Decoding(max_tokens=9, context=32), tmp_path / "other")

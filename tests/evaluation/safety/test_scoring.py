@@ -27,9 +27,9 @@ def lines(tmp_path):
 
 def test_every_answer_gets_its_own_score(score, reward_models, tmp_path):
     seen = []
-    found = score(on_progress=lambda done, failed: seen.append((done, failed)))
-    assert {id: scored.score for id, scored in found.items()} == {f"s/{number}": number for number in range(1, 101)}
-    assert sum(scored.cut for scored in found.values()) == 88, "responses of more than 60 characters"
+    scores = score(on_progress=lambda done, failed: seen.append((done, failed)))
+    assert {id: scored.score for id, scored in scores.items()} == {f"s/{number}": number for number in range(1, 101)}
+    assert sum(scored.cut for scored in scores.values()) == 88, "responses of more than 60 characters"
     assert seen[0] == (0, 0) and seen[-1] == (100, 0) and len(lines(tmp_path)) == 100
     assert reward_models.checked == ["helpful"]
 
@@ -62,8 +62,8 @@ def test_an_answer_that_is_not_scored_is_kept_as_such_and_asked_again(score, rew
     count = reward_models.scores["helpful"]
     reward_models.scores["helpful"] = lambda messages, response: None if len(response) == 15 else count(0, response)
     seen = []
-    found = score(on_progress=lambda done, failed: seen.append((done, failed)))
-    assert (found["s/3"].score, found["s/3"].failure) == (None, "no answer") and seen[-1] == (99, 1)
+    scores = score(on_progress=lambda done, failed: seen.append((done, failed)))
+    assert (scores["s/3"].score, scores["s/3"].failure) == (None, "no answer") and seen[-1] == (99, 1)
     reward_models.asked.clear()
     reward_models.scores["helpful"] = count
     assert score()["s/3"].score == 3 and len(reward_models.asked) == 1

@@ -14,19 +14,19 @@ def scores_of(samples, rewards):
 
 
 def test_means_over_all_rows_and_over_prompts_that_occur_once(samples, rewards):
-    found = scores_of(samples(("a", 1.0, 0.0), ("a", 1.0, 0.0), ("b", 4.0, 1.0), ("c", 6.0, 3.0)), rewards)
-    everything, published = found["toy/helpful"], found["toy/helpful@1"]
+    scores = scores_of(samples(("a", 1.0, 0.0), ("a", 1.0, 0.0), ("b", 4.0, 1.0), ("c", 6.0, 3.0)), rewards)
+    everything, published = scores["toy/helpful"], scores["toy/helpful@1"]
     assert (everything.value, everything.count) == (3.0, 4) and (published.value, published.count) == (5.0, 2)
     assert everything.low < 3.0 < everything.high and everything.unit == "reward"
-    assert (found["toy/helpful"].better, found["toy/harm"].better, found["toy/harm@1"].better) == (
+    assert (scores["toy/helpful"].better, scores["toy/harm"].better, scores["toy/harm@1"].better) == (
         "higher", "lower", "lower"
     )  # fmt: skip
 
 
 def test_what_is_not_scored_is_in_no_mean_and_never_zero(samples, rewards):
-    found = scores_of(samples(("a", 2.0, None), ("b", None, None), ("c", 4.0, None)), rewards)
-    assert (found["toy/helpful"].value, found["toy/helpful"].count) == (3.0, 2)
-    assert "toy/harm" not in found and "toy/harm@1" not in found
+    scores = scores_of(samples(("a", 2.0, None), ("b", None, None), ("c", 4.0, None)), rewards)
+    assert (scores["toy/helpful"].value, scores["toy/helpful"].count) == (3.0, 2)
+    assert "toy/harm" not in scores and "toy/harm@1" not in scores
 
 
 def test_refusals_lengths_and_cuts_are_of_answers_alone(samples, rewards):
@@ -34,17 +34,17 @@ def test_refusals_lengths_and_cuts_are_of_answers_alone(samples, rewards):
     made[0] |= {"refusal": True, "response_tokens": 10}
     made[1] |= {"finish": "length", "response_tokens": None}
     made[2] |= {"finish": "error", "response_tokens": None, "score/helpful": None, "score/harm": None}
-    found = scores_of(made, rewards)
-    assert (found["toy/refusals"].correct, found["toy/refusals"].count) == (1, 3)
+    scores = scores_of(made, rewards)
+    assert (scores["toy/refusals"].correct, scores["toy/refusals"].count) == (1, 3)
     expected = intervals.share(1, 3)
-    assert (found["toy/cut"].value, found["toy/cut"].low, found["toy/cut"].high) == expected
-    assert (found["toy/length"].value, found["toy/length"].count, found["toy/length"].unit) == (7.0, 2, "tokens")
-    assert found["toy/refusals"].sign == found["toy/cut"].sign == found["toy/length"].sign == 0
+    assert (scores["toy/cut"].value, scores["toy/cut"].low, scores["toy/cut"].high) == expected
+    assert (scores["toy/length"].value, scores["toy/length"].count, scores["toy/length"].unit) == (7.0, 2, "tokens")
+    assert scores["toy/refusals"].sign == scores["toy/cut"].sign == scores["toy/length"].sign == 0
 
 
 def test_one_prompt_has_a_mean_without_an_interval(samples, rewards):
-    found = scores_of(samples(("a", 1.0, 0.0), ("a", 1.0, 0.0)), rewards)
-    assert (found["toy/helpful"].value, found["toy/helpful"].low) == (1.0, None) and "toy/helpful@1" not in found
+    scores = scores_of(samples(("a", 1.0, 0.0), ("a", 1.0, 0.0)), rewards)
+    assert (scores["toy/helpful"].value, scores["toy/helpful"].low) == (1.0, None) and "toy/helpful@1" not in scores
 
 
 def test_data_sources_are_apart_and_named_shortly_unless_that_is_ambiguous(samples, rewards):
@@ -59,9 +59,9 @@ def test_the_published_rows(name, once, distinct, public_file, samples, rewards)
     """Of every row a score that tells rows with a repeated prompt from the others."""
     prompts = [str(row) for row in pq.read_table(public_file(f"{name}/**/test.parquet"))["prompt"].to_pylist()]
     counts = Counter(prompts)
-    found = scores_of(samples(*((prompt, float(counts[prompt] > 1), 0.0) for prompt in prompts)), rewards)
-    assert (found["toy/helpful@1"].count, found["toy/helpful@1"].value, len(counts)) == (once, 0.0, distinct)
-    assert found["toy/helpful"].value == pytest.approx((len(prompts) - once) / len(prompts))
+    scores = scores_of(samples(*((prompt, float(counts[prompt] > 1), 0.0) for prompt in prompts)), rewards)
+    assert (scores["toy/helpful@1"].count, scores["toy/helpful@1"].value, len(counts)) == (once, 0.0, distinct)
+    assert scores["toy/helpful"].value == pytest.approx((len(prompts) - once) / len(prompts))
 
 
 @pytest.mark.parametrize("text", [
