@@ -1,5 +1,6 @@
 """Other engines than FSDP and vLLM: each task and method composes with them, and verl builds its own settings."""
 
+import inspect
 import itertools
 import warnings
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_verl_and_we_accept_it(chosen: tuple[str, ...], run) -> None:
     assert check_run(config).estimator == method.split("_")[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Megatron's sequence parallelism needs tensor parallelism
-        validate_config.__wrapped__(config, use_reference_policy=False, use_critic=False)
+        inspect.unwrap(validate_config)(config, use_reference_policy=False, use_critic=False)
         actor = omega_conf_to_dataclass(config.actor_rollout_ref.actor)
     rollout = omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
     assert isinstance(actor, McoreActorConfig) == ("megatron" in variant)

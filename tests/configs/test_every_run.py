@@ -1,5 +1,6 @@
 """What holds for every task, method, set of rewards and scale that is shipped."""
 
+import inspect
 import itertools
 import warnings
 from pathlib import Path
@@ -50,7 +51,7 @@ class TestEveryRun:
             warnings.simplefilter("ignore")  # verl warns that there is no critic
             critic = need_critic(config)
         assert (critic, need_reference_policy(config)) == (False, False)
-        verls_own = validate_config.__wrapped__  # ours would adapt it to a machine without GPU first
+        verls_own = inspect.unwrap(validate_config)  # ours would adapt it to a machine without GPU first
         verls_own(config, use_reference_policy=False, use_critic=False)
         omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
         omega_conf_to_dataclass(config.actor_rollout_ref.rollout.checkpoint_engine)

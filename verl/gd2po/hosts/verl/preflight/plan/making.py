@@ -1,6 +1,7 @@
 """A plan of a run: everything that is known before it starts, in one value that can be shown or written as JSON."""
 
 import contextlib
+import inspect
 import io
 import json
 import warnings
@@ -148,9 +149,7 @@ def _validate_by_verl(config: DictConfig) -> None:
     from verl.trainer.ppo.utils import need_critic, need_reference_policy
     from verl.utils.config import omega_conf_to_dataclass, validate_config
 
-    original: Any = getattr(
-        validate_config, "__wrapped__", validate_config
-    )  # our wrapper would adapt the run to this machine
-    original(config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
+    verls_own: Any = inspect.unwrap(validate_config)  # ours would adapt it to this machine
+    verls_own(config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
     omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
     omega_conf_to_dataclass(config.actor_rollout_ref.rollout.checkpoint_engine)
