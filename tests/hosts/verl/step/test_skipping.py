@@ -11,6 +11,7 @@ import torch
 from verl.utils import tensordict_utils as tu
 
 from gd2po.errors import SettingsError
+from gd2po.hosts.verl.door import ours
 from gd2po.hosts.verl.reading.run_settings import settings_of
 from gd2po.hosts.verl.reading.run_state import BatchAdvantages, state_of
 from gd2po.hosts.verl.step.skipping import skips, wrap_prepare_micro_batches, wrap_update_actor
@@ -87,6 +88,12 @@ def test_a_micro_batch_of_fixed_size_is_filled_up_with_the_shortest(kept_lengths
 def test_a_batch_without_any_advantage_keeps_one_row(kept_lengths):
     data = mini_batch([0.0, 0.0, 0.0], [5, 3, 4], gd2po_skip_masked=True, use_dynamic_bsz=True)
     assert kept_lengths(data) == [3]
+
+
+def test_the_flag_tells_a_batch_of_ours():
+    is_ours = ours.PREDICATES["batch"]
+    assert is_ours((mini_batch([1.0], [3], gd2po_skip_masked=True),), {}, None)
+    assert not is_ours((), {"data": mini_batch([1.0], [3])}, None)
 
 
 @pytest.mark.parametrize("flags", [{}, {"gd2po_skip_masked": False}])
