@@ -63,21 +63,6 @@ SPREAD_FLOOR = 1e-6
 NOISE_FLOOR = 1e-12
 """Kept values that differ by at most this share of the votes' magnitude are equal: float64 rounding is not whitened."""
 
-
-# -- Check -------------------------------------------------------------------------------------------------------------
-
-CHECK_TAUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""Thresholds of the SNR filter that `gd2po check` tries."""
-
-CHECK_RESAMPLES = 1000
-"""Bootstrap samples of the groups, for 95 % intervals."""
-
-CHECK_BLOCKS = 10_000
-"""More groups than this are pooled at random into so many blocks, which are resampled instead."""
-
-CHECK_SEED = 42
-"""Seed of the bootstrap."""
-
 # -- Rollout engines ---------------------------------------------------------------------------------------------------
 
 ENGINE_TIMEOUT = 1800.0

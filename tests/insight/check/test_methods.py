@@ -85,7 +85,7 @@ def test_intervals_hold_the_value_and_what_resampling_by_loop_gives(evidence):
 
 def test_pooling_many_groups_hardly_changes_the_intervals(checked, mixed, monkeypatch):
     before = checked(mixed, taus=()).method("Hard").kept
-    monkeypatch.setattr(bootstrap, "CHECK_BLOCKS", 50)
+    monkeypatch.setattr(bootstrap, "BLOCKS", 50)
     after = checked(mixed, taus=()).method("Hard").kept
     assert after.value == before.value
     assert after == pytest.approx(before, abs=0.02)

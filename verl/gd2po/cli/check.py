@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gd2po import defaults
 from gd2po.cli.app import app, refusals
 from gd2po.errors import SettingsError
+from gd2po.insight.check.choice import TAUS
 
 if TYPE_CHECKING:
     from gd2po.insight.check.evidence import Evidence
@@ -22,7 +22,7 @@ def check(
     direction: Annotated[str, typer.Option(help="harm=minimize; maximize where not named")] = "",
     group: Annotated[str | None, typer.Option(help="column that is equal for all rollouts of a prompt")] = None,
     source: Annotated[str | None, typer.Option(help="column with the data source")] = None,
-    tau: Annotated[str, typer.Option(help="thresholds of the SNR filter")] = ",".join(map(str, defaults.CHECK_TAUS)),
+    tau: Annotated[str, typer.Option(help="thresholds of the SNR filter")] = ",".join(map(str, TAUS)),
     plugin: Annotated[list[str] | None, typer.Option(help="module or .py file with methods to try too; repeat")] = None,
     json: Annotated[Path | None, typer.Option(help="write all numbers to this file, - for the output")] = None,
     html: Annotated[Path | None, typer.Option(help="write one self-contained page to this file")] = None,

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gd2po import defaults
+from gd2po.defaults import Direction
 from gd2po.errors import GD2POError
+
+TAUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""The thresholds of the SNR filter that are tried where none is named."""
 
 
 class CheckError(GD2POError, ValueError):
@@ -26,7 +29,7 @@ class Choice:
 
     scores: tuple[str, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
-    directions: Mapping[str, defaults.Direction] = field(default_factory=dict)
+    directions: Mapping[str, Direction] = field(default_factory=dict)
     group: str | None = None
     source: str | None = None
-    taus: tuple[float, ...] = defaults.CHECK_TAUS
+    taus: tuple[float, ...] = TAUS

@@ -4,11 +4,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gd2po.defaults import CHECK_BLOCKS, CHECK_RESAMPLES, CHECK_SEED
 from gd2po.insight.check.methods.moments import figures
 from gd2po.insight.check.rollouts import Numbers
 from gd2po.intervals import Interval
 
+RESAMPLES = 1000
+"""The number of bootstrap samples of the groups."""
+
+BLOCKS = 10_000
+"""More groups than this are pooled at random into so many blocks, which are resampled instead."""
+
+_SEED = 42
 _ENDS = (2.5, 97.5)
 
 
@@ -24,10 +30,10 @@ class Bootstrap:
         Args:
             groups: G.
         """
-        self._blocks = min(groups, CHECK_BLOCKS)
+        self._blocks = min(groups, BLOCKS)
         self._starts = np.arange(self._blocks) * groups // self._blocks
-        generator = np.random.default_rng(CHECK_SEED)
-        self._draws = np.stack([self._draw(generator) for _ in range(CHECK_RESAMPLES)])
+        generator = np.random.default_rng(_SEED)
+        self._draws = np.stack([self._draw(generator) for _ in range(RESAMPLES)])
 
     def intervals(self, sums: Mapping[str, Numbers]) -> dict[str, Interval]:
         """Name → figure with its interval, from sums over each group [G]; NaN where there is none.
