@@ -3,7 +3,7 @@
 import pytest
 
 from gd2po.insight.check.choice import CheckError, Choice
-from gd2po.insight.check.reading import read, sources
+from gd2po.insight.check.reading import csv_file, read, sources
 
 GOOD = [{"uid": "q", "a": row, "b": -row} for row in range(20)]
 
@@ -45,6 +45,14 @@ def test_csv(tmp_path):
         f"{path}, row 5: a is 'many', not a finite number",
         f"{path}, row 6: no uid",
     )
+
+
+def test_a_quote_that_is_never_closed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_file, "LONGEST_CELL", 1000)
+    path = tmp_path / "rollouts.csv"
+    path.write_text("uid,a,b\nq,1,2\nq,1,2\n" + 'q,"1,2\n' + "q,1,2\n" * 1000)
+    with pytest.raises(CheckError, match=r"rollouts\.csv, row 4: .*a quote that is not closed"):
+        read([str(path)], Choice())
 
 
 def test_a_length_that_is_none(checked, example):

@@ -154,6 +154,23 @@ def test_true_and_false_are_scores_and_so_are_numbers_in_quotes(write_lines):
     np.testing.assert_array_equal(rollouts.scores, [[1, 0, 1, 0], [0, 0.5, 1, 1.5]])
 
 
+def test_words_for_nothing_in_a_csv_are_missing_scores(checked):
+    evidence = checked({"group": list("qqqq"), "a": [1, 2, "NA", "N/A"], "b": ["nan", 1, 2, "null"]}, scores=("a", "b"))
+    assert [reward.missing for reward in evidence.rewards] == [1, 1]
+    assert evidence.account.unscored == 1
+
+
+def test_ids_that_are_not_unicode_are_told_apart(tmp_path):
+    (tmp_path / "x.csv").write_bytes(b"prompt,a,b\nK\xf6ln,1,2\nK\xf6ln,2,1\nK\xfcln,1,2\nK\xfcln,1,1\n")
+    assert read([str(tmp_path / "x.csv")], Choice()).sizes.tolist() == [2, 2]
+
+
+def test_lists_are_no_numbers(write_lines):
+    rows = [{"group": 1, "a": [row], "b": row} for row in range(3)]
+    with pytest.raises(CheckError, match=r"line 1: a is \[0\], not a finite number"):
+        read([str(write_lines(rows))], Choice(scores=("a", "b")))
+
+
 def test_a_prompt_of_messages_tells_the_group(tmp_path):
     prompts = [[{"role": "user", "content": text}] for text in "qqpp"]
     pq.write_table(pa.table({"prompt": prompts, "a": [1, 2, 3, 4], "b": [1, 2, 3, 4]}), tmp_path / "x.parquet")

@@ -45,13 +45,17 @@ class CsvFile:
         """The header and all rows as long as it, with their numbers."""
         with pa.input_stream(self.name) as stream:
             table = csv.reader(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline=""))
-            width = 0
-            for number, cells in enumerate(table, 1):
-                width = width or len(cells)
-                if len(cells) == width:
-                    yield number, cells
-                elif cells:
-                    faults.add(f"{self.name}, row {number}", f"{len(cells)} fields; the header has {width}")
+            width = number = 0
+            try:
+                for number, cells in enumerate(table, 1):
+                    width = width or len(cells)
+                    if len(cells) == width:
+                        yield number, cells
+                    elif cells:
+                        faults.add(f"{self.name}, row {number}", f"{len(cells)} fields; the header has {width}")
+            except csv.Error as error:
+                reason = f"{error}; the likely cause is a quote that is not closed"
+                raise CheckError(f"{self.name}, row {number + 1}: {reason}") from error
 
 
 def _filled(column: Sequence[str]) -> Cells:

@@ -1,6 +1,5 @@
 """Which file is in which format."""
 
-import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,10 +25,10 @@ _PACKED = {".gz", ".bz2", ".zst"}
 
 @contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Turn what a reader refuses about a file, such as a packed one that was cut, into an error that names it."""
+    """Turn what pyarrow finds wrong with a file, such as a packed file that was cut, into an error that names it."""
     try:
         yield
-    except (pa.ArrowInvalid, OSError, csv.Error) as error:
+    except (pa.ArrowInvalid, OSError) as error:
         raise CheckError(f"{name} cannot be read: {error}") from error
 
 
