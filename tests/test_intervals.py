@@ -21,9 +21,9 @@ from gd2po.intervals import (
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilson_as_in_newcombe_1998_table_1(correct, count, low, high) -> None:
-    found = share(correct, count)
-    assert found.value == correct / count
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    interval = share(correct, count)
+    assert interval.value == correct / count
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def test_wilson_as_in_newcombe_1998_table_1(correct, count, low, high) -> None:
     ],
 )
 def test_difference_as_in_newcombe_1998_method_10(first, second, low, high) -> None:
-    found = difference(share(*first), share(*second))
-    assert found.value == pytest.approx(first[0] / first[1] - second[0] / second[1])
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    interval = difference(share(*first), share(*second))
+    assert interval.value == pytest.approx(first[0] / first[1] - second[0] / second[1])
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_a_difference_turned_round_is_its_mirror_image() -> None:
@@ -49,16 +49,16 @@ def test_a_difference_turned_round_is_its_mirror_image() -> None:
 
 
 def test_mean_as_by_student() -> None:
-    found = mean([1.0, 2.0, 3.0, 4.0, 5.0])  # t(0.975; 4) = 2.776445, s = 1.581139
-    assert (found.value, found.low, found.high) == pytest.approx((3, 3 - 1.963243, 3 + 1.963243), abs=1e-5)
+    interval = mean([1.0, 2.0, 3.0, 4.0, 5.0])  # t(0.975; 4) = 2.776445, s = 1.581139
+    assert (interval.value, interval.low, interval.high) == pytest.approx((3, 3 - 1.963243, 3 + 1.963243), abs=1e-5)
     assert mean([0.1] * 7) == Interval(0.1, 0.1, 0.1)
 
 
 def test_an_average_is_narrower_than_its_widest_part_and_keeps_its_side() -> None:
     parts = [share(399, 399), share(40, 67), share(100, 131)]
-    found = average(parts)
-    assert found.value == pytest.approx(sum(part.value for part in parts) / 3)
-    assert found.high - found.low < max(part.high - part.low for part in parts)
+    interval = average(parts)
+    assert interval.value == pytest.approx(sum(part.value for part in parts) / 3)
+    assert interval.high - interval.low < max(part.high - part.low for part in parts)
     assert average([share(5, 5)] * 3).high == 1.0
     assert weighted_sum([1.0], [parts[1]]) == parts[1]
 
@@ -68,8 +68,8 @@ def test_the_interval_of_an_average_covers_the_truth_about_19_times_in_20() -> N
     covered = 0
     for _ in range(300):
         parts = [share(sum(rng.random() < p for _ in range(n)), n) for p, n in zip(truth, counts, strict=True)]
-        found = average(parts)
-        covered += found.low <= 0.7 <= found.high
+        interval = average(parts)
+        covered += interval.low <= 0.7 <= interval.high
     assert 0.92 <= covered / 300 <= 0.98
 
 

@@ -62,5 +62,5 @@ def test_a_png_has_its_colours_on_white(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["chart.png"]
     pixels = imread(path)[..., :3]
     assert pixels[0, 0] == pytest.approx((1, 1, 1))
-    wanted = [int(SERIES[1][place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    assert (abs(pixels - wanted).max(-1) < 0.02).any()
+    expected = [int(SERIES[1][place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    assert (abs(pixels - expected).max(-1) < 0.02).any()

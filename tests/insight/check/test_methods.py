@@ -41,19 +41,19 @@ def evidence(checked, mixed, lengths):
 
 @pytest.mark.parametrize("method", ARGUMENTS)
 def test_figures_are_those_of_training(evidence, direct, method):
-    found, expected = evidence.method(method), direct(method)
+    result, expected = evidence.method(method), direct(method)
     metrics, advantages = expected.metrics, expected.rollout_advantages.double()
     assert evidence.conflict == metrics["conflict/rate"]
-    assert found.kept.value == pytest.approx(metrics["conflict/kept"])
-    assert found.emptied.value == pytest.approx(metrics["conflict/emptied_groups"] / 100)
-    assert found.tokens_masked.value == pytest.approx(metrics["tokens/masked_share"])
-    assert found.share == {name: pytest.approx(metrics[f"update/{name}/share"]) for name in "ab"}
-    assert found.effective.value == pytest.approx(float(advantages.abs().sum() ** 2 / (advantages**2).sum() / 800))
+    assert result.kept.value == pytest.approx(metrics["conflict/kept"])
+    assert result.emptied.value == pytest.approx(metrics["conflict/emptied_groups"] / 100)
+    assert result.tokens_masked.value == pytest.approx(metrics["tokens/masked_share"])
+    assert result.share == {name: pytest.approx(metrics[f"update/{name}/share"]) for name in "ab"}
+    assert result.effective.value == pytest.approx(float(advantages.abs().sum() ** 2 / (advantages**2).sum() / 800))
     for name, sign in (("a", 1), ("b", -1)):
         alone = sign * expected.per_reward[name].double()
-        assert found.cosine[name].value == pytest.approx(float(torch.cosine_similarity(advantages, alone, dim=0)))
+        assert result.cosine[name].value == pytest.approx(float(torch.cosine_similarity(advantages, alone, dim=0)))
     gdpo = direct("GDPO").rollout_advantages.double()
-    assert found.cosine_gdpo.value == pytest.approx(float(torch.cosine_similarity(advantages, gdpo, dim=0)))
+    assert result.cosine_gdpo.value == pytest.approx(float(torch.cosine_similarity(advantages, gdpo, dim=0)))
 
 
 def test_pairs_are_those_of_training(evidence, direct):
@@ -76,11 +76,11 @@ def test_intervals_hold_the_value_and_what_resampling_by_loop_gives(evidence):
     generator = np.random.default_rng(0)
     kept = generator.integers(0, 9, 100).astype(float)
     sums = {name: np.zeros(100) for name in ("emptied", "tokens", "tokens_masked", "magnitude", "square")}
-    found = Bootstrap(100).intervals(sums | {"groups": np.ones(100), "rollouts": np.full(100, 8.0), "kept": kept})
+    intervals = Bootstrap(100).intervals(sums | {"groups": np.ones(100), "rollouts": np.full(100, 8.0), "kept": kept})
     means = [kept[generator.integers(0, 100, 100)].mean() / 8 for _ in range(4000)]
-    assert found["kept"].value == pytest.approx(kept.mean() / 8)
-    assert found["kept"][1:] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.01)
-    assert np.isnan(found["effective"].value)
+    assert intervals["kept"].value == pytest.approx(kept.mean() / 8)
+    assert intervals["kept"][1:] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.01)
+    assert np.isnan(intervals["effective"].value)
 
 
 def test_pooling_many_groups_hardly_changes_the_intervals(checked, mixed, monkeypatch):
@@ -93,13 +93,13 @@ def test_pooling_many_groups_hardly_changes_the_intervals(checked, mixed, monkey
 
 def test_what_rounding_leaves_of_zeros_is_no_effective_sample(checked):
     """The mean that whitening subtracts is zero here but for rounding, which depends on the order of the rows."""
-    found = []
+    shares = []
     for order in ([(2, 3), (0, 2), (0, 3), (0, 4)], [(0, 2), (0, 3), (2, 3), (0, 4)], [(0, 4), (2, 3), (0, 2), (0, 3)]):
         group, (a, length) = "ppppqqqq", zip(*order, *[(0, 0)] * 4, strict=True)
         columns = {"group": group, "a": a, "b": [""] * 8, "response_length": length}
-        found.append(checked(columns, scores=("a", "b")).method("GDPO").effective)
-    assert found == [pytest.approx(found[0], abs=1e-6)] * 3
-    assert found[0].high == pytest.approx(0.75)  # of p alone; of q alone there is none
+        shares.append(checked(columns, scores=("a", "b")).method("GDPO").effective)
+    assert shares == [pytest.approx(shares[0], abs=1e-6)] * 3
+    assert shares[0].high == pytest.approx(0.75)  # of p alone; of q alone there is none
 
 
 def test_a_single_group_has_no_interval(checked):

@@ -31,14 +31,14 @@ rows = st.tuples(
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(rows, min_size=8, max_size=40), st.randoms(use_true_random=False))
-def test_permuted_rows_give_the_same_check(checked, found, random):
-    if max(np.bincount([row[0] for row in found])) < 2:
+def test_permuted_rows_give_the_same_check(checked, drawn, random):
+    if max(np.bincount([row[0] for row in drawn])) < 2:
         return
-    shuffled = list(found)
+    shuffled = list(drawn)
     random.shuffle(shuffled)
     names = ("group", "a", "b", "data_source", "response_length")
     results = []
-    for order in (found, shuffled):
+    for order in (drawn, shuffled):
         columns = {
             name: ["" if cell is None else cell for cell in column]
             for name, column in zip(names, zip(*order, strict=True), strict=True)

@@ -103,11 +103,12 @@ def test_every_format_gives_the_same_rollouts(source):
     rollouts = read([source], Choice())
     assert rollouts.names == ("correct", "short")
     assert sorted(rollouts.sizes.tolist()) == [2, 4]
-    found = sorted(zip(*rollouts.scores.tolist(), rollouts.lengths.tolist(), strict=True), key=str)
+    rows = sorted(zip(*rollouts.scores.tolist(), rollouts.lengths.tolist(), strict=True), key=str)
     expected = [
-        (one, np.nan if two is None else two, len(a.split())) for (one, two), a in zip(SCORES, ANSWERS, strict=True)
+        (correct, np.nan if short is None else short, len(a.split()))
+        for (correct, short), a in zip(SCORES, ANSWERS, strict=True)
     ]
-    np.testing.assert_array_equal(found, sorted(expected, key=str))
+    np.testing.assert_array_equal(rows, sorted(expected, key=str))
     assert rollouts.account.rows == 6 and rollouts.account.bad == 0
 
 

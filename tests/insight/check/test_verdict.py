@@ -63,9 +63,9 @@ def test_two_binary_rewards_in_groups_of_four_make_snr_hard(checked):
     generator = np.random.default_rng(0)
     a, b = generator.integers(0, 2, (2, 400))
     evidence = checked({"group": [row // 4 for row in range(400)], "a": a, "b": b}, taus=(0.2, 0.8, 0.9))
-    found = rules_of(judge(evidence))["SNR is Hard"]
-    assert found.startswith("SNR with τ = 0.8 and τ = 0.9 keeps exactly what Hard keeps.")
-    assert found.endswith("no conflict has a ratio above (n − 2) / n, which is 0.5 at n = 4.")
+    text = rules_of(judge(evidence))["SNR is Hard"]
+    assert text.startswith("SNR with τ = 0.8 and τ = 0.9 keeps exactly what Hard keeps.")
+    assert text.endswith("no conflict has a ratio above (n − 2) / n, which is 0.5 at n = 4.")
     unequal = checked({"group": [row // 4 for row in range(400)], "a": a, "b": b}, weights={"a": 2}, taus=(0.95,))
     assert "(n − 2)" not in rules_of(judge(unequal))["SNR is Hard"]
 
@@ -107,11 +107,11 @@ def test_further_facts(checked, mixed):
     columns["group"] = [*columns["group"][:88], "alone", "too"]
     columns["a"] = [""] * 10 + columns["a"][10:]
     columns["c"] = [1.0] + [0.0] * 89
-    found = rules_of(judge(checked(columns)))
-    assert found["single rollouts"].startswith("2 groups (15%) have one rollout")
-    assert found["few groups"] == "13 groups say little about other prompts."
-    assert found["missing scores"] == "a did not score 10 rollouts (11%)."
-    assert found["rare signal"] == "c tells rollouts apart in 7.7% of the groups and has no vote elsewhere."
+    texts = rules_of(judge(checked(columns)))
+    assert texts["single rollouts"].startswith("2 groups (15%) have one rollout")
+    assert texts["few groups"] == "13 groups say little about other prompts."
+    assert texts["missing scores"] == "a did not score 10 rollouts (11%)."
+    assert texts["rare signal"] == "c tells rollouts apart in 7.7% of the groups and has no vote elsewhere."
 
 
 def test_names_and_weights_of_all_kinds_make_a_block_that_can_be_used(checked, mixed):

@@ -58,10 +58,10 @@ def _rollout(step: int, number: int, **changes: Any) -> dict[str, Any]:
 
 def _settings(estimator: str) -> dict[str, Any]:
     reward = {"weight": 1.0, "direction": "maximize", "requires": {}}
-    found: dict[str, Any] = {"estimator": estimator, "rewards": dict.fromkeys(REWARDS, reward)}
+    settings: dict[str, Any] = {"estimator": estimator, "rewards": dict.fromkeys(REWARDS, reward)}
     if estimator == "gd2po":
-        found["filter"] = {"kind": "hard"}
-    return found | {"reweight": "keep_ratio", "norm_by_std": True, "whiten": "tokens", "missing": "drop"}
+        settings["filter"] = {"kind": "hard"}
+    return settings | {"reweight": "keep_ratio", "norm_by_std": True, "whiten": "tokens", "missing": "drop"}
 
 
 def _config(estimator: str, seed: int, steps: int | None, **changes: Any) -> Any:
@@ -118,8 +118,8 @@ class RunWriter:
     def dump(self, step: int, rows: int = 8, changes: Mapping[int, Mapping[str, Any]] | None = None) -> "RunWriter":
         """verl's rollout dump of a step."""
         (self.folder / "rollouts").mkdir(exist_ok=True)
-        found = [_rollout(step, number, **(changes or {}).get(number, {})) for number in range(rows)]
-        text = "".join(json.dumps(row) + "\n" for row in found)
+        rollouts = [_rollout(step, number, **(changes or {}).get(number, {})) for number in range(rows)]
+        text = "".join(json.dumps(row) + "\n" for row in rollouts)
         (self.folder / "rollouts" / f"{step}.jsonl").write_text(text)
         return self
 

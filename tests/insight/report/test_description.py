@@ -40,7 +40,7 @@ def test_the_last_start_says_how_many_steps_there_are_to_be(new_run):
 
 def test_a_folder_without_settings_is_a_run_of_its_own(new_run):
     first, second = new_run("a").log(1), new_run("b").log(1)
-    assert [one.label for one in group(runs(first, second))] == ["a", "b"]
+    assert [member.label for member in group(runs(first, second))] == ["a", "b"]
 
 
 def test_seeds_are_one_series_though_paths_name_them(new_run):
@@ -51,15 +51,15 @@ def test_seeds_are_one_series_though_paths_name_them(new_run):
 
 def test_methods_are_series_and_what_differs_is_told(new_run):
     series = group(runs(new_run("a").begin("gd2po"), new_run("b").begin("gdpo"), new_run("c").begin("gd2po", seed=2)))
-    assert [(one.label, len(one.runs)) for one in series] == [("GD²PO-Hard", 2), ("GDPO", 1)]
-    found = differences(series)
-    assert found["algorithm.adv_estimator"] == ["gd2po", "gdpo"]
-    assert not any("seed" in key for key in found)
+    assert [(member.label, len(member.runs)) for member in series] == [("GD²PO-Hard", 2), ("GDPO", 1)]
+    differing = differences(series)
+    assert differing["algorithm.adv_estimator"] == ["gd2po", "gdpo"]
+    assert not any("seed" in key for key in differing)
 
 
 def test_equal_methods_are_told_apart_by_their_settings(new_run):
     slow, fast = new_run("a").begin(), new_run("b").begin(actor_rollout_ref__actor__optim__lr=1e-3)
-    assert [one.label for one in group(runs(slow, fast))] == ["GD²PO-Hard, lr 1e-06", "GD²PO-Hard, lr 0.001"]
+    assert [member.label for member in group(runs(slow, fast))] == ["GD²PO-Hard, lr 1e-06", "GD²PO-Hard, lr 0.001"]
 
 
 def test_another_threshold_is_another_method(new_run):
@@ -90,5 +90,5 @@ def test_labels_are_never_the_same(new_run, tmp_path):
     folders = [tmp_path / place / "same" for place in ("x", "y")]
     for folder in folders:
         folder.mkdir(parents=True)
-    labels = [one.label for one in group([RunFolder(folder).read_on() for folder in folders])]
+    labels = [member.label for member in group([RunFolder(folder).read_on() for folder in folders])]
     assert len(set(labels)) == 2 and str(folders[0]) in labels[0]

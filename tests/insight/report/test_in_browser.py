@@ -56,11 +56,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Browser:
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, list[str]]]:
     """Address of a server, and the paths it was asked for."""
-    asked: list[str] = []
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(204)
             self.end_headers()
 
@@ -69,7 +69,7 @@ def server() -> Iterator[tuple[str, list[str]]]:
 
     listening = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=listening.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{listening.server_port}", asked
+    yield f"http://127.0.0.1:{listening.server_port}", requested
     listening.shutdown()
 
 
@@ -121,10 +121,10 @@ def test_nothing_runs_and_nothing_leaves_the_file(browser, page, requests):
     assert console == []
     assert requests[1] == []
     assert "<title>GDPO · GD²PO-Hard</title>" in dom or "<title>GD²PO-Hard · GDPO</title>" in dom
-    found = Elements()
-    found.feed(dom)
-    assert not found.names & {"script", "img", "iframe", "link", "object", "embed", "form"}
-    assert not [name for name in found.attributes if name.startswith("on")]
+    elements = Elements()
+    elements.feed(dom)
+    assert not elements.names & {"script", "img", "iframe", "link", "object", "embed", "form"}
+    assert not [name for name in elements.attributes if name.startswith("on")]
 
 
 def test_escaping_alone_would_do(browser, page, source, requests):

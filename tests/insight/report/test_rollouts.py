@@ -25,13 +25,13 @@ def test_query_weights_are_counted_by_query(new_run):
 def test_the_strongest_conflicts_come_one_a_query(new_run):
     run = new_run("a").dump(1).dump(2)
     rollouts = RolloutDump(run.folder / "rollouts", 3)
-    found = list(rollouts.strongest(rollouts.read_on(2, EQUAL)))
-    assert [row["output"] for row in found] == [
+    rows = list(rollouts.strongest(rollouts.read_on(2, EQUAL)))
+    assert [row["output"] for row in rows] == [
         "response 7 of step 2",
         "response 7 of step 1",
         "response 5 of step 2",
     ]
-    assert [round(row["cancelled"], 6) for row in found] == [0.7, 0.7, 0.5]
+    assert [round(row["cancelled"], 6) for row in rows] == [0.7, 0.7, 0.5]
 
 
 def test_weights_and_missing_scores_count_as_in_training(new_run):
