@@ -1,9 +1,9 @@
-"""Training data: from what its authors publish to the parquet rows verl reads, checked row by row.
+"""Training data: from published files to the parquet rows that verl reads, checked row by row.
 
-- Public sets: :mod:`.catalogue` knows them, :mod:`.fetching` brings their files, :mod:`.recipes` makes of them what
-  training reads.
+- Public sets: :mod:`.catalogue` lists them, :mod:`.fetching` brings their files, :mod:`.recipes` turns those into files
+  for training.
 - A user's own file: :mod:`.layouts` reads it, :mod:`.tool_calling` writes prompts with a reference answer,
-  :mod:`.demonstrations` what a warm start imitates.
+  :mod:`.demonstrations` writes demonstrations for a warm start.
 
 Needs neither verl nor torch.
 """

@@ -12,15 +12,6 @@ from gd2po.retries import PASSING, repeat
 
 Progress = Callable[[int, int | None], None]
 
-RETRIES = 3
-"""Further attempts after a failure that may pass: no connection, a connection lost, a server in trouble."""
-
-BACKOFF = 1.0
-"""Seconds before the first further attempt; doubled each time."""
-
-TIMEOUT = 30.0
-"""Seconds without a byte after which an attempt has failed."""
-
 _RANGE = re.compile(r"bytes (?:(?P<start>\d+)-\d+|\*)/(?P<total>\d+|\*)")
 _HEADERS = {"Accept-Encoding": "identity"}  # a compressed body could not be resumed
 
@@ -46,9 +37,9 @@ def download(
     part: Path,
     listener: Listener,
     *,
-    retries: int = RETRIES,
-    backoff: float = BACKOFF,
-    timeout: float = TIMEOUT,
+    retries: int = 3,
+    backoff: float = 1.0,
+    timeout: float = 30.0,
 ) -> None:
     """Bring a file here; what ``part`` already holds of it is not fetched again.
 
@@ -56,7 +47,8 @@ def download(
         address: the address of the file.
         part: the file for its bytes; left as it is when the download fails, so that the next one can go on.
         listener: the functions that are told how it goes.
-        retries: the number of further attempts after a failure that may pass.
+        retries: the number of further attempts after a failure that may pass: no connection, a connection lost, a
+            server in trouble.
         backoff: the seconds before the first of them, doubled each time.
         timeout: the seconds without a byte after which an attempt has failed.
 

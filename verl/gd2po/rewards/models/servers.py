@@ -91,13 +91,6 @@ class Servers:
         return min(fresh or self._addresses, key=self._busy.__getitem__)
 
 
-BREAKER_FAILURES = 5
-"""Rollouts without an answer in a row after which a reward model is taken for gone."""
-
-BREAKER_SECONDS = 30.0
-"""Seconds between two requests to a reward model that is taken for gone."""
-
-
 class Breaker:
     """A circuit breaker: fails fast while a model does not answer, and lets one request through per cool-down.
 
@@ -110,12 +103,7 @@ class Breaker:
         last: the reason of the last failure.
     """
 
-    def __init__(
-        self,
-        failures: int = BREAKER_FAILURES,
-        cool_down: float = BREAKER_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, failures: int = 5, cool_down: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit, self._cool_down, self._clock = failures, cool_down, clock
         self._failures = 0
         self._next_try = 0.0

@@ -6,7 +6,7 @@ from typing import Any
 from gd2po.rewards.models.contract import RewardModelError
 
 BREAK = "\u200b"
-"""Zero-width space: put behind the first character of what reads like a special token, so that it no longer is one."""
+"""Zero-width space: put behind the first character of a spelt-out special token, so that it is none any more."""
 
 
 class Neutralizer:
@@ -46,6 +46,6 @@ class Neutralizer:
 
 
 def _special_texts(tokenizer: Any) -> list[str]:
-    """Of two characters or more; one cannot be broken, and no known tokenizer has such a one."""
+    """The special tokens of two characters or more; one character cannot be broken, and no known tokenizer has one."""
     marked = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
     return sorted(text for text in marked.union(tokenizer.all_special_tokens) if len(text) > 1)
