@@ -50,7 +50,7 @@ def get(
     to: Annotated[Path, typer.Option(help="folder of the data sets")] = ROOT,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="DIR", exists=True, file_okay=False, help="copy from this folder; no network"),
+        typer.Option("--from", metavar="DIR", exists=True, file_okay=False, help="look here, not in the network"),
     ] = None,
 ) -> None:
     """Fetch published files to TO/<set>/raw, each checked by its checksum; shows their licence first."""

@@ -31,18 +31,18 @@ def table(results: Results, titles: Mapping[str, str]) -> "Table":
     from rich.table import Table
 
     title = f"{TEST_ROLLOUTS} sampled answers to each of {TEST_ROWS} test prompts, before → after"
-    result = Table(
+    shown = Table(
         "", *REWARDS, "conflict", "masked", "time", title=title, box=None, padding=(0, 2, 0, 0), pad_edge=False
     )
-    for column in result.columns:
+    for column in shown.columns:
         column.justify = "right" if column.header else "left"
     for method, steps in results.items():
         training = [step["data"] for step in steps if step["step"] > 0]
         scores = [_before_after(steps, name) for name in REWARDS]
         conflict, masked = (_mean(training, name) for name in ("conflict/rate", "conflict/masked"))
         seconds = sum(step["timing_s/step"] for step in training)
-        result.add_row(titles[method], *scores, f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s")
-    return result
+        shown.add_row(titles[method], *scores, f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s")
+    return shown
 
 
 def plot(results: Results, titles: Mapping[str, str], path: Path) -> None:
