@@ -67,6 +67,42 @@ def test_the_plot_is_written(tmp_path):
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+PLUGIN = """
+from gd2po.advantages import register_estimator, register_filter
+from gd2po.advantages.registry import ESTIMATORS
+
+register_filter("loud")(lambda votes: votes.magnitude > 1)
+register_estimator("loudly")(lambda batch: ESTIMATORS.choose("gdpo")(batch))
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    from gd2po.advantages.registry import ESTIMATORS, FILTERS
+
+    for registry in (ESTIMATORS, FILTERS):
+        monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    path = tmp_path / "loud.py"
+    path.write_text(PLUGIN)
+    return str(path)
+
+
+def test_methods_of_a_plug_in_can_be_trained(plugin):
+    from gd2po.settings import Settings
+
+    plan = Plan(("gdpo", "gd2po_loud", "loudly"), 1, 1, Path("x"), (plugin,))
+    assert plan.titles == {"gdpo": "GDPO", "gd2po_loud": "GD²PO-loud", "loudly": "loudly"}
+    assert "algorithm.gd2po.filter.kind=loud" in plan.overrides("gd2po_loud")
+    assert "algorithm.adv_estimator=loudly" in plan.overrides("loudly")
+    assert f'+algorithm.gd2po.plugins=["{plugin}"]' in plan.overrides("loudly")
+    assert Settings.parse({"estimator": "gd2po", "rewards": {"a": {}}, "plugins": [plugin], "filter": "loud"})
+
+
+def test_a_misspelt_method_of_a_plug_in_is_refused(plugin):
+    shown = CliRunner().invoke(app, ["quickstart", "--plugin", plugin, "--methods", "gd2po_luod"])
+    assert shown.exit_code != 0 and "unknown method 'gd2po_luod'. Did you mean 'gd2po_loud'" in shown.output
+
+
 @pytest.mark.e2e
 def test_a_failed_training_shows_the_end_of_its_log(tmp_path, monkeypatch):
     plan = Plan(("gdpo",), 1, 1, tmp_path)

@@ -1,4 +1,4 @@
-"""Every default and every numerical constant of gd2po, in one place. Needs no torch.
+"""The defaults that several rooms share. Needs no torch.
 
 Signatures, the settings schema and the documentation read them from here; a configuration file holds only what differs.
 """
@@ -7,7 +7,6 @@ from typing import Literal
 
 Direction = Literal["maximize", "minimize"]
 Missing = Literal["drop", "error"]
-Reweight = Literal["keep_ratio", "none"]
 Whiten = Literal["tokens", "rollouts", "none"]
 SkipMasked = Literal["auto"] | bool
 
@@ -15,9 +14,6 @@ SkipMasked = Literal["auto"] | bool
 
 ESTIMATOR = "gd2po"
 """Name of the advantage estimator; see :func:`gd2po.advantages.estimator_names`."""
-
-CONFLICT_FILTER = "hard"
-"""Name of the conflict filter of GD²PO; see :func:`gd2po.advantages.filter_names`."""
 
 THRESHOLD = 0.8
 """τ of the SNR filter, in [0, 1]: 0 drops nothing, 1 is the hard filter. 0.8 is what the published runs used."""
@@ -27,9 +23,6 @@ NORM_BY_STD = True
 
 WHITEN: Whiten = "tokens"
 """What one unit of the whitening population is: a response token, a rollout, or no whitening."""
-
-REWEIGHT: Reweight = "keep_ratio"
-"""Query weight of GD²PO: the kept share of the group, or 1."""
 
 MISSING: Missing = "drop"
 """A rollout without a score on some reward: drop that vote, or refuse the batch."""
@@ -43,25 +36,6 @@ DIRECTION: Direction = "maximize"
 WEIGHT = 1.0
 """Weight of every reward when no weights are given."""
 
-# -- Numerical constants -----------------------------------------------------------------------------------------------
-
-STD_EPS = 1e-6
-"""Added to the group's standard deviation, as in verl."""
-
-SIGN_EPS = 1e-8
-"""A vote within ±SIGN_EPS has no sign. Applied to the rollout's scalar, never to a token sum."""
-
-SNR_EPS = 1e-8
-"""Added to the denominator of the signal-to-noise ratio, so that a rollout without votes has ratio 0."""
-
-WHITEN_EPS = 1e-8
-"""Added to the population size in whitening means and to the variance, as in verl's `masked_whiten`."""
-
-SPREAD_FLOOR = 1e-6
-"""A group whose spread in a reward is at most this share of its largest |score| is a tie: float noise is not a sign."""
-
-NOISE_FLOOR = 1e-12
-"""Kept values that differ by at most this share of the votes' magnitude are equal: float64 rounding is not whitened."""
 
 # -- Rollout engines ---------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,13 @@
 """What is said of a method is what training with it would report."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
 
 from gd2po.advantages import compute_rollout_advantages
+from gd2po.advantages.registry import ESTIMATORS, FILTERS
 from gd2po.insight.check.methods import bootstrap
 from gd2po.insight.check.methods.bootstrap import Bootstrap
 
@@ -105,3 +108,18 @@ def test_what_rounding_leaves_of_zeros_is_no_effective_sample(checked):
 def test_a_single_group_has_no_interval(checked):
     evidence = checked({"group": list("qqq"), "a": [1, 2, 3], "b": [3, 1, 2]})
     assert np.isnan(evidence.method("GDPO").cosine["a"].low)
+
+
+def test_methods_of_plug_ins_have_rows_with_their_options(checked, example, monkeypatch):
+    @dataclass(frozen=True)
+    class Options:
+        least: float = 0.5
+
+    for registry in (ESTIMATORS, FILTERS):
+        monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    FILTERS.register("margin", Options)(lambda votes, options: votes.total.abs() >= options.least)
+    ESTIMATORS.register("mine")(lambda batch: ESTIMATORS.choose("gdpo")(batch))
+    evidence = checked(example, taus=())
+    assert [method.name for method in evidence.methods] == ["GRPO", "GDPO", "Hard", "margin least=0.5", "mine"]
+    assert evidence.method("margin least=0.5").kept.value == 0.5
+    assert evidence.method("mine").cosine_gdpo.value == pytest.approx(1)

@@ -69,6 +69,10 @@ def test_another_threshold_is_another_method(new_run):
     settings["filter"] = {"kind": "snr", "threshold": 0.5}
     path.write_text(json.dumps(settings))
     assert read_description(run.folder).method == "GD²PO-SNR τ=0.5"
+    settings["filter"] = {"kind": "margin", "least": 0.25}  # of a plug-in that is not here
+    path.write_text(json.dumps(settings))
+    assert read_description(run.folder).method == "GD²PO-margin least=0.25"
+    assert read_description(run.folder).identity["algorithm.gd2po.filter.kind"] == "margin"
 
 
 def test_a_configuration_that_cannot_be_resolved_is_told(new_run):

@@ -128,11 +128,7 @@ def _choose(
     """The estimator with its options; the conflict filter is its option `filter`."""
     choice = dict(options)
     if conflict_filter is not None or threshold is not None:
-        named = (
-            conflict_filter
-            if isinstance(conflict_filter, Mapping)
-            else {KIND: conflict_filter or defaults.CONFLICT_FILTER}
-        )
+        named = {KIND: conflict_filter} if isinstance(conflict_filter, str) else conflict_filter or {}
         by_keyword = {} if threshold is None else {"threshold": threshold}
         choice["filter"] = {**named, **by_keyword}
     if isinstance(estimator, ChosenMethod):

@@ -6,7 +6,12 @@ import torch
 from torch import Tensor
 
 from gd2po.advantages.groups import Groups
-from gd2po.defaults import SPREAD_FLOOR, STD_EPS
+
+STD_EPS = 1e-6
+"""Added to the group's standard deviation, as in verl."""
+
+SPREAD_FLOOR = 1e-6
+"""A group whose spread in a reward is at most this share of its largest |score| is a tie: float noise is not a sign."""
 
 
 @dataclass(frozen=True)

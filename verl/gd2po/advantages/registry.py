@@ -6,11 +6,13 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import PlainValidator
 from torch import Tensor
 
-from gd2po.defaults import CONFLICT_FILTER
 from gd2po.registry import ChosenMethod, Registry
 
 Estimator: TypeAlias = Callable[..., Any]
 Filter: TypeAlias = Callable[..., Tensor]
+
+DEFAULT_FILTER = "hard"
+"""The conflict filter of an estimator that has one, where none is named."""
 
 ESTIMATORS: Registry[Estimator] = Registry("estimator")
 FILTERS: Registry[Filter] = Registry("conflict filter")
@@ -39,7 +41,7 @@ def conflict_filter(choice: Any) -> ChosenMethod[Filter]:
     Raises:
         SettingsError: the name is not known, or the filter does not read an option, or an option has a wrong value.
     """
-    return FILTERS.choose(choice, CONFLICT_FILTER)
+    return FILTERS.choose(choice, DEFAULT_FILTER)
 
 
 ConflictFilter = Annotated[ChosenMethod[Filter], PlainValidator(conflict_filter)]

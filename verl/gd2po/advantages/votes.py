@@ -5,7 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gd2po.defaults import SIGN_EPS, SNR_EPS
+SIGN_EPS = 1e-8
+"""A vote within ±SIGN_EPS has no sign. Applied to the rollout's scalar, never to a token sum."""
+
+SNR_EPS = 1e-8
+"""Added to the denominator of the signal-to-noise ratio, so that a rollout without votes has ratio 0."""
 
 
 @dataclass(frozen=True)

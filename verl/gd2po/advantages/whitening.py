@@ -6,7 +6,13 @@ import torch
 from torch import Tensor
 
 from gd2po.advantages.batch import Batch
-from gd2po.defaults import NOISE_FLOOR, WHITEN_EPS, Whiten
+from gd2po.defaults import Whiten
+
+WHITEN_EPS = 1e-8
+"""Added to the population size in whitening means and to the variance, as in verl's `masked_whiten`."""
+
+NOISE_FLOOR = 1e-12
+"""Kept values that differ by at most this share of the votes' magnitude are equal: float64 rounding is not whitened."""
 
 
 @dataclass(frozen=True)

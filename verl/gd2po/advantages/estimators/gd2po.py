@@ -1,15 +1,16 @@
 """GD²PO: GDPO without the rollouts on which the rewards contradict each other (arXiv 2606.16771)."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor
 
 from gd2po.advantages.batch import Batch
 from gd2po.advantages.checks import kept_rows
 from gd2po.advantages.outputs import Estimate
-from gd2po.advantages.registry import ConflictFilter, conflict_filter, register_estimator
+from gd2po.advantages.registry import DEFAULT_FILTER, ConflictFilter, conflict_filter, register_estimator
 from gd2po.advantages.whitening import whiten
-from gd2po.defaults import CONFLICT_FILTER, REWEIGHT, WHITEN, Reweight, Whiten
+from gd2po.defaults import WHITEN, Whiten
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Gd2poOptions:
         whiten: The unit of the whitening: response tokens, rollouts, or no whitening.
     """
 
-    filter: ConflictFilter = field(default_factory=lambda: conflict_filter(CONFLICT_FILTER))
-    reweight: Reweight = REWEIGHT
+    filter: ConflictFilter = field(default_factory=lambda: conflict_filter(DEFAULT_FILTER))
+    reweight: Literal["keep_ratio", "none"] = "keep_ratio"
     whiten: Whiten = WHITEN
 
 
