@@ -25,11 +25,11 @@ class RewardSettings(_Block):
     """One named reward.
 
     Attributes:
-        weight: multiplies the group-normalised advantage of this reward; negative weights flip its vote.
-        direction: ``minimize`` for costs (harm, tokens spent).
-        requires: name of another reward → smallest raw score of it at which this reward counts; elsewhere it is 0
-            (the conditioned reward of the GDPO paper).
-        model: the reward model that gives this score; None where the reward function returns it.
+        weight: The factor of this reward's group-normalised advantage; a negative weight flips its vote.
+        direction: Whether more of the reward is better; ``minimize`` is for costs (harm, tokens spent).
+        requires: The name of another reward → the smallest raw score of it at which this reward counts; elsewhere this
+            reward is 0 (the conditioned reward of the GDPO paper).
+        model: The reward model that gives this score; None where the reward function returns it.
     """
 
     weight: Finite = defaults.WEIGHT

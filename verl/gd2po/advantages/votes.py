@@ -39,6 +39,6 @@ def cast_votes(advantages: Tensor, weights: Tensor) -> Votes:
     return Votes(weighted, total, magnitude, conflict, snr=total.abs() / (magnitude + SNR_EPS))
 
 
-def opposed(one: Tensor, other: Tensor) -> Tensor:
+def opposed(first: Tensor, second: Tensor) -> Tensor:
     """Where two rewards' votes [N] have opposite signs [N] bool."""
-    return torch.minimum(one, other).lt(-SIGN_EPS) & torch.maximum(one, other).gt(SIGN_EPS)
+    return torch.minimum(first, second).lt(-SIGN_EPS) & torch.maximum(first, second).gt(SIGN_EPS)

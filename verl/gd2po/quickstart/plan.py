@@ -24,11 +24,11 @@ class Plan:
     """One quickstart.
 
     Attributes:
-        methods: config names, in the order of the table.
-        steps: policy updates per method.
-        seed: of data, warm start, rollouts and data order.
-        folder: everything is written below it.
-        plugins: modules or ``.py`` files that register further methods.
+        methods: The names of the methods, in the order of the table.
+        steps: The number of policy updates per method.
+        seed: The seed of data, warm start, rollouts and data order.
+        folder: The folder below which everything is written.
+        plugins: The modules or ``.py`` files that register further methods.
 
     Raises:
         SettingsError: an unknown method (the nearest is suggested), none, or fewer than one step.

@@ -22,12 +22,12 @@ class RunDescription:
     """A run before its first step.
 
     Attributes:
-        settings: The settings of the plug-in, as resolved; empty where it had nothing to do.
-        config: Dotted key → value of verl's configuration, as resolved; secrets are hidden.
-        identity: The settings that make the experiment, whatever its seed; empty where they are not known.
-        seed: The seed of the run, if it has one.
-        starts: For every start its time, its software and its number of steps.
-        notes: What cannot be known.
+        settings: The plug-in's settings as resolved; empty where the plug-in had nothing to do.
+        config: Dotted key → value of verl's resolved configuration; secrets are hidden.
+        identity: The settings that identify the experiment, whatever its seed; empty where they are not known.
+        seed: The seed of the run; None where none is set.
+        starts: The starts of the run: time, software and planned steps of each.
+        notes: What the files do not tell, in sentences for the reader.
     """
 
     settings: Mapping[str, Any]

@@ -7,19 +7,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ModelShape:
-    """The numbers from which the sizes of a model follow.
+    """The dimensions of a transformer, from which its sizes in memory follow.
 
     Attributes:
         parameters: The number of weights; tied weights count once.
         layer_parameters: The number of weights of the largest block that is never split.
-        layers: The number of blocks.
-        hidden: The width of the model.
+        layers: The number of transformer blocks.
+        hidden: The width of the residual stream.
         intermediate: The width inside the feed-forward part.
         heads: The number of query heads.
-        kv_heads: The number of heads of keys and values.
+        kv_heads: The number of key and value heads.
         head_dim: The width of one head.
         vocabulary: The number of rows of the embedding.
-        positions: The longest sequence in tokens; None if the model names no limit.
+        positions: The longest sequence in tokens; None where the model names no limit.
     """
 
     parameters: int

@@ -28,7 +28,7 @@ class Bootstrap:
     def __init__(self, groups: int) -> None:
         """
         Args:
-            groups: G.
+            groups: The number of groups, G.
         """
         self._blocks = min(groups, BLOCKS)
         self._starts = np.arange(self._blocks) * groups // self._blocks
@@ -39,7 +39,7 @@ class Bootstrap:
         """Name → figure with its interval, from sums over each group [G]; NaN where there is none.
 
         Args:
-            sums: of :func:`gd2po.insight.check.methods.moments.moments`.
+            sums: The result of :func:`gd2po.insight.check.methods.moments.moments`.
         """
         names = list(sums)
         table = np.stack([sums[name] for name in names], axis=1)

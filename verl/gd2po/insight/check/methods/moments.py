@@ -16,10 +16,10 @@ def moments(
     """Name → sum over each group [G].
 
     Args:
-        rollouts: N of them.
-        advantages: of the method [N].
-        kept: by the method [N] bool.
-        references: name → other advantages [N], to be compared with.
+        rollouts: The N rollouts.
+        advantages: The advantages of the method [N].
+        kept: The rollouts that the method keeps [N] bool.
+        references: Name → other advantages [N], with which the method's are compared.
     """
     groups = rollouts.groups
 

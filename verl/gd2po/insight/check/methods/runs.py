@@ -27,15 +27,16 @@ class MethodResult:
     """What a method does with these rollouts.
 
     Attributes:
-        name: ``GRPO``, ``GDPO``, ``Hard`` or ``SNR 0.8``; a registered method and its options, ``share masked=0.2``.
-        tau: threshold of the SNR filter, else None.
-        kept: share of the rollouts.
-        emptied: share of the groups of which nothing is kept.
-        tokens_masked: share of the response tokens, or of what stands for them.
-        effective: effective sample size of the advantages, (Σ|A|)² / ΣA², as a share of the rollouts.
-        cosine_gdpo: of its advantages with GDPO's.
-        cosine: reward → cosine of its advantages with those of that reward alone.
-        share: reward → share in the update.
+        name: The name in tables: ``GRPO``, ``GDPO``, ``Hard`` or ``SNR 0.8``; a method of a plug-in with its
+            options, such as ``margin least=0.5``.
+        tau: The threshold of the SNR filter; None for other methods.
+        kept: The share of the rollouts that are kept.
+        emptied: The share of the groups of which nothing is kept.
+        tokens_masked: The share of the response tokens, or of what stands for them, in rollouts that are not kept.
+        effective: The effective sample size of the advantages, (Σ|A|)² / ΣA², as a share of the rollouts.
+        cosine_gdpo: The cosine of the method's advantages with GDPO's.
+        cosine: Reward → cosine of the method's advantages with those of that reward alone.
+        share: Reward → its share in the update.
     """
 
     name: str
