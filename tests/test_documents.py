@@ -344,14 +344,22 @@ def missing_paths(text: str) -> list[str]:
     """Files that are named in code, from the top of the repository, and are not there."""
     folders = "|".join(("verl", "tests", "scripts", "docs", "benchmarks", "API_Bank", *TASKS))
     pattern = re.compile(rf"({folders})/[\w./-]+\.(py|md|sh|yaml)")
-    return [code for code in inline_code(text) if pattern.fullmatch(code) and not (ROOT / code).is_file()]
+    paths = {code for code in inline_code(text) if pattern.fullmatch(code)} - added(text)
+    return sorted(path for path in paths if not (ROOT / path).is_file())
 
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 
 
+def added(text: str) -> set[str]:
+    """What the changes in a document (```diff) would add: files, tasks and sets of rewards."""
+    files = {path for block in fences(text, "diff") for path in re.findall(r"^\+\+\+ b/(\S+)$", block, re.MULTILINE)}
+    tasks = {path.partition("/")[0] for path in files if path.endswith("/config/base.yaml")}
+    return files | tasks | {Path(path).stem for path in files if "/config/rewards/" in path}
+
+
 def faults(text: str) -> list[str]:
-    """Each line of a document that is wrong, with the reason."""
+    """Each line of a document that is wrong, with the reason; what its own changes add is there."""
     texts = [(block, True) for block in fences(text, "bash")]
     texts += [(code, False) for code in inline_code(text) if _COMMAND.match(code) and not code.endswith(":")]
     found = []
@@ -360,7 +368,8 @@ def faults(text: str) -> list[str]:
             check_shell(re.sub(r"<[\w -]+>", "name", block)) if strict else None
             check_block(block, strict)
         except Fault as fault:
-            found.append(f"{block.strip()}\n  → {fault}")
+            if not added(text) & set(re.split(r"[\s,:]+", str(fault))):
+                found.append(f"{block.strip()}\n  → {fault}")
     return found
 
 
@@ -463,6 +472,13 @@ def test_a_key_of_one_method_is_known() -> None:
     line = "bash scripts/train.sh tool-calling {} tiny algorithm.gd2po.filter.threshold=0.5"
     assert faults(f"```bash\n{line.format('gd2po_snr')}\n```") == []
     assert len(faults(f"```bash\n{line.format('gdpo')}\n```")) == 1
+
+
+def test_what_a_document_adds_is_there() -> None:
+    text = "`bash scripts/train.sh sums gdpo tiny` `python -P -m pytest tests/test_sums.py` `tests/test_sums.py`"
+    change = "".join(f"--- /dev/null\n+++ b/{path}\n" for path in ("sums/config/base.yaml", "tests/test_sums.py"))
+    assert (len(faults(text)), missing_paths(text)) == (2, ["tests/test_sums.py"])
+    assert faults(f"{text}\n```diff\n{change}```\n") == missing_paths(f"{text}\n```diff\n{change}```\n") == []
 
 
 def test_a_broken_link_is_noticed() -> None:
