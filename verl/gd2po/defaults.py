@@ -36,7 +36,6 @@ DIRECTION: Direction = "maximize"
 WEIGHT = 1.0
 """Weight of every reward when no weights are given."""
 
-
 # -- Rollout engines ---------------------------------------------------------------------------------------------------
 
 ENGINE_TIMEOUT = 1800.0
