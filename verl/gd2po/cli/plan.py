@@ -34,10 +34,8 @@ def plan(
         from gd2po.hosts.verl.preflight.plan.composing import compose_run
 
         with Console(stderr=True).status("composing …"):
-            config = compose_run(arguments)
-            from gd2po.hosts.verl.preflight.plan.making import (
-                make_plan,
-            )  # imports verl; composing says if it is missing
+            config = compose_run(arguments)  # an error of ours where verl is missing, which the next line imports
+            from gd2po.hosts.verl.preflight.plan.making import make_plan
 
             run_plan = make_plan(config, planned_bytes(gpu_memory))
     if json:
