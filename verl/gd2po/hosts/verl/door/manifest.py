@@ -480,9 +480,7 @@ CALLED: Mapping[str, str] = {
     "verl.utils.dataset.multiturn_sft_dataset:MultiTurnSFTDataset.__getitem__(self item)": (
         "read input_ids and loss_mask of a row, and the attributes messages, dataframe and tokenizer"
     ),
-    "verl.utils.config:omega_conf_to_dataclass(config dataclass_type)": (
-        "get the tokenizer of a model as verl's trainer will"
-    ),
+    "verl.utils.config:omega_conf_to_dataclass(config dataclass_type)": "get a tokenizer as verl's trainer will",
     "verl.trainer.ppo.utils:need_critic(config)": "tell a critic apart before a run",
     "verl.trainer.ppo.utils:need_reference_policy(config)": "hand its answer to verl's own check of a plan",
     "verl.utils.device:auto_set_device(config)": "call it first in each process of a warm start, as verl does",
@@ -497,9 +495,7 @@ CALLED: Mapping[str, str] = {
         "subclass BaseRollout to hand new weights to our server"
     ),
     "verl.workers.rollout.replica:RolloutReplica.launch_servers(self)": "subclass RolloutReplica to start our server",
-    "verl.workers.rollout.llm_server:LLMServerManager.get_replicas(self)": (
-        "find the engines that are to end, by the attribute servers of each"
-    ),
+    "verl.workers.rollout.llm_server:LLMServerManager.get_replicas(self)": "find engines to end, by their servers",
     "verl.utils.ray_utils:auto_await(func)": "decorate what stands in for methods that verl decorates with it",
 }
 """``module:attribute(parameters)`` of every symbol that is only called or subclassed → what for."""
