@@ -14,4 +14,4 @@ pytest=(.venv/bin/python -P -m pytest --durations=20)
 (($# == 0)) || exec "${pytest[@]}" "$@"
 trap 'echo "all of it: $((SECONDS / 60)) min $((SECONDS % 60)) s"' EXIT
 "${pytest[@]}" -n auto -m "not e2e"
-"${pytest[@]}" -n 2 --dist loadgroup -m e2e
+"${pytest[@]}" -n 2 --dist loadfile --no-loadscope-reorder -m e2e

@@ -29,32 +29,41 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+_TOGETHER = {
+    "tests/hosts/verl/reward_models": "toy world",
+    "tests/quickstart/test_toy_safety.py": "toy world",
+    "tests/hosts/verl/lifecycle": "Ray",
+    "tests/hosts/verl/step": "Ray",
+    "tests/hosts/verl/waiting": "Ray",
+    "tests/vllm": "vLLM",
+}
+"""Files and folders that share what is slow to make, or that would take the same memory."""
+
+
+def _group(nodeid: str) -> str:
+    """A name that is the same for tests of one file, and of files that belong together."""
+    path = nodeid.partition("::")[0]
+    return next((group for place, group in _TOGETHER.items() if path.startswith(place)), path)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, tests that share what is slow to make go to the same one, and the longest begin first.
-
-    All that share Ray are a group, all that share the toy world are one, vLLM's are one, and every other file is one.
-    """
-    trains = set()
-    for item in items:
-        if item.get_closest_marker("e2e"):
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
-            if _TRAINING & set(_fixtures(item)):
-                trains.add(_group(item))
-    items.sort(key=lambda item: _group(item) not in trains)
+    """The longest first: files with trainings, and what belongs together with them."""
+    training = {"training", "preloaded"}
+    long = {_group(item.nodeid) for item in items if training & set(getattr(item, "fixturenames", ()))}
+    items.sort(key=lambda item: _group(item.nodeid) not in long)
 
 
-_SHARED = ("toy_world", "queue")
-_TRAINING = {"training", "preloaded"}
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, groups go to one worker as files do: pytest 9 hides the marks of `loadgroup` from xdist."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
 
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
 
-def _fixtures(item: pytest.Item) -> list[str]:
-    return getattr(item, "fixturenames", [])
-
-
-def _group(item: pytest.Item) -> str:
-    if item.path.parent == ROOT / "tests" / "vllm":  # an engine takes the memory that it finds
-        return "vllm"
-    return next((name for name in _SHARED if name in _fixtures(item)), str(item.path.relative_to(ROOT)))
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
