@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist loadfile`, a group goes to one worker as a file does: pytest 9 hides `loadgroup` marks from xdist."""
+    """With `--dist loadfile`, a group goes to one worker like a file: pytest 9 hides `loadgroup` marks from xdist."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
