@@ -62,9 +62,8 @@ def get(
         typer.echo(f"{typer.style(data_set.name, bold=True)}, licence: {data_set.terms}")
     failed = [member.name for member in members if not _bring(member, to, source)]
     if failed:
-        typer.secho(
-            f"{len(failed)} of {len(members)} files could not be fetched: {', '.join(failed)}", fg="red", err=True
-        )
+        count = f"{len(failed)} of {len(members)} files"
+        typer.secho(f"{count} could not be fetched: {', '.join(failed)}", fg="red", err=True)
         raise typer.Exit(2)
 
 
