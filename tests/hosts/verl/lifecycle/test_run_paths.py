@@ -36,3 +36,12 @@ def test_environment_variables_reach_ray_as_values(verl_config, tmp_path, monkey
     validate_config(config, use_reference_policy=False, use_critic=False)
     environment = OmegaConf.to_container(config.ray_kwargs)["ray_init"]["runtime_env"]["env_vars"]  # as verl does it
     assert environment["TENSORBOARD_DIR"] == os.path.join(tmp_path, "run", "tensorboard")
+
+
+def test_paths_of_plug_ins_are_made_absolute_and_import_paths_stay(verl_config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").touch()
+    (tmp_path / "my_lab").mkdir()
+    config = verl_config("algorithm.adv_estimator=gd2po", "+algorithm.gd2po.plugins=[mine.py, my_lab]")
+    make_absolute(config)
+    assert list(config.algorithm.gd2po.plugins) == [str(tmp_path / "mine.py"), "my_lab"]
