@@ -167,9 +167,17 @@ class Registry(Generic[Function]):
             return choice
         if not isinstance(choice, Mapping):  # a name
             return self.find(choice).validated({})
-        values = dict(choice)
-        method = self.find(values.pop(KIND, default))
-        problems = [((str(name),), self._not_read(method, str(name))) for name in values.keys() - method.option_names]
+        return self.configure(choice.get(KIND, default), {name: choice[name] for name in choice if name != KIND})
+
+    def configure(self, name: object, values: Mapping[str, Any]) -> ChosenMethod[Function]:
+        """The method of a name, with values of its options.
+
+        Raises:
+            SettingsError: the name is not known.
+            OptionError: the method does not read an option, or an option cannot have its value.
+        """
+        method = self.find(name)
+        problems = [((str(key),), self._not_read(method, str(key))) for key in values if key not in method.option_names]
         if problems:
             raise OptionError(sorted(problems))
         return method.validated(values)

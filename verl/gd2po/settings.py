@@ -11,7 +11,7 @@ from gd2po import defaults
 from gd2po.advantages.registry import ESTIMATORS, Estimator, Filter
 from gd2po.errors import SettingsError, nearest
 from gd2po.plugins import load_plugins
-from gd2po.registry import KIND, ChosenMethod, OptionError
+from gd2po.registry import ChosenMethod, OptionError
 from gd2po.rewards.models.settings import GuardSettings, ModelSettings
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -86,7 +86,7 @@ class Settings(_Block):
         common = {name: value for name, value in block.items() if name in COMMON}
         options = {name: value for name, value in block.items() if name not in (*COMMON, "estimator")}
         try:
-            method = ESTIMATORS.choose({**options, KIND: estimator})
+            method = ESTIMATORS.configure(estimator, options)
         except OptionError as error:
             raise SettingsError("\n".join(_explain_option(*problem, estimator) for problem in error.problems)) from None
         try:

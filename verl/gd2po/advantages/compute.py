@@ -134,4 +134,4 @@ def _choose(
     if isinstance(estimator, ChosenMethod):
         choice = estimator.plain_options() | choice
         estimator = estimator.kind
-    return ESTIMATORS.choose({**choice, KIND: estimator})
+    return ESTIMATORS.configure(estimator, choice)

@@ -75,6 +75,7 @@ def test_norm_by_std_follows_verls_own_flag(verl_config):
         ("gd2po", [*AB, "+algorithm.gd2po.filter={kind: hard, threshold: 0.5}"], "reads no option.* choose 'snr'"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter={kind: snr, treshold: 0.5}"], "Did you mean 'threshold'"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter.threshold=0.5"], "'hard' does not read this option"),
+        ("gd2po", [*AB, "+algorithm.gd2po.kind=gdpo"], r"gd2po\.kind: unknown setting"),
         ("gd2po", [*AB, "+algorithm.gd2po.plugins=no_such_module"], "expected a list of modules"),
         ("gd2po", [*AB, "actor_rollout_ref.rollout.n=1"], r"rollout\.n is 1.*at least 2"),
         ("gd2po", [*AB, "trainer.use_v1=false"], "set trainer.use_v1=true"),
