@@ -19,9 +19,9 @@ class PublishedItem(BaseModel):
     """The fields of a published item that are used.
 
     Attributes:
-        system: the system message, with the tools.
-        user: the dialogue so far, as one user message.
-        answer: the gold call, or a list of it.
+        system: The system message, with the tools.
+        user: The dialogue so far, as one user message.
+        answer: The gold call, or a list of it.
     """
 
     model_config = ConfigDict(strict=True)
@@ -35,11 +35,11 @@ def prepare_validation(levels: Mapping[str, Path], destination: Path) -> Prepare
     """Write the items of all levels, in their published order; nothing is left out, so that shares can be compared.
 
     Args:
-        levels: name of the level (``lv1`` …) → its published file.
-        destination: the parquet file to write.
+        levels: Name of the level (``lv1`` …) → its published file.
+        destination: The parquet file to write.
 
     Raises:
-        DataError: an item of another shape, or a gold call that its own scorer counts as wrong.
+        DataError: An item of another shape, or a gold call that its own scorer counts as wrong.
     """
     rows = [
         to_row(texts, level, index, f"{API_BANK}{level}")

@@ -25,7 +25,7 @@ def find_members(names: Iterable[str]) -> list[Member]:
     """The members that are named, alone or by their set; each once, in the order of the names.
 
     Raises:
-        DataError: there is no such data set.
+        DataError: There is no such data set.
     """
     return list(dict.fromkeys(member for name in names for member in _members(name)))
 

@@ -36,8 +36,8 @@ class RowProblem:
     """The first fault of one row.
 
     Attributes:
-        row: the 0-based position of the row.
-        reason: what is wrong with it.
+        row: The 0-based position of the row.
+        reason: What is wrong with it.
     """
 
     row: int
@@ -68,8 +68,8 @@ def check_parquet(path: str | Path) -> list[RowProblem]:
     """:func:`check_rows` for a file.
 
     Raises:
-        DataError: a column is missing.
-        FileNotFoundError: there is no such file.
+        DataError: A column is missing.
+        FileNotFoundError: There is no such file.
     """
     return check_rows(read_rows(path))
 
@@ -78,8 +78,8 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
     """The rows of a parquet file with the columns of a tool-calling row.
 
     Raises:
-        DataError: a column is missing.
-        FileNotFoundError: there is no such file.
+        DataError: A column is missing.
+        FileNotFoundError: There is no such file.
     """
     table = pq.read_table(path)
     if missing := sorted(_USED - set(table.column_names)):

@@ -34,15 +34,15 @@ def prepare_demonstrations(
     """Convert, check and write demonstrations: ``messages`` (system, user, assistant) and ``extra_info``.
 
     Args:
-        source: a source of :func:`gd2po.data.tool_calling.prepare`; the answer, thought included, will be imitated.
-        destination: the parquet file to write; its folder is made.
-        split: the name of the split, which goes into ``extra_info`` with the position of the record in ``source``.
-        drop_bad: whether bad rows are left out and reported, instead of the whole source refused.
-        held_out: prompts that must not be learned → the name of the row that tests on them.
-        notes: sentences for the report.
+        source: A source of :func:`gd2po.data.tool_calling.prepare`; the answer, thought included, will be imitated.
+        destination: The parquet file to write; its folder is made.
+        split: The name of the split, which goes into ``extra_info`` with the position of the record in ``source``.
+        drop_bad: Whether bad rows are left out and reported, instead of the whole source refused.
+        held_out: Prompts that must not be learned → the name of the row that tests on them.
+        notes: Sentences for the report.
 
     Raises:
-        DataError: not JSON, no record, bad rows without ``drop_bad``, or nothing left to write.
+        DataError: Not JSON, no record, bad rows without ``drop_bad``, or nothing left to write.
     """
     rows = [
         _demonstration(texts, split, index, held_out or {})

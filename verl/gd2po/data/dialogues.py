@@ -89,11 +89,11 @@ class ChatDialogue(StrictRecord):
     """A dialogue and the reference answer to its last message.
 
     Attributes:
-        tools: the tools that are offered.
-        messages: the dialogue so far.
-        calls: the calls of the reference answer.
-        response: the text of the reference answer; None where it only calls tools.
-        think: the thought of the reference answer.
+        tools: The tools that are offered.
+        messages: The dialogue so far.
+        calls: The calls of the reference answer.
+        response: The text of the reference answer; None where it only calls tools.
+        think: The thought of the reference answer.
     """
 
     tools: list[Tool]
@@ -130,7 +130,7 @@ class ChatDialogue(StrictRecord):
         """The same in the layout of rlla_4k.
 
         Raises:
-            ValueError: a tool result that belongs to no call.
+            ValueError: A tool result that belongs to no call.
         """
         turns = list(self.messages)
         extra = [turns.pop(0).content or ""] if turns[0].role == "system" else []

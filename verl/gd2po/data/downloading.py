@@ -21,8 +21,8 @@ class Listener:
     """Functions that are told how a download goes.
 
     Attributes:
-        progress: called with the number of bytes that are here, and with the number of all where the server tells it.
-        trouble: called with a sentence before another attempt.
+        progress: Called with the number of bytes that are here, and with the number of all where the server tells it.
+        trouble: Called with a sentence before another attempt.
     """
 
     progress: Progress = lambda done, total: None
@@ -44,16 +44,16 @@ def download(
     """Bring a file here; what ``part`` already holds of it is not fetched again.
 
     Args:
-        address: the address of the file.
-        part: the file for its bytes; left as it is when the download fails, so that the next one can go on.
-        listener: the functions that are told how it goes.
-        retries: the number of further attempts after a failure that may pass: no connection, a connection lost, a
+        address: The address of the file.
+        part: The file for its bytes; left as it is when the download fails, so that the next one can go on.
+        listener: The functions that are told how it goes.
+        retries: The number of further attempts after a failure that may pass: no connection, a connection lost, a
             server in trouble.
-        backoff: the seconds before the first of them, doubled each time.
-        timeout: the seconds without a byte after which an attempt has failed.
+        backoff: The seconds before the first of them, doubled each time.
+        timeout: The seconds without a byte after which an attempt has failed.
 
     Raises:
-        DownloadError: the server cannot be reached, refuses, or fails again and again.
+        DownloadError: The server cannot be reached, refuses, or fails again and again.
     """
     part.parent.mkdir(parents=True, exist_ok=True)
     with httpx.Client(follow_redirects=True, timeout=timeout, headers=_HEADERS) as client:

@@ -25,13 +25,13 @@ def fetch(member: Member, root: Path, *, source: Path | None = None, listener: L
     its name with ``.rejected`` added.
 
     Args:
-        member: the file to bring.
-        root: the folder of the data sets.
-        source: a folder to look in, at any depth, instead of the network; nothing in it is changed.
-        listener: the listener that is told how a download goes.
+        member: The file to bring.
+        root: The folder of the data sets.
+        source: A folder to look in, at any depth, instead of the network; nothing in it is changed.
+        listener: The listener that is told how a download goes.
 
     Raises:
-        DownloadError: the network or the server fails.
+        DownloadError: The network or the server fails.
         DataError: ``source`` does not hold the file, or what arrived is another file.
     """
     path = member.path(root)

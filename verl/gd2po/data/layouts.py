@@ -21,8 +21,8 @@ def read_dialogues(path: str | Path) -> list[Any]:
     """The records of a JSON list or JSON-lines file.
 
     Raises:
-        DataError: the file, or a line of it, is not JSON, or the file is no text.
-        FileNotFoundError: there is no such file.
+        DataError: The file, or a line of it, is not JSON, or the file is no text.
+        FileNotFoundError: There is no such file.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -37,13 +37,13 @@ def read_texts(source: str | Path | Iterable[Mapping[str, Any]], *, imitate: boo
     """Every record as the three texts of rlla_4k, or what is wrong with it.
 
     Args:
-        source: a JSON list or JSON-lines file, or the records themselves; all :class:`gd2po.data.records.Texts` or all
+        source: A JSON list or JSON-lines file, or the records themselves; all :class:`gd2po.data.records.Texts` or all
             :class:`gd2po.data.dialogues.ChatDialogue`.
-        imitate: whether the whole answer will be imitated, so that every dialogue needs its own thought.
+        imitate: Whether the whole answer will be imitated, so that every dialogue needs its own thought.
 
     Raises:
-        DataError: the file is not JSON.
-        FileNotFoundError: there is no such file.
+        DataError: The file is not JSON.
+        FileNotFoundError: There is no such file.
     """
     records = read_dialogues(source) if isinstance(source, str | Path) else list(source)
     expected: RecordLayout = next((layout for record in records if (layout := _layout(record))), Texts)

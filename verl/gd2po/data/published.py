@@ -19,7 +19,7 @@ class Checksum:
     Attributes:
         kind: ``sha256``, or ``git-blob``: SHA-1 of the header ``blob <size>`` NUL and the content, which is what
             ``git hash-object`` prints and what a repository lists even where nobody published another checksum.
-        value: the checksum in hexadecimal.
+        value: The checksum in hexadecimal.
     """
 
     kind: Literal["sha256", "git-blob"]
@@ -45,11 +45,11 @@ class Member:
 
     Attributes:
         name: ``set/member``, the name on the command line.
-        address: the address at which its authors publish it, pinned to a commit.
-        checksum: the checksum of the file.
-        rows: the number of its rows.
-        purpose: its use, in a few words.
-        size: the number of its bytes; None where the file was never seen.
+        address: The address at which its authors publish it, pinned to a commit.
+        checksum: The checksum of the file.
+        rows: The number of its rows.
+        purpose: Its use, in a few words.
+        size: The number of its bytes; None where the file was never seen.
     """
 
     name: str
@@ -85,10 +85,10 @@ class DataSet:
     """The published files of one origin.
 
     Attributes:
-        name: the name of the set.
-        licence: the licence in one or two words.
-        terms: the licence in full, to be read before the download.
-        members: the files of the set.
+        name: The name of the set.
+        licence: The licence in one or two words.
+        terms: The licence in full, to be read before the download.
+        members: The files of the set.
     """
 
     name: str

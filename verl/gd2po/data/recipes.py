@@ -21,9 +21,9 @@ class Recipe:
 
     Attributes:
         name: ``set/file``, the name on the command line.
-        needs: the members without which the file cannot be made.
-        make: the function that writes it; gets the published files that are here, and the destination.
-        uses: further members that are given to ``make`` when they are here.
+        needs: The members without which the file cannot be made.
+        make: The function that writes it; gets the published files that are here, and the destination.
+        uses: Further members that are given to ``make`` when they are here.
     """
 
     name: str
@@ -70,8 +70,8 @@ class Outcome:
     """The files that a name was prepared to.
 
     Attributes:
-        reports: one report per file that was written.
-        skipped: one sentence per file that could not be made, because a published file is absent.
+        reports: One report per file that was written.
+        skipped: One sentence per file that could not be made, because a published file is absent.
     """
 
     reports: tuple[PrepareReport, ...]
@@ -82,12 +82,12 @@ def prepare_named(name: str, root: Path, destination: Path | None = None) -> Out
     """Make the file of a name, or all files of a set that can be made of the published files that are here.
 
     Args:
-        name: the name of a set, or of one file of it.
-        root: the folder of the data sets.
-        destination: the file to write instead of the usual one; only for a single file.
+        name: The name of a set, or of one file of it.
+        root: The folder of the data sets.
+        destination: The file to write instead of the usual one; only for a single file.
 
     Raises:
-        DataError: no such name, nothing could be made, a published file that is not as published, or bad rows.
+        DataError: No such name, nothing could be made, a published file that is not as published, or bad rows.
     """
     recipes = find_recipes(name)
     if destination and len(recipes) > 1:
@@ -114,7 +114,7 @@ def find_recipes(name: str) -> tuple[Recipe, ...]:
     """The recipe of a name, or all recipes of a set.
 
     Raises:
-        DataError: there is no recipe of that name.
+        DataError: There is no recipe of that name.
     """
     recipes = tuple(recipe for recipe in RECIPES if name in (recipe.name, recipe.name.partition("/")[0]))
     if not recipes and name in known_names():

@@ -18,9 +18,9 @@ class Texts(StrictRecord):
     """A dialogue in the layout of rlla_4k.
 
     Attributes:
-        instruction: the system message, with the tools and the output format.
-        input: the dialogue so far, in one user message.
-        output: the reference answer in the output grammar.
+        instruction: The system message, with the tools and the output format.
+        input: The dialogue so far, in one user message.
+        output: The reference answer in the output grammar.
     """
 
     instruction: str

@@ -19,7 +19,7 @@ def prepare_prompts(published: Path, destination: Path) -> PrepareReport:
     """Write a published split again: rows checked, ``ability`` corrected (it says ``math``), no column but ours.
 
     Raises:
-        DataError: a column is missing, or no row can be trained on.
+        DataError: A column is missing, or no row can be trained on.
     """
     rows = ({name: row[name] for name in SCHEMA.names} | {"ability": ABILITY} for row in read_rows(published))
     checked = [check_row(row, position) for position, row in enumerate(rows)]
@@ -31,11 +31,11 @@ def prepare_warm_start(published: Path, destination: Path, test: Path | None) ->
 
     Args:
         published: ``rlla_sft.json``.
-        destination: the parquet file to write.
-        test: the published test split; without it the report says that leaks were not looked for.
+        destination: The parquet file to write.
+        test: The published test split; without it the report says that leaks were not looked for.
 
     Raises:
-        DataError: no demonstration can be used.
+        DataError: No demonstration can be used.
     """
     return prepare_demonstrations(
         published,

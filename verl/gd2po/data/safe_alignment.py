@@ -29,7 +29,7 @@ def prepare_prompts(published: Path, destination: Path) -> PrepareReport:
     report counts it. ``index`` is the published one, or the position in the file where none was published.
 
     Raises:
-        DataError: a column is missing, or a row has no prompt that ends with a user's turn.
+        DataError: A column is missing, or a row has no prompt that ends with a user's turn.
     """
     outcomes = [_checked(row, position) for position, row in enumerate(read_rows(published))]
     rows = [row for row in outcomes if not isinstance(row, RowProblem)]

@@ -22,15 +22,15 @@ def prepare(
     """Convert, check and write one split.
 
     Args:
-        source: a JSON list or JSON-lines file in one of the layouts of :func:`gd2po.data.layouts.read_texts`, or the
+        source: A JSON list or JSON-lines file in one of the layouts of :func:`gd2po.data.layouts.read_texts`, or the
             records themselves.
-        destination: the parquet file to write; its folder is made.
-        split: the name of the split, which goes into ``extra_info`` with the position of the record in ``source``.
-        drop_bad: whether rows that fail :func:`gd2po.data.checks.check_rows` are left out and reported, instead of
+        destination: The parquet file to write; its folder is made.
+        split: The name of the split, which goes into ``extra_info`` with the position of the record in ``source``.
+        drop_bad: Whether rows that fail :func:`gd2po.data.checks.check_rows` are left out and reported, instead of
             the whole source refused.
 
     Raises:
-        DataError: not JSON, no record, bad rows without ``drop_bad``, or nothing left to write.
+        DataError: Not JSON, no record, bad rows without ``drop_bad``, or nothing left to write.
     """
     rows = [checked_row(texts, split, index) for index, texts in enumerate(read_texts(source))]
     return write_prompts(rows, destination, drop_bad=drop_bad)

@@ -20,12 +20,12 @@ class PrepareReport:
     """The fate of every row: ``read == written + len(dropped)`` and ``written`` is the sum of ``kinds``.
 
     Attributes:
-        destination: the file that was written.
-        read: the number of rows of the source.
-        written: the number of rows of the file.
-        kinds: the number of written rows of each kind.
-        dropped: the rows that were left out, with the reasons.
-        notes: further sentences for the user.
+        destination: The file that was written.
+        read: The number of rows of the source.
+        written: The number of rows of the file.
+        kinds: The number of written rows of each kind.
+        dropped: The rows that were left out, with the reasons.
+        notes: Further sentences for the user.
     """
 
     destination: Path
@@ -48,15 +48,15 @@ def write_checked(
     """Write the good rows.
 
     Args:
-        outcomes: for each row of the source the row to write, or what is wrong with it.
-        destination: the parquet file; its folder is made.
-        schema: the columns of the file.
-        kind: the function that says which kind a row is counted as.
-        drop_bad: whether bad rows are left out and reported, instead of all refused.
-        notes: sentences for the report.
+        outcomes: For each row of the source the row to write, or what is wrong with it.
+        destination: The parquet file; its folder is made.
+        schema: The columns of the file.
+        kind: The function that says which kind a row is counted as.
+        drop_bad: Whether bad rows are left out and reported, instead of all refused.
+        notes: Sentences for the report.
 
     Raises:
-        DataError: bad rows without ``drop_bad``, nothing to write, or a name that verl does not take for parquet.
+        DataError: Bad rows without ``drop_bad``, nothing to write, or a name that verl does not take for parquet.
     """
     problems = [outcome for outcome in outcomes if isinstance(outcome, RowProblem)]
     rows = [outcome for outcome in outcomes if not isinstance(outcome, RowProblem)]

@@ -16,10 +16,10 @@ class PolicySize:
     """The shape of the policy. The defaults are the quickstart's, half a million parameters.
 
     Attributes:
-        vocabulary: the largest number of tokens.
-        hidden: the width; a multiple of :data:`HEAD`.
-        layers: the number of transformer blocks.
-        context: the longest prompt and response together, in tokens.
+        vocabulary: The largest number of tokens.
+        hidden: The width; a multiple of :data:`HEAD`.
+        layers: The number of transformer blocks.
+        context: The longest prompt and response together, in tokens.
     """
 
     vocabulary: int = 640
@@ -36,9 +36,9 @@ def make_policy(demonstrations: Sequence[Record], destination: Path, size: Polic
 
     Args:
         demonstrations: ``{instruction, input, output}`` records, from which the tokenizer is trained.
-        destination: the folder to write; when it already holds a model, nothing is done.
-        size: the shape of the policy.
-        seed: the seed of the weights.
+        destination: The folder to write; when it already holds a model, nothing is done.
+        size: The shape of the policy.
+        seed: The seed of the weights.
 
     Returns:
         The number of weights, or 0 when nothing was done.

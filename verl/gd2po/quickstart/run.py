@@ -26,14 +26,14 @@ def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path, plugins: 
     """Prepare, train each method, show a table and write a plot.
 
     Args:
-        methods: the config names of the methods, see :func:`gd2po.quickstart.plan.method_titles`.
-        steps: the number of policy updates per method.
-        seed: the seed of everything.
-        folder: the folder that everything is written to.
-        plugins: the modules or ``.py`` files that register further methods.
+        methods: The config names of the methods, see :func:`gd2po.quickstart.plan.method_titles`.
+        steps: The number of policy updates per method.
+        seed: The seed of everything.
+        folder: The folder that everything is written to.
+        plugins: The modules or ``.py`` files that register further methods.
 
     Raises:
-        SettingsError: an unknown method, or no step to train.
+        SettingsError: An unknown method, or no step to train.
         TrainingError: verl ended early; the message has the end of its log.
     """
     plan = Plan(methods, steps, seed, folder, plugins)
@@ -59,9 +59,9 @@ def train(plan: Plan, method: str, on_step: Callable[[int], None]) -> list[Step]
     """Train one method by verl in a process of its own, and follow its metrics.
 
     Args:
-        plan: the sizes and folders.
-        method: the config name of the method.
-        on_step: called with the number of finished steps, also with 0 while verl starts.
+        plan: The sizes and folders.
+        method: The config name of the method.
+        on_step: Called with the number of finished steps, also with 0 while verl starts.
 
     Returns:
         One entry per logged step; step 0 is the validation before training.

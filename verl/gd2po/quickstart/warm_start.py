@@ -20,9 +20,9 @@ class WarmStart:
     """The length and the speed of a warm start.
 
     Attributes:
-        epochs: the number of passes over the demonstrations.
-        batch: the number of demonstrations per update.
-        learning_rate: the learning rate after 20 updates, from which it falls to 0 as a cosine.
+        epochs: The number of passes over the demonstrations.
+        batch: The number of demonstrations per update.
+        learning_rate: The learning rate after 20 updates, from which it falls to 0 as a cosine.
     """
 
     epochs: float = 3.0
@@ -42,11 +42,11 @@ def build_policy(
 
     Args:
         demonstrations: ``{instruction, input, output}`` records to imitate; the loss is on ``output`` alone.
-        destination: the folder to make, whole or not at all.
-        settings: the length and the speed of the training.
-        seed: the seed of the weights and of the order of the demonstrations.
-        on_progress: called after each update with the finished share.
-        size: the shape of the policy.
+        destination: The folder to make, whole or not at all.
+        settings: The length and the speed of the training.
+        seed: The seed of the weights and of the order of the demonstrations.
+        on_progress: Called after each update with the finished share.
+        size: The shape of the policy.
     """
     if (destination / "config.json").exists():
         return

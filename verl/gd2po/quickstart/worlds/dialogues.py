@@ -25,9 +25,9 @@ class ToyTool:
     """A tool, the values that its parameters can take, and the question of a user who needs it.
 
     Attributes:
-        name: the name of the tool.
-        values: each parameter's possible values.
-        question: a question with the parameters as gaps.
+        name: The name of the tool.
+        values: Each parameter's possible values.
+        question: A question with the parameters as gaps.
     """
 
     name: str
@@ -103,10 +103,10 @@ def demonstrations(
     """The same prompts with answers to imitate.
 
     Args:
-        records: the records of :func:`generate`.
-        seed: the seed; equal arguments give equal demonstrations.
-        think_words: the fewest and the most words of thinking, drawn uniformly.
-        imperfect_share: the chance that an answer has one fault: a wrong parameter value, or no newline after the think
+        records: The records of :func:`generate`.
+        seed: The seed; equal arguments give equal demonstrations.
+        think_words: The fewest and the most words of thinking, drawn uniformly.
+        imperfect_share: The chance that an answer has one fault: a wrong parameter value, or no newline after the think
             part (always the latter where no tool is called).
     """
     rng = random.Random(seed)

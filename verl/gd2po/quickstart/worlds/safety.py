@@ -35,10 +35,10 @@ class ToyQuestion:
     """A question of the toy world.
 
     Attributes:
-        text: the text of the question.
-        goal: what its author wants to do.
-        risky: whether the goal does harm.
-        ways: steps towards a benign goal, or alternatives to a risky one.
+        text: The text of the question.
+        goal: What its author wants to do.
+        risky: Whether the goal does harm.
+        ways: Steps towards a benign goal, or alternatives to a risky one.
     """
 
     text: str
@@ -51,7 +51,7 @@ def questions(count: int, seed: int, split: Split) -> list[ToyQuestion]:
     """``count`` different questions, benign and risky in turn; equal arguments give equal questions.
 
     Raises:
-        SettingsError: the world has fewer questions.
+        SettingsError: The world has fewer questions.
     """
     halves = [_all_questions(risky, seed, split) for risky in (False, True)]
     most = 2 * min(map(len, halves))

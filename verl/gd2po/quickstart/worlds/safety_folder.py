@@ -22,8 +22,8 @@ class Sizes:
     """How much data is made.
 
     Attributes:
-        train_prompts, test_prompts: the numbers of questions of the two splits, which have no goal in common.
-        demonstrations: the number of answers that the policy is warm-started on.
+        train_prompts, test_prompts: The numbers of questions of the two splits, which have no goal in common.
+        demonstrations: The number of answers that the policy is warm-started on.
     """
 
     train_prompts: int = 512
@@ -46,12 +46,12 @@ def make_toy_safety(
     sign; ``guard`` is a causal model that says safe or unsafe.
 
     Args:
-        folder: the folder to make, whole or not at all.
-        seed: the seed of everything.
-        sizes: the sizes of the data.
-        training: how the reward models are trained.
-        warm_start: how the policy is trained.
-        on_progress: called with what is being made.
+        folder: The folder to make, whole or not at all.
+        seed: The seed of everything.
+        sizes: The sizes of the data.
+        training: How the reward models are trained.
+        warm_start: How the policy is trained.
+        on_progress: Called with what is being made.
 
     Returns:
         What ``about.json`` holds: seed, sizes, and the accuracies of the reward models on pairs about test questions.
@@ -59,7 +59,7 @@ def make_toy_safety(
         which nothing is in this world, are the harder test.
 
     Raises:
-        SettingsError: the folder exists, or the world is smaller than the sizes.
+        SettingsError: The folder exists, or the world is smaller than the sizes.
     """
     if folder.exists():
         raise SettingsError(f"{folder} exists already; name another folder, or remove it")

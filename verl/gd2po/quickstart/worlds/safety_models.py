@@ -24,13 +24,13 @@ class Training:
     """How the reward models are trained.
 
     Attributes:
-        pairs: the number of pairs of answers to train on.
-        held_out: the number of pairs with questions of the test split, by which the accuracy is measured.
-        batch: the number of pairs per update.
-        learning_rate: the learning rate of AdamW.
-        epochs: the number of passes over the pairs.
-        hidden, layers: the width and the number of layers of the models.
-        vocabulary: the largest number of tokens of the tokenizer.
+        pairs: The number of pairs of answers to train on.
+        held_out: The number of pairs with questions of the test split, by which the accuracy is measured.
+        batch: The number of pairs per update.
+        learning_rate: The learning rate of AdamW.
+        epochs: The number of passes over the pairs.
+        hidden, layers: The width and the number of layers of the models.
+        vocabulary: The largest number of tokens of the tokenizer.
     """
 
     pairs: int = 3000

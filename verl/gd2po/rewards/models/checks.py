@@ -23,9 +23,9 @@ class KnownPair:
     """A prompt with a better and a worse answer, shipped to check the sign of a reward model.
 
     Attributes:
-        measures: the quality in which the answers differ: ``helpfulness`` or ``safety``.
-        prompt: the user's question.
-        better, worse: the two answers, of which everybody knows the better one.
+        measures: The quality in which the answers differ: ``helpfulness`` or ``safety``.
+        prompt: The user's question.
+        better, worse: The two answers, of which everybody knows the better one.
     """
 
     measures: str
@@ -47,10 +47,10 @@ class CheckReport:
     """The scores that a model gave to the known pairs.
 
     Attributes:
-        reward: the name of the reward.
-        low, high: the smallest and the largest score.
-        right: the number of pairs of which it prefers the better answer; None where no pairs fit what it measures.
-        pairs: the number of pairs that were scored.
+        reward: The name of the reward.
+        low, high: The smallest and the largest score.
+        right: The number of pairs of which it prefers the better answer; None where no pairs fit what it measures.
+        pairs: The number of pairs that were scored.
     """
 
     reward: str
@@ -76,12 +76,12 @@ async def check_scores(client: RewardModelClient, settings: ModelSettings, direc
     """Let the model score the known pairs.
 
     Args:
-        client: the client of the model.
-        settings: the settings of the model.
-        direction: whether more of its score is better.
+        client: The client of the model.
+        settings: The settings of the model.
+        direction: Whether more of its score is better.
 
     Raises:
-        RewardModelError: the model does not answer; gives probabilities, or the same number to everything; or prefers
+        RewardModelError: The model does not answer; gives probabilities, or the same number to everything; or prefers
             the worse answer in most pairs (not checked where ``sign_check`` is false or ``measures`` is ``other``).
     """
     pairs = known_pairs(settings.measures)

@@ -18,13 +18,13 @@ class RewardModelClient:
     """Scores many rollouts at once by one reward model. Use it within one event loop.
 
     Args:
-        name: the name of the reward.
-        settings: the settings of the model.
-        addresses: the base addresses of its servers.
-        tokenizer: the model's tokenizer; by default the one at ``settings.path``.
+        name: The name of the reward.
+        settings: The settings of the model.
+        addresses: The base addresses of its servers.
+        tokenizer: The model's tokenizer; by default the one at ``settings.path``.
 
     Raises:
-        RewardModelError: the tokenizer, the template, the labels or an address cannot be used.
+        RewardModelError: The tokenizer, the template, the labels or an address cannot be used.
     """
 
     def __init__(self, name: str, settings: ModelSettings, addresses: Sequence[str], tokenizer: Any = None) -> None:
@@ -45,11 +45,11 @@ class RewardModelClient:
         """The score of a response.
 
         Args:
-            messages: the conversation before the response; not changed.
-            response: the text of the response.
+            messages: The conversation before the response; not changed.
+            response: The text of the response.
 
         Raises:
-            RewardModelError: the model gives no score, and ``on_failure`` is ``error``.
+            RewardModelError: The model gives no score, and ``on_failure`` is ``error``.
         """
         started = time.monotonic()
         try:

@@ -18,8 +18,8 @@ class RewardPrompt:
     """The text that a reward model reads.
 
     Attributes:
-        ids: the token ids, at most the model's ``max_length``.
-        cut: the number of tokens that did not fit and were left out; 0 for nearly all.
+        ids: The token ids, at most the model's ``max_length``.
+        cut: The number of tokens that did not fit and were left out; 0 for nearly all.
     """
 
     ids: tuple[int, ...]
@@ -31,11 +31,11 @@ class Scored:
     """One rollout, scored by one reward model.
 
     Attributes:
-        score: the raw logit of a scalar head, or the log-odds of the unsafe label; None where there is no score.
-        cut: the number of tokens that were left out of the prompt.
-        failure: the reason why there is no score; None where there is one.
-        attempts: the number of requests that were made for the score.
-        seconds: the time from the first request to the answer, waits included.
+        score: The raw logit of a scalar head, or the log-odds of the unsafe label; None where there is no score.
+        cut: The number of tokens that were left out of the prompt.
+        failure: The reason why there is no score; None where there is one.
+        attempts: The number of requests that were made for the score.
+        seconds: The time from the first request to the answer, waits included.
     """
 
     score: float | None

@@ -15,14 +15,14 @@ class Labels:
     grow into it, the prefix goes without the space, and the labels begin with it.
 
     Args:
-        settings: the settings of the guard.
-        tokenizer: the tokenizer of the guard.
+        settings: The settings of the guard.
+        tokenizer: The tokenizer of the guard.
 
     Attributes:
-        opening: the token ids of the prefix, as they stand before a label.
+        opening: The token ids of the prefix, as they stand before a label.
 
     Raises:
-        RewardModelError: a label is no token of its own, or both sides begin with the same one.
+        RewardModelError: A label is no token of its own, or both sides begin with the same one.
     """
 
     def __init__(self, settings: ModelSettings, tokenizer: Any) -> None:
@@ -39,7 +39,7 @@ class Labels:
         """log P(unsafe) − log P(safe) of the next token; None where no label is among those given.
 
         Args:
-            log_probs: the likeliest tokens → their log-probabilities. Where one side is not among them, the least
+            log_probs: The likeliest tokens → their log-probabilities. Where one side is not among them, the least
                 likely token stands for it: its probability is at most that, so the score is a bound, and the truth is
                 farther from 0.
         """

@@ -27,7 +27,7 @@ def load_tokenizer(path: str) -> Any:
     """The tokenizer of a reward model.
 
     Raises:
-        RewardModelError: the tokenizer cannot be loaded.
+        RewardModelError: The tokenizer cannot be loaded.
     """
     from transformers import AutoTokenizer
 
@@ -48,14 +48,14 @@ class PromptWriter:
     protection.
 
     Args:
-        settings: the settings of the model.
-        tokenizer: the model's tokenizer, see :func:`load_tokenizer`.
+        settings: The settings of the model.
+        tokenizer: The model's tokenizer, see :func:`load_tokenizer`.
 
     Attributes:
-        labels: the labels of a guard; None for a scalar head.
+        labels: The labels of a guard; None for a scalar head.
 
     Raises:
-        RewardModelError: the template is absent, the labels of a guard cannot be used, or its prompt would lose its
+        RewardModelError: The template is absent, the labels of a guard cannot be used, or its prompt would lose its
             end, where its question stands.
     """
 
@@ -75,11 +75,11 @@ class PromptWriter:
         """The conversation with the response as its last turn; for a guard, up to where its label stands.
 
         Args:
-            messages: the conversation before the response; not changed.
-            response: the text of the response.
+            messages: The conversation before the response; not changed.
+            response: The text of the response.
 
         Raises:
-            RewardModelError: the template refuses the conversation.
+            RewardModelError: The template refuses the conversation.
         """
         from jinja2 import TemplateError
 

@@ -16,7 +16,7 @@ class Failed(Exception):
     """No score.
 
     Attributes:
-        attempts: the number of requests that were made.
+        attempts: The number of requests that were made.
         refused: True where a server answered without a score; False where none answered in all attempts.
     """
 
@@ -31,9 +31,9 @@ class Servers:
     Proxies of the environment are left aside: they would not reach the machines of a cluster.
 
     Args:
-        addresses: the base addresses, see :func:`check_addresses`.
-        timeout: the seconds for one request, from its beginning to the end of the answer.
-        retries: the number of further requests after a failure that may pass.
+        addresses: The base addresses, see :func:`check_addresses`.
+        timeout: The seconds for one request, from its beginning to the end of the answer.
+        retries: The number of further requests after a failure that may pass.
     """
 
     def __init__(self, addresses: Sequence[str], timeout: float, retries: int) -> None:
@@ -56,7 +56,7 @@ class Servers:
         """The answer and the number of requests it took.
 
         Raises:
-            Failed: a server refuses, or none answers in all attempts.
+            Failed: A server refuses, or none answers in all attempts.
         """
         tried: list[str] = []
 
@@ -95,12 +95,12 @@ class Breaker:
     """A circuit breaker: fails fast while a model does not answer, and lets one request through per cool-down.
 
     Args:
-        failures: the number of failures in a row that open it.
-        cool_down: seconds between two requests while it is open.
-        clock: a function that returns growing seconds.
+        failures: The number of failures in a row that open it.
+        cool_down: Seconds between two requests while it is open.
+        clock: A function that returns growing seconds.
 
     Attributes:
-        last: the reason of the last failure.
+        last: The reason of the last failure.
     """
 
     def __init__(self, failures: int = 5, cool_down: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -133,7 +133,7 @@ def check_addresses(reward: str, addresses: Sequence[str]) -> None:
     """Refuse addresses that cannot be base addresses.
 
     Raises:
-        RewardModelError: naming the reward and the address.
+        RewardModelError: Naming the reward and the address.
     """
     wrong = [address for address in addresses if not address.startswith(("http://", "https://"))]
     if wrong or not addresses:

@@ -16,9 +16,9 @@ class GuardSettings(_ModelBlock):
     """How the answer of a generative guard is read. The score is log P(unsafe) − log P(safe) of its next token.
 
     Attributes:
-        answer_prefix: text that begins the guard's answer, such as ``"Safety: "``; the label is the token after it.
-        unsafe: labels that mean unsafe.
-        safe: labels that mean safe.
+        answer_prefix: Text that begins the guard's answer, such as ``"Safety: "``; the label is the token after it.
+        unsafe: Labels that mean unsafe.
+        safe: Labels that mean safe.
     """
 
     answer_prefix: str = ""
@@ -30,27 +30,27 @@ class ModelSettings(_ModelBlock):
     """One reward model. What more of its score means is the reward's ``direction``.
 
     Attributes:
-        path: the model's folder or hub name; its tokenizer writes the prompts also where a server at ``url`` answers.
-        measures: what the score measures; decides the known pairs of the sign check. ``other`` has none.
+        path: The model's folder or hub name; its tokenizer writes the prompts also where a server at ``url`` answers.
+        measures: What the score measures; decides the known pairs of the sign check. ``other`` has none.
         kind: ``scalar``, a sequence-classification head with one output, of which the raw logit is taken; or ``guard``.
-        guard: how the answer of a generative guard is read.
-        sign_check: whether a model that prefers the worse answer of known pairs is refused.
+        guard: How the answer of a generative guard is read.
+        sign_check: Whether a model that prefers the worse answer of known pairs is refused.
         template: ``chat``, the template of the model's tokenizer; ``beaver``, of the Beaver models; or a Jinja file.
         prompt: ``seen``, what the policy saw of the conversation; or ``full``, also where that was cut.
-        max_length: the longest conversation in tokens, response and template included; as published.
-        truncation: the side on which a longer conversation loses tokens. The score is read at the right end, so
+        max_length: The longest conversation in tokens, response and template included; as published.
+        truncation: The side on which a longer conversation loses tokens. The score is read at the right end, so
             ``left`` keeps what it is read from; published: ``right``.
         placement: ``colocated`` on the trainer's GPUs, asleep unless it scores; on ``own_gpus``; or a ``server`` that
             runs already.
-        url: the base address(es) of the server, such as ``http://10.0.0.5:8000``.
-        engine: the engine that verl serves the model with; None for the engine of the rollouts.
-        replicas: the number of replicas of a model on its own GPUs. Colocated, there are as many as fit.
-        tensor_parallel: the number of GPUs of one replica.
-        gpu_memory: the share of a GPU's memory that one replica may take.
-        timeout: the seconds that one request may take.
-        retries: the number of further requests after a failure that may pass; with their waits the default takes about
+        url: The base address(es) of the server, such as ``http://10.0.0.5:8000``.
+        engine: The engine that verl serves the model with; None for the engine of the rollouts.
+        replicas: The number of replicas of a model on its own GPUs. Colocated, there are as many as fit.
+        tensor_parallel: The number of GPUs of one replica.
+        gpu_memory: The share of a GPU's memory that one replica may take.
+        timeout: The seconds that one request may take.
+        retries: The number of further requests after a failure that may pass; with their waits the default takes about
             half a minute, enough for a restart of the server.
-        on_failure: what becomes of a rollout without an answer: ``error`` stops the run, ``not_scored`` leaves the
+        on_failure: What becomes of a rollout without an answer: ``error`` stops the run, ``not_scored`` leaves the
             reward out for this rollout and counts it.
     """
 

@@ -17,11 +17,11 @@ class Neutralizer:
     ``<|im_start|>`` or Llama's ``<|start_header_id|>``.
 
     Args:
-        tokenizer: a tokenizer of transformers.
-        marks: further texts to break, such as the turn marks of a format without special tokens.
+        tokenizer: A tokenizer of transformers.
+        marks: Further texts to break, such as the turn marks of a format without special tokens.
 
     Raises:
-        RewardModelError: the tokenizer reads a special token out of a broken text too.
+        RewardModelError: The tokenizer reads a special token out of a broken text too.
     """
 
     def __init__(self, tokenizer: Any, marks: tuple[str, ...] = ()) -> None:

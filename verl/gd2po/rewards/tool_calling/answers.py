@@ -16,9 +16,9 @@ def write_answer(
     """A think part, then a block with one call per line, a response, or both.
 
     Args:
-        calls: the calls, each with ``name`` and ``parameters``; without calls there is no block.
-        response: the text for the user; None leaves the part out.
-        think: the thought; None leaves the part out, as in an earlier turn of a dialogue whose thoughts are unknown.
+        calls: The calls, each with ``name`` and ``parameters``; without calls there is no block.
+        response: The text for the user; None leaves the part out.
+        think: The thought; None leaves the part out, as in an earlier turn of a dialogue whose thoughts are unknown.
     """
     lines = [json.dumps({"name": call["name"], "parameters": call["parameters"]}, ensure_ascii=False) for call in calls]
     return "\n".join(

@@ -26,9 +26,9 @@ class GroundTruth:
     """The reference answer, parsed.
 
     Attributes:
-        calls: its calls; empty when it calls no tool.
-        has_calls: whether it has a tool block.
-        has_answer: whether it has a text for the user.
+        calls: Its calls; empty when it calls no tool.
+        has_calls: Whether it has a tool block.
+        has_answer: Whether it has a text for the user.
     """
 
     calls: list[dict[str, Any]]
@@ -45,8 +45,8 @@ def read_calls(text: str) -> list[Any]:
     """The JSON values of the tool block, one per line.
 
     Raises:
-        ValueError: a line is not JSON (an empty or a pretty-printed line is not).
-        RecursionError: a line nests deeper than the interpreter allows.
+        ValueError: A line is not JSON (an empty or a pretty-printed line is not).
+        RecursionError: A line nests deeper than the interpreter allows.
     """
     return [json.loads(line) for line in tool_block(text).split("\n")]
 
@@ -77,7 +77,7 @@ def distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """For ``object_pairs_hook`` of JSON decoders: an object in which no key is given twice.
 
     Raises:
-        ValueError: a key is given twice.
+        ValueError: A key is given twice.
     """
     if len(pairs) != len(mapping := dict(pairs)):
         raise ValueError("a key is given twice")
@@ -88,7 +88,7 @@ def read_ground_truth(text: str) -> GroundTruth:
     """Parse a reference answer.
 
     Raises:
-        GroundTruthError: it is no string, has none of the tags, or holds a call that is not
+        GroundTruthError: It is no string, has none of the tags, or holds a call that is not
             ``{"name": str, "parameters": object}`` on a line of its own.
     """
     if not isinstance(text, str):

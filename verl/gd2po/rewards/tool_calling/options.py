@@ -28,18 +28,18 @@ class ToolCallingOptions:
     """How to score. The defaults are the published setting.
 
     Attributes:
-        correctness_range: the scores of a call block that shares nothing with the reference, and of an equal one.
-        format_range: the scores of a misshapen and of a well-formed response.
-        length_range: the scores of an empty think part, and of one that reaches the target.
-        target_words: the words of thinking that earn the full length score; more earns no more.
-        matching: what counts as agreement, see :mod:`.correctness`.
-        reward_schedule: how the ranges of correctness and format move with ``step``.
-        length_schedule: how the target moves with ``step``; ``linear`` replaces ``target_words``.
-        step: the number of weight updates behind the policy that wrote the response; needed by every schedule but
+        correctness_range: The scores of a call block that shares nothing with the reference, and of an equal one.
+        format_range: The scores of a misshapen and of a well-formed response.
+        length_range: The scores of an empty think part, and of one that reaches the target.
+        target_words: The words of thinking that earn the full length score; more earns no more.
+        matching: What counts as agreement, see :mod:`.correctness`.
+        reward_schedule: How the ranges of correctness and format move with ``step``.
+        length_schedule: How the target moves with ``step``; ``linear`` replaces ``target_words``.
+        step: The number of weight updates behind the policy that wrote the response; needed by every schedule but
             ``constant``.
 
     Raises:
-        SettingsError: a value outside its choices, an empty or infinite range, a schedule without a step.
+        SettingsError: A value outside its choices, an empty or infinite range, a schedule without a step.
     """
 
     correctness_range: Range = (-3.0, 3.0)

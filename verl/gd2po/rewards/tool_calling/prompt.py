@@ -45,10 +45,10 @@ def system_prompt(tools: Sequence[Mapping[str, Any]], template: str = TEMPLATE) 
     Args:
         tools: ``{"name", "description", "parameters"}`` with a JSON schema as parameters, or the same under
             ``"function"``, as chat APIs take them.
-        template: text with ``{tools}`` where they go.
+        template: Text with ``{tools}`` where they go.
 
     Raises:
-        PromptError: the template lacks ``{tools}``.
+        PromptError: The template lacks ``{tools}``.
     """
     if TOOLS_HERE not in template:
         raise PromptError(f"the system prompt lacks {TOOLS_HERE}, which says where the tools go: {template[:80]!r}")
@@ -60,7 +60,7 @@ def user_prompt(turns: Sequence[Mapping[str, str]]) -> str:
     """The dialogue so far as one message; ``turns`` are ``{"role": user | assistant | tool, "content"}``.
 
     Raises:
-        PromptError: a turn of another role.
+        PromptError: A turn of another role.
     """
     for turn in turns:
         if turn["role"] not in _TURNS:

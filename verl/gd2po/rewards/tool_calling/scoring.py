@@ -28,7 +28,7 @@ def score(response: str, ground_truth: str, options: ToolCallingOptions = PUBLIS
     No response raises, whatever the model wrote.
 
     Raises:
-        GroundTruthError: the ground truth cannot be compared with anything.
+        GroundTruthError: The ground truth cannot be compared with anything.
     """
     response = response.strip()
     truth = read_ground_truth(ground_truth)
@@ -51,21 +51,21 @@ def compute_score(
     """Score one rollout for ``reward.custom_reward_function``; ``options`` come from its ``reward_kwargs``.
 
     Args:
-        data_source: validation rows of API-Bank (``api_bank/…``) get the scores of that benchmark instead; else not
+        data_source: Validation rows of API-Bank (``api_bank/…``) get the scores of that benchmark instead; else not
             used: the configuration decides what is scored, not the row.
-        solution_str: the decoded response.
-        ground_truth: the reference answer, in the output grammar; of API-Bank, its gold call in JSON.
+        solution_str: The decoded response.
+        ground_truth: The reference answer, in the output grammar; of API-Bank, its gold call in JSON.
         extra_info: ``split`` and ``index`` name the row in errors. ``global_steps`` drives the schedules: verl's
             rollout servers put there how many updates the weights had that wrote the response, 0 at first.
-        options: fields of :class:`ToolCallingOptions`, except ``step``.
+        options: Fields of :class:`ToolCallingOptions`, except ``step``.
 
     Returns:
         Always the three scores by name. Which of them count, and their weights, is for ``algorithm.gd2po.rewards`` to
         say; the plug-in adds their sum as verl's ``score``. For API-Bank see :func:`.api_bank.rows.score_api_bank`.
 
     Raises:
-        GroundTruthError: naming the row.
-        SettingsError: an unknown option, or a schedule without ``global_steps``.
+        GroundTruthError: Naming the row.
+        SettingsError: An unknown option, or a schedule without ``global_steps``.
     """
     row = extra_info or {}
     try:

@@ -29,7 +29,7 @@ def check_checkpoint(path: str | Path, kind: Kind) -> None:
     folder here is left to the loader: it may have to be downloaded first.
 
     Raises:
-        RewardModelError: naming what was found, what was expected, and the remedy.
+        RewardModelError: Naming what was found, what was expected, and the remedy.
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():
@@ -54,7 +54,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a checkpoint.
 
     Raises:
-        RewardModelError: there is no config.json, or it is no JSON object.
+        RewardModelError: There is no config.json, or it is no JSON object.
     """
     file = folder / "config.json"
     if not file.is_file():

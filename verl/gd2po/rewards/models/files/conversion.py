@@ -32,11 +32,11 @@ class ConversionReport:
     """What a conversion has done.
 
     Attributes:
-        was, architecture: the architecture before and after.
-        rewritten, linked, copied: weight files written anew, hard-linked, and copied where no link can be made.
-        kept: other files that were copied: tokenizer, template, generation settings.
-        dropped: tensors that no score depends on.
-        left_out: files and folders that were not copied.
+        was, architecture: The architecture before and after.
+        rewritten, linked, copied: Weight files written anew, hard-linked, and copied where no link can be made.
+        kept: Other files that were copied: tokenizer, template, generation settings.
+        dropped: Tensors that no score depends on.
+        left_out: Files and folders that were not copied.
     """
 
     was: str
@@ -57,11 +57,11 @@ def convert(source: str | Path, destination: str | Path) -> ConversionReport:
     from disk and written file by file.
 
     Args:
-        source: the folder of the checkpoint; only read.
-        destination: the folder to make.
+        source: The folder of the checkpoint; only read.
+        destination: The folder to make.
 
     Raises:
-        RewardModelError: the destination exists, or the source cannot be converted, see
+        RewardModelError: The destination exists, or the source cannot be converted, see
             :func:`gd2po.rewards.models.files.score_head.check_layout`.
     """
     source, destination = Path(source).expanduser(), Path(destination).expanduser()

@@ -28,12 +28,12 @@ def check_layout(source: Path, config: Mapping[str, Any], tensors: "Mapping[str,
     """Refuse a checkpoint that cannot be converted without a change of scores.
 
     Args:
-        source: the folder, for the message.
-        config: the config.json of the checkpoint.
-        tensors: all tensors of the checkpoint.
+        source: The folder, for the message.
+        config: The config.json of the checkpoint.
+        tensors: All tensors of the checkpoint.
 
     Raises:
-        RewardModelError: the checkpoint is converted already, has another layout or is of another family, its head
+        RewardModelError: The checkpoint is converted already, has another layout or is of another family, its head
             has another shape, or it has a bias or a normaliser, for which a sequence classifier has no place.
     """
     was = architecture(config)

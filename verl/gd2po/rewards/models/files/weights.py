@@ -23,7 +23,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
-        RewardModelError: the file holds something else.
+        RewardModelError: The file holds something else.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -38,7 +38,7 @@ def weight_files(folder: Path) -> list[Path]:
     """The files that transformers would load.
 
     Raises:
-        RewardModelError: there are none, or one that the index names is missing.
+        RewardModelError: There are none, or one that the index names is missing.
     """
     for single in SINGLE:
         if (folder / single).is_file():
@@ -67,7 +67,7 @@ def read_weights(file: Path) -> "dict[str, torch.Tensor]":
     """Name → tensor of one file.
 
     Raises:
-        RewardModelError: the file cannot be read, or is a ``.bin`` of torch before 1.6, which cannot be mapped.
+        RewardModelError: The file cannot be read, or is a ``.bin`` of torch before 1.6, which cannot be mapped.
     """
     import torch
     from safetensors import SafetensorError, safe_open

@@ -26,10 +26,10 @@ class ForwardBatcher:
     Each answer is given as soon as its pass is done. Cancelled requests are skipped.
 
     Args:
-        compute: the function that makes one pass and returns a result per sequence, in their order.
+        compute: The function that makes one pass and returns a result per sequence, in their order.
 
     Attributes:
-        passes: the number of passes so far.
+        passes: The number of passes so far.
     """
 
     def __init__(self, compute: Callable[[Sequence[Ids]], Sequence[Any]]) -> None:
@@ -42,7 +42,7 @@ class ForwardBatcher:
         """Results for some sequences, computed together with whatever else has arrived.
 
         Raises:
-            Exception: what ``compute`` raised.
+            Exception: What ``compute`` raised.
         """
         loop = asyncio.get_running_loop()
         arrived = [_Waiting(ids, loop.create_future()) for ids in rows]

@@ -46,13 +46,13 @@ class Endpoints:
     """The model, its name and its state, which all routes share.
 
     Args:
-        name: the path of the model, under which it is served.
-        kind: the kind of the model.
-        model: the loaded model.
+        name: The path of the model, under which it is served.
+        kind: The kind of the model.
+        model: The loaded model.
 
     Attributes:
-        awake: whether requests are accepted.
-        batcher: the batcher that all requests go through.
+        awake: Whether requests are accepted.
+        batcher: The batcher that all requests go through.
     """
 
     def __init__(self, name: str, kind: Kind, model: LocalRewardModel) -> None:

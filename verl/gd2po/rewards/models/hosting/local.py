@@ -18,15 +18,15 @@ class LocalRewardModel:
     """A loaded reward model. Weights are float32 on CPU and bfloat16 on a GPU, with a scalar head in float32 there too.
 
     Args:
-        path: the folder or hub name of the model.
-        kind: the kind of the model.
+        path: The folder or hub name of the model.
+        kind: The kind of the model.
 
     Attributes:
-        context: the largest number of tokens of a sequence; None where the model has no bound.
-        vocabulary: the number of tokens, which bounds the token ids.
+        context: The largest number of tokens of a sequence; None where the model has no bound.
+        vocabulary: The number of tokens, which bounds the token ids.
 
     Raises:
-        RewardModelError: the model is not of that kind, or has no trained head with one output.
+        RewardModelError: The model is not of that kind, or has no trained head with one output.
     """
 
     def __init__(self, path: str, kind: Kind) -> None:

@@ -17,7 +17,7 @@ class Served:
     """A running server.
 
     Attributes:
-        url: the base address of the server.
+        url: The base address of the server.
     """
 
     url: str
@@ -42,14 +42,14 @@ def serve(path: str, kind: Kind, host: str = "127.0.0.1", port: int = 0) -> Iter
     """Serve ``/health``, ``/v1/models``, and ``/classify`` or, of a guard, ``/v1/completions`` for one token.
 
     Args:
-        path: the folder or hub name of the model; also the name under which it is served.
-        kind: the kind of the model.
-        host: the address to listen on. There is no access control.
-        port: the port to listen on; 0 takes a free one.
+        path: The folder or hub name of the model; also the name under which it is served.
+        kind: The kind of the model.
+        host: The address to listen on. There is no access control.
+        port: The port to listen on; 0 takes a free one.
 
     Raises:
-        RewardModelError: the checkpoint or its tokenizer cannot be used.
-        ServerError: the port is taken.
+        RewardModelError: The checkpoint or its tokenizer cannot be used.
+        ServerError: The port is taken.
     """
     endpoints = Endpoints(path, kind, LocalRewardModel(path, kind))
     with serving(build_app(endpoints), host, port) as url:
@@ -63,8 +63,8 @@ def open_scorer(name: str, settings: ModelSettings) -> Iterator[RewardModelClien
     The caller closes the client's connections in the event loop in which it used them.
 
     Args:
-        name: the name of the reward.
-        settings: the settings of the model.
+        name: The name of the reward.
+        settings: The settings of the model.
     """
     if settings.url:
         yield RewardModelClient(name, settings, settings.url)

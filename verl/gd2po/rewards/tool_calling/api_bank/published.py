@@ -58,7 +58,7 @@ def _matches(value: Any, gold: Call) -> bool:
     """Whether one value of the block is the gold call.
 
     Raises:
-        TypeError, ValueError: the value has no keys, which ends the search.
+        TypeError, ValueError: The value has no keys, which ends the search.
     """
     call = json.loads(value) if isinstance(value, str) else value
     named = "name" in call and "parameters" in call

@@ -22,13 +22,13 @@ def score_api_bank(response: str, ground_truth: str, extra_info: Mapping[str, An
     rollout that failed as 0, as the tables do; the means of the other names are over the answers that exist.
 
     Args:
-        response: the decoded response.
+        response: The decoded response.
         ground_truth: JSON text of the gold call, or of a list with it.
         extra_info: ``extra_info`` of the row; ``instruction`` is the system message, which declares the tools.
 
     Raises:
-        GroundTruthError: the gold call is no JSON, or the system message is missing.
-        ItemError: the row has not exactly one gold call, or the tools cannot be read.
+        GroundTruthError: The gold call is no JSON, or the system message is missing.
+        ItemError: The row has not exactly one gold call, or the tools cannot be read.
     """
     if not isinstance(extra_info.get("instruction"), str):
         raise GroundTruthError("extra_info lacks 'instruction', the system message; prepare API-Bank again")

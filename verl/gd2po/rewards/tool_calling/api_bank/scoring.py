@@ -18,8 +18,8 @@ def score(output: str, item: Mapping[str, Any]) -> dict[str, Any]:
     """Score one answer to one item. No output raises, whatever the model wrote.
 
     Args:
-        output: the assistant's text alone; white space around it is ignored.
-        item: an item with ``answer``, the gold call or a list of it, and ``system``, which declares the tools.
+        output: The assistant's text alone; white space around it is ignored.
+        item: An item with ``answer``, the gold call or a list of it, and ``system``, which declares the tools.
 
     Returns:
         ``published_correct`` and ``strict_correct`` (0 or 1), ``published_format`` (0 or 1: tags counted and ordered),
@@ -28,7 +28,7 @@ def score(output: str, item: Mapping[str, Any]) -> dict[str, Any]:
         is none).
 
     Raises:
-        ItemError: the item has no single gold call, or its tools cannot be read.
+        ItemError: The item has no single gold call, or its tools cannot be read.
     """
     gold = gold_call(item)
     declared = declared_types(system_message(item)).get(gold.name, {})

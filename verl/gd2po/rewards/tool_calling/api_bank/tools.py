@@ -30,8 +30,8 @@ class Call:
     """A call of a tool.
 
     Attributes:
-        name: the name of the tool.
-        parameters: the values of its parameters by name.
+        name: The name of the tool.
+        parameters: The values of its parameters by name.
     """
 
     name: str
@@ -42,7 +42,7 @@ def gold_call(item: Mapping[str, Any]) -> Call:
     """The gold call of an item, whose ``answer`` is that call or a list of it.
 
     Raises:
-        ItemError: there is not exactly one call.
+        ItemError: There is not exactly one call.
     """
     answer = item.get("answer")
     call = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
@@ -58,7 +58,7 @@ def system_message(item: Mapping[str, Any]) -> str:
     """The system message of an item, which offers its tools.
 
     Raises:
-        ItemError: the item has no text ``system``.
+        ItemError: The item has no text ``system``.
     """
     match item.get("system"):
         case str(text):
@@ -72,7 +72,7 @@ def declared_types(system: str) -> dict[str, dict[str, str]]:
     """``{tool: {parameter: type}}`` of a system message, types as it writes them (``str``, ``int``, ``list(str)``, …).
 
     Raises:
-        ItemError: a list of parameters that belongs to no tool or is no Python dictionary of declarations.
+        ItemError: A list of parameters that belongs to no tool or is no Python dictionary of declarations.
     """
     tools = list(_TOOL.finditer(system))
     lists = len(_PARAMETERS.findall(system))
