@@ -19,7 +19,7 @@ import wrapt
 from gd2po.hosts.verl.door.manifest import WRAPPED
 
 FOLDER = Path(os.environ["RECORDING_FOLDER"])
-VARIABLES = ("GD2PO_GUARDS", "SAGEMAKER_CONTAINER_LOG_LEVEL", "LOG_LEVEL")
+VARIABLES = ("GD2PO_GUARDS", "SAGEMAKER_CONTAINER_LOG_LEVEL")
 
 
 def write(symbol, arguments, options):
@@ -63,8 +63,8 @@ def order(module):
     """Rollouts in the order of their keys, which are the same in every run."""
     original, numbers = module.ReplayBuffer._materialize_batch, itertools.count()
 
-    def materialize(self, *args):
-        batch = original(self, *args)
+    def materialize(self, *args, **kwargs):
+        batch = original(self, *args, **kwargs)
         batch.reorder(sorted(range(len(batch)), key=batch.keys.__getitem__))
         return batch
 
