@@ -42,7 +42,9 @@ SETTINGS = (
     *("trainer.total_training_steps=2", "trainer.save_freq=2", "trainer.test_freq=2"),
 )
 AS_OFTEN_AS_VERL_LOOKS = ("transfer_queue", "_wait_for_next_poll")
-OF_TIME = ("timing", "perf/", "throughput", "cpu_memory")
+VARYING = ("timing", "perf/", "actor/perf/", "training/rollout_", "rollout_corr/")
+"""Metrics of time and memory, and those that compare the trainer with the rollout server, whose sums depend on which
+requests it has met at a time, in the seventh digit."""
 
 
 @dataclass
@@ -57,15 +59,18 @@ class Trained:
         return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
     def metrics(self) -> list[dict[str, float]]:
-        """Of each step, but for those that are times."""
+        """Metrics of each step, but for those that differ from run to run."""
         lines = map(json.loads, (self.folder / "metrics.jsonl").read_text().splitlines())
-        return [{n: v for n, v in line["data"].items() if not n.startswith(OF_TIME)} for line in lines]
+        return [{n: v for n, v in line["data"].items() if not n.startswith(VARYING)} for line in lines]
 
     def files(self) -> list[str]:
         return sorted(str(path.relative_to(self.folder / "run")) for path in (self.folder / "run").rglob("*"))
 
-    def rollouts(self) -> list[str]:
-        return [path.read_text() for path in sorted((self.folder / "run" / "rollouts").glob("*.jsonl"))]
+    def rollouts(self) -> list[list[dict]]:
+        """Rows of each step; which of a prompt's rollouts has which number depends on which is asked for first."""
+        steps = (path.read_text() for path in sorted((self.folder / "run" / "rollouts").glob("*.jsonl")))
+        rows = ([json.loads(line) for line in step.splitlines()] for step in steps)
+        return [[row | {"uid": row["uid"].split("_")[0]} for row in step] for step in rows]
 
 
 @pytest.fixture(scope="module")

@@ -60,12 +60,15 @@ def record(symbol, module):
 
 
 def order(module):
-    """Rollouts in the order of their keys, which are the same in every run."""
+    """Rollouts in the order of their prompts and texts, which are the same in every run."""
     original, numbers = module.ReplayBuffer._materialize_batch, itertools.count()
 
     def materialize(self, *args, **kwargs):
         batch = original(self, *args, **kwargs)
-        batch.reorder(sorted(range(len(batch)), key=batch.keys.__getitem__))
+        known = module.tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["responses"])
+        texts = [row.tolist() for row in known["responses"].unbind()]
+        prompts = [key.split("_")[0] for key in batch.keys]
+        batch.reorder(sorted(range(len(batch)), key=lambda row: (prompts[row], texts[row])))
         return batch
 
     module.ReplayBuffer._materialize_batch = materialize
