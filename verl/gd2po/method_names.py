@@ -28,8 +28,10 @@ def method_title(settings: Mapping[str, Any]) -> str:
     title = estimator_title(settings["estimator"])
     if "filter" not in settings:
         return title
-    options = {name: value for name, value in settings["filter"].items() if name != "kind"}
-    return f"{title}-{filter_title(settings['filter']['kind'], options)}"
+    kind = settings["filter"]["kind"]
+    unread = {"kind"} | ({"threshold"} if kind in ("none", "hard") else set())  # earlier releases saved it all the same
+    options = {name: value for name, value in settings["filter"].items() if name not in unread}
+    return f"{title}-{filter_title(kind, options)}"
 
 
 def _shown(value: Any) -> str:

@@ -24,7 +24,7 @@ import torch
 from gd2po.advantages import compute_rollout_advantages
 from gd2po.data.checks import SCHEMA
 from gd2po.evaluation.api_bank import score
-from gd2po.evaluation.generation import Decoding, Request
+from gd2po.evaluation.generation import Decoding, GenerationRequest
 from gd2po.evaluation.generation.transformers_backend import TransformersBackend
 from gd2po.paths import config_dir
 from gd2po.quickstart import Plan, prepare_task
@@ -232,7 +232,9 @@ def test_the_curve_is_what_the_scorer_of_the_tables_says_of_the_same_texts(folde
 def test_the_evaluation_command_s_engine_gives_the_same_answers(folder, items, policy):
     pairs = [pair for of_level in answers(folder, 0, items).values() for pair in of_level]
     requests = [
-        Request(str(number), ({"role": "system", "content": item["system"]}, {"role": "user", "content": item["user"]}))
+        GenerationRequest(
+            str(number), ({"role": "system", "content": item["system"]}, {"role": "user", "content": item["user"]})
+        )
         for number, (item, _) in enumerate(pairs)
     ]
     with TransformersBackend(str(policy)) as backend:

@@ -69,6 +69,9 @@ def test_another_threshold_is_another_method(new_run):
     settings["filter"] = {"kind": "snr", "threshold": 0.5}
     path.write_text(json.dumps(settings))
     assert read_description(run.folder).method == "GD²PO-SNR τ=0.5"
+    settings["filter"] = {"kind": "hard", "threshold": 0.8}  # as earlier releases saved it
+    path.write_text(json.dumps(settings))
+    assert read_description(run.folder).method == "GD²PO-Hard"
     settings["filter"] = {"kind": "margin", "least": 0.25}  # of a plug-in that is not here
     path.write_text(json.dumps(settings))
     assert read_description(run.folder).method == "GD²PO-margin least=0.25"

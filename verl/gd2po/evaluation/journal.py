@@ -94,7 +94,7 @@ def time_spent(path: Path) -> tuple[str, float]:
     """The beginning of the first session (ISO 8601, UTC), and the seconds to the last line of each session, summed."""
     seconds: dict[str, float] = {}
     for line in read_lines(path)[1:]:
-        seconds[line["session"]] = line["seconds"]
+        seconds[line.get("session") or line["sitting"]] = line["seconds"]  # "sitting" in files of earlier releases
     return min(seconds, default=""), sum(seconds.values())
 
 

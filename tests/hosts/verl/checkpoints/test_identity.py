@@ -124,6 +124,14 @@ def test_machine_schedule_and_validation_may_change(run_of, override):
     check(config, settings_of(config))
 
 
+def test_a_checkpoint_of_an_earlier_release_names_options_that_its_method_does_not_read(run_of):
+    file = save(run_of(), 5) / IDENTITY_FILE
+    identity = json.loads(file.read_text()) | {"algorithm.gd2po.filter.threshold": 0.8}
+    file.write_text(json.dumps(identity))
+    config = run_of()
+    check(config, settings_of(config))
+
+
 def test_nodes_and_gpus_may_be_arranged_otherwise(run_of):
     save(run_of("trainer.nnodes=1", "trainer.n_gpus_per_node=8"), 5)
     config = run_of("trainer.nnodes=2", "trainer.n_gpus_per_node=4")

@@ -7,7 +7,6 @@ import torch
 
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl.reading.run_settings import caution_about_scores, cautions, check_run, settings_of
-from gd2po.runs.files import describe
 
 AB = ["+algorithm.gd2po.rewards.a.weight=1.0", "+algorithm.gd2po.rewards.b.weight=2.0"]
 REWARD_FILE = """
@@ -28,7 +27,7 @@ def test_defaults_and_overrides_resolve(verl_config):
     settings = check_run(
         verl_config("algorithm.adv_estimator=gd2po", *AB, "+algorithm.gd2po.rewards.b.direction=minimize")
     )
-    assert describe(settings) == {
+    assert settings.resolved() == {
         "estimator": "gd2po",
         "rewards": {
             "a": {"weight": 1.0, "direction": "maximize", "requires": {}},

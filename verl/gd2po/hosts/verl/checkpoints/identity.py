@@ -20,6 +20,9 @@ from gd2po.hosts.verl.reading.run_state import state_of
 from gd2po.runs.identity import IDENTITY_FILE, WORKERS, identity_of
 from gd2po.settings import Settings
 
+_ONCE_ALWAYS_WRITTEN = tuple(f"algorithm.gd2po.{key}" for key in ("filter.threshold", "reweight", "whiten"))
+"""Options that checkpoints of earlier releases name also where the method does not read them."""
+
 
 def check(config: DictConfig, settings: Settings) -> None:
     """Refuse to resume a checkpoint of another experiment.
@@ -40,6 +43,7 @@ def check(config: DictConfig, settings: Settings) -> None:
 
 
 def _compare(checkpoint: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
+    then = {key: value for key, value in then.items() if key in now or key not in _ONCE_ALWAYS_WRITTEN}
     differing = [key for key in sorted({*then, *now} - {WORKERS}) if then.get(key) != now.get(key)]
     if differing:
         raise SettingsError(
