@@ -70,7 +70,8 @@ class Trained:
         """Rows of each step; which of a prompt's rollouts has which number depends on which is asked for first."""
         steps = (path.read_text() for path in sorted((self.folder / "run" / "rollouts").glob("*.jsonl")))
         rows = ([json.loads(line) for line in step.splitlines()] for step in steps)
-        return [[row | {"uid": row["uid"].split("_")[0]} for row in step] for step in rows]
+        nameless = ([row | {"uid": row["uid"].split("_")[0]} for row in step] for step in rows)
+        return [sorted(step, key=lambda row: (row["uid"], row["output"])) for step in nameless]
 
 
 @pytest.fixture(scope="module")
