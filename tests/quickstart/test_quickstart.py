@@ -125,7 +125,7 @@ def test_the_tokenizer_keeps_what_the_rewards_read():
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
 def test_the_command_trains_and_shows_what_happened(tmp_path, preloaded):
     command = [sys.executable, "-P", "-c", f"import gd2po.quickstart as q; q.DEMONSTRATIONS = 200\n{_RUN}"]

@@ -174,7 +174,9 @@ class _Training:
         self.folder, self.log, self.metrics = folder, folder / "log.txt", folder / f"{time.monotonic_ns()}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", *by, "--config-dir", f"{ROOT}/{task}/config", "--config-name", "base"]
-        environment = os.environ | {"VERL_FILE_LOGGER_PATH": str(self.metrics), "HYDRA_FULL_ERROR": "1"} | preloaded
+        paths = filter(None, (preloaded["PYTHONPATH"], os.environ.get("PYTHONPATH")))  # a test may have set its own
+        environment = os.environ | preloaded | {"PYTHONPATH": os.pathsep.join(paths)}
+        environment |= {"VERL_FILE_LOGGER_PATH": str(self.metrics), "HYDRA_FULL_ERROR": "1"}
         command += [*overrides, f"trainer.default_local_dir={folder}"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
@@ -190,7 +192,7 @@ class _Training:
             time.sleep(0.2)
 
     def wait(self) -> int:
-        return self.process.wait(300)
+        return self.process.wait(600)
 
     def rollouts(self, step: int) -> list[dict[str, Any]]:
         lines = (self.folder / "rollouts" / f"{step}.jsonl").read_text().splitlines()

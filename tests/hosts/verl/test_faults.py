@@ -16,7 +16,7 @@ from gd2po.quickstart.policy import PolicySize, make_policy
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator"),
 ]
 

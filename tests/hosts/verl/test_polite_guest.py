@@ -24,7 +24,7 @@ from gd2po.quickstart.tokenizer import train_tokenizer
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1500),
     pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator"),
 ]
 
@@ -121,7 +121,7 @@ def train(world):
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("GD2PO_", "VERL_"))}
         ended = subprocess.run(
-            command, cwd=folder, env=clean | own | environment, capture_output=True, text=True, timeout=300, check=False
+            command, cwd=folder, env=clean | own | environment, capture_output=True, text=True, timeout=600, check=False
         )
         assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
         return Trained(folder, ended.stdout + ended.stderr)

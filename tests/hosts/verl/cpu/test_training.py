@@ -17,7 +17,7 @@ pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cp
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1500),
     pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator"),
 ]
 

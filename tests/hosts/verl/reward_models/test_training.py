@@ -19,7 +19,7 @@ import torch
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator"),
 ]
 

@@ -20,7 +20,7 @@ from gd2po.runs.process import read_steps
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1500),
     pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator"),
 ]
 
