@@ -20,7 +20,7 @@ def test_json_lines(write_lines, monkeypatch, rows):
         "not even this",
     ]
     path = str(write_lines([*GOOD[:10], bad[0], "", *GOOD[10:], *bad[1:]]))
-    rollouts = read([path], Choice())
+    rollouts = read([path], Choice(scores=("a", "b")))
     assert rollouts.count == 20
     assert (rollouts.account.rows, rollouts.account.bad) == (26, 6)
     reasons = {

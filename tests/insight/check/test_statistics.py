@@ -23,7 +23,7 @@ def test_dead_groups_and_missing_scores(checked):
         "a": [0.1, 0.1, 0.1, 0.1, 1, 2, "", ""],
         "b": [1, 2, 3, 4, 5, 6, 7, 8],
     }
-    a, b = checked(columns).rewards
+    a, b = checked(columns, scores=("a", "b")).rewards
     assert (a.groups, a.dead_groups, a.signal, a.missing) == (2, 1, 0.5, 2)
     assert a.ties == pytest.approx(6 / 7)
     assert b.missing == 0
@@ -64,7 +64,7 @@ def test_pairs_are_compared_where_both_are_scored(checked):
 
 
 def test_what_does_not_vary_has_no_correlation(checked):
-    (pair,) = checked({"group": list("qqq"), "a": [0.1, 0.1, 0.1], "b": [1, 2, 3]}).pairs
+    (pair,) = checked({"group": list("qqq"), "a": [0.1, 0.1, 0.1], "b": [1, 2, 3]}, scores=("a", "b")).pairs
     assert (pair.pearson, pair.spearman, pair.pearson_within, pair.spearman_within) == (None, None, None, None)
 
 
@@ -90,7 +90,7 @@ def test_conflict_by_size_and_source(checked, example):
 def test_many_sizes_become_ranges(checked):
     groups = [f"q{size}" for size in range(1, 12) for _ in range(size)]
     values = list(range(len(groups)))
-    evidence = checked({"group": groups, "a": values, "b": values})
+    evidence = checked({"group": groups, "a": values, "b": values}, scores=("a", "b"))
     assert [(part.label, part.groups) for part in evidence.sizes] == [
         ("1", 1), ("2", 1), ("3–4", 2), ("5–8", 4), ("9–16", 3)
     ]  # fmt: skip

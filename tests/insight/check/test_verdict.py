@@ -71,7 +71,7 @@ def test_two_binary_rewards_in_groups_of_four_make_snr_hard(checked):
 
 
 def test_a_dead_reward_is_named_and_marked(checked, mixed):
-    verdict = judge(checked(mixed | {"c": [0.1] * 800}))
+    verdict = judge(checked(mixed | {"c": [0.1] * 800}, scores=("a", "b", "c")))
     assert rules_of(verdict)["dead reward"] == (
         "c is the same for all rollouts of each of the 100 groups it scored: no vote."
     )

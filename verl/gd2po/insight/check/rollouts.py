@@ -26,6 +26,7 @@ class Account:
         by_step: Whether equal ids in different training steps are different groups.
         lengths_from: The source of a response's length, such as ``words of output``; empty if nothing tells it.
         not_taken: The columns of numbers that were not taken for rewards.
+        notes: What was guessed, with the option that says it outright, left out, or taken from elsewhere, in sentences.
     """
 
     files: tuple[str, ...]
@@ -38,6 +39,7 @@ class Account:
     by_step: bool
     lengths_from: str
     not_taken: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)

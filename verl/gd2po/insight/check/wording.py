@@ -17,8 +17,7 @@ def account_lines(evidence: Evidence) -> Iterator[str]:
     yield f"{_named(account.files)}: {evidence.rollouts:,} rollouts in {evidence.groups:,} groups ({sizes}), {group}"
     lengths = account.lengths_from or "not told, so each response counts as one token"
     yield f"rewards: {', '.join(of_rewards(evidence))}; response lengths: {lengths}"
-    if account.not_taken:
-        yield f"numbers that were not taken for rewards: {', '.join(account.not_taken)} (--scores names them)"
+    yield from account.notes
     for count, what in (
         (account.unscored, "rows without a score, such as padding"),
         (account.earlier_outputs, "outputs before the last one of their session"),

@@ -1,41 +1,86 @@
 """Files of rollouts to numbers, chunk by chunk: a file may be larger than the memory, its ids and scores may not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gd2po.advantages.checks import signs, weights
 from gd2po.defaults import DIRECTION, WEIGHT, Direction
 from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading.assembly import assemble
 from gd2po.insight.check.reading.columns import find_roles
-from gd2po.insight.check.reading.files import open_sources, readable
+from gd2po.insight.check.reading.files import open_sources
+from gd2po.insight.check.reading.flat import FlatSource
 from gd2po.insight.check.reading.gathering import Gathering
-from gd2po.insight.check.reading.sources import merged
+from gd2po.insight.check.reading.names import reason_against
+from gd2po.insight.check.reading.run_settings import RunSettings, settings_beside
+from gd2po.insight.check.reading.streams import readable
 from gd2po.insight.check.rollouts import Rollouts
+from gd2po.settings import RewardSettings
 
 
 def read(names: Sequence[str], choice: Choice) -> Rollouts:
     """All rollouts of these files.
 
     Args:
-        names: Names of files and of folders of files, or ``-`` for JSON lines on the standard input.
+        names: Names of files and of folders of files, or ``-`` for the standard input.
         choice: The columns and settings that the user has named.
 
     Raises:
         CheckError: a file is no such file, has no two rewards or no groups, or no good row.
         SettingsError: a weight or direction is wrong.
     """
-    sources = open_sources(names)
-    roles = find_roles(merged([source.kinds for source in sources]), choice)
+    files = open_sources(names)
+    sources = [FlatSource(file, may_be_reward, choice.scores) for file in files]
+    settings = settings_beside(files)
+    roles = find_roles(sources, choice, settings)
     for source in sources:
         if roles.group not in source.kinds:
             raise CheckError(f"{source.name} has no column {roles.group!r}, which tells the prompt in other files")
-    chosen_weights = {**dict.fromkeys(roles.rewards, WEIGHT), **choice.weights}
-    chosen_directions: dict[str, Direction] = {**dict.fromkeys(roles.rewards, DIRECTION), **choice.directions}
+    run = {name: reward for name, reward in (settings.rewards or {}).items() if name in roles.rewards}
+    chosen_weights = {
+        **dict.fromkeys(roles.rewards, WEIGHT),
+        **{name: reward.weight for name, reward in run.items()},
+        **choice.weights,
+    }
+    chosen_directions: dict[str, Direction] = {
+        **dict.fromkeys(roles.rewards, DIRECTION),
+        **{name: reward.direction for name, reward in run.items()},
+        **choice.directions,
+    }
     weights(chosen_weights, roles.rewards)  # both are called for what they refuse
     signs(chosen_directions, roles.rewards)
+    gates = {
+        name: reward.requires
+        for name, reward in run.items()
+        if reward.requires and reward.requires.keys() <= run.keys()
+    }
     gathering = Gathering(roles)
     for source in sources:
         with readable(source.name):
             for chunk in source.chunks(roles.columns, gathering.faults):
                 gathering.add(source, chunk)
-    return assemble(sources, gathering, chosen_weights, chosen_directions)
+    notes = (*_about_settings(settings, run, gates), *roles.notes)
+    return assemble(sources, gathering, chosen_weights, chosen_directions, gates, notes)
+
+
+def may_be_reward(name: str) -> bool:
+    """Whether the name of a column does not speak against a reward."""
+    return not reason_against(name)
+
+
+def _about_settings(
+    settings: RunSettings, run: Mapping[str, RewardSettings], gates: Mapping[str, Mapping[str, float]]
+) -> Iterator[str]:
+    if settings.problem:
+        yield settings.problem
+    if not run:
+        return
+    yield (
+        f"weights and directions are those of {settings.file}, where no option says otherwise: "
+        + ", ".join(f"{name} {reward.weight:g} {reward.direction}" for name, reward in run.items())
+    )
+    for name, requires in gates.items():
+        conditions = ", ".join(f"{other} ≥ {least:g}" for other, least in requires.items())
+        yield f"{name} counts only where {conditions}, as in the run; elsewhere it is 0"
+    for name, reward in run.items():
+        if reward.requires and name not in gates:
+            yield f"{name} requires rewards that are not checked here ({', '.join(reward.requires)}): not applied"

@@ -1,18 +1,26 @@
 """What was gathered from all files, as rollouts sorted by group."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import torch
 
 from gd2po.defaults import Direction
 from gd2po.insight.check.choice import CheckError
+from gd2po.insight.check.reading.flat import FlatSource
 from gd2po.insight.check.reading.gathering import Gathering, GoodRows
-from gd2po.insight.check.reading.sources import Faults, Source
-from gd2po.insight.check.rollouts import Account, Codes, Rollouts
+from gd2po.insight.check.reading.sources import Faults
+from gd2po.insight.check.rollouts import Account, Codes, Numbers, Rollouts
+from gd2po.rewards.composition import apply_gates
 
 
 def assemble(
-    sources: Sequence[Source], gathering: Gathering, weights: dict[str, float], directions: dict[str, Direction]
+    sources: Sequence[FlatSource],
+    gathering: Gathering,
+    weights: dict[str, float],
+    directions: dict[str, Direction],
+    gates: Mapping[str, Mapping[str, float]],
+    notes: tuple[str, ...],
 ) -> Rollouts:
     """The rollouts that count, sorted by group, with an account of the others.
 
@@ -21,6 +29,8 @@ def assemble(
         gathering: The numbers of their good rows.
         weights: Reward → weight, for every reward.
         directions: Reward → direction, for every reward.
+        gates: Reward → the rewards that it requires, with their smallest scores.
+        notes: What was guessed or taken from elsewhere, in sentences.
 
     Raises:
         CheckError: there is no good row, or no group of two.
@@ -39,7 +49,7 @@ def assemble(
     _comparable(groups, roles.group)
     return Rollouts(
         names=tuple(roles.rewards),
-        scores=np.ascontiguousarray(whole.scores[:, rows]),
+        scores=_gated(roles.rewards, whole.scores[:, rows], gates),
         groups=groups,
         lengths=lengths if lengths_told else np.ones_like(lengths),
         sources=whole.sources[rows] if roles.source else None,
@@ -54,11 +64,19 @@ def assemble(
             unscored=int((~scored & last).sum()),
             earlier_outputs=int((~last).sum()),
             group_column=roles.group,
-            by_step=roles.step is not None,
+            by_step=roles.step is not None or bool(roles.file_steps),
             lengths_from=roles.lengths_from if lengths_told else "",
             not_taken=roles.not_taken,
+            notes=notes,
         ),
     )
+
+
+def _gated(names: Iterable[str], scores: Numbers, gates: Mapping[str, Mapping[str, float]]) -> Numbers:
+    if not gates:
+        return np.ascontiguousarray(scores)
+    columns = dict(zip(names, map(torch.from_numpy, np.ascontiguousarray(scores)), strict=True))
+    return np.stack([values.numpy() for values in apply_gates(columns, gates).values()])
 
 
 def _comparable(groups: Codes, column: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,15 @@ import numpy as np
 from gd2po.insight.check.reading.sources import Cells, Kind
 from gd2po.insight.check.rollouts import Numbers
 
+_WHOLE = re.compile(r"^(-?(?:0|[1-9][0-9]*))\.0+$")
 _WORDS = {"": math.nan, "null": math.nan, "none": math.nan, "true": 1.0, "false": 0.0}
+_PRINTED = re.compile(
+    r"(?:np\.|numpy\.)?(?:float|int|uint|bool)_?(?:8|16|32|64)?\(([^()]*)\)"
+    r"|(?:torch\.)?(?:tensor|array)\(\[?([^()\[\],]*)\]?(?:, *[a-z_]+=[^()]*)*\)"
+    r"|\[([^()\[\],]*)\]"
+)
+"""How NumPy and PyTorch print one number, and a list of one."""
+
 _KINDS: tuple[tuple[type, Kind], ...] = (
     (type(None), "empty"),
     (bool, "flag"),
@@ -20,12 +29,20 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
 
 
 def kind_of(cell: Any) -> Kind:
-    """The kind of a cell that has a type of its own, as in JSON."""
-    return next((kind for types, kind in _KINDS if isinstance(cell, types)), "other")
+    """The kind of a cell; that of text by what is written there, that of a list of one by what is in it."""
+    if isinstance(cell, list) and len(cell) == 1:
+        return kind_of(cell[0])
+    if isinstance(cell, str):
+        return _kind_of_text(cell)
+    if isinstance(cell, float) and math.isnan(cell):
+        return "empty"
+    kind = next((kind for types, kind in _KINDS if isinstance(cell, types)), None)
+    return kind or ("real" if parse_number(cell) is not None else "other")
 
 
-def kind_of_text(cell: str) -> Kind:
-    """The kind of a cell that can only be text, as in CSV, by what is written there."""
+def _kind_of_text(cell: str) -> Kind:
+    if cell.strip().lower() in ("true", "false"):
+        return "flag"
     number = parse_number(cell)
     if number is None:
         return "text"
@@ -34,26 +51,48 @@ def kind_of_text(cell: str) -> Kind:
     return "integer" if number.is_integer() else "real"
 
 
-def parse_number(cell: Any) -> float | None:
-    """The number in a cell; NaN for an empty cell, 1 and 0 for true and false, None for what is no number."""
+def parse_number(cell: Any, percent: bool = False) -> float | None:
+    """The number in a cell; NaN for an empty cell, 1 and 0 for true and false, None for what is no number.
+
+    Text may be written as Python, NumPy and PyTorch print a number. ``50%`` is 0.5 if ``percent``, else no number.
+    """
     if cell is None:
         return math.nan
-    word = cell.strip().lower() if isinstance(cell, str) else cell
+    if isinstance(cell, list):
+        return parse_number(cell[0], percent) if len(cell) == 1 else None
+    if not isinstance(cell, str):
+        return _float(cell)
+    word = cell.strip().lower()
+    if printed := _PRINTED.fullmatch(word):
+        word = printed[1] or printed[2] or printed[3]
+    if word in _WORDS:
+        return _WORDS[word]
+    if "_" in word:
+        return None
+    if percent and word.endswith("%"):
+        share = _float(word[:-1])
+        return None if share is None else share / 100
+    return _float(word)
+
+
+def _float(value: Any) -> float | None:
     try:
-        return _WORDS[word] if isinstance(word, str) and word in _WORDS else float(word)
+        return float(value)
     except (ValueError, TypeError, OverflowError):
         return None
 
 
-def to_numbers(cells: Cells) -> tuple[Numbers, dict[int, str]]:
+def to_numbers(cells: Cells, percent: bool = False) -> tuple[Numbers, dict[int, str]]:
     """A column as float64 [n], NaN where empty; and the rows that hold something else, with what they hold.
 
     Numbers in quotes are numbers, true and false are 1 and 0. What is infinite as float32 is none.
     """
+    if not len(cells):
+        return np.empty(0), {}
     wrong: dict[int, str] = {}
     values = _at_once(cells)
     if values is None:
-        numbers = [parse_number(cell) for cell in cells]
+        numbers = [parse_number(cell, percent) for cell in cells]
         wrong = {row: repr(cells[row]) for row, number in enumerate(numbers) if number is None}
         values = np.array(numbers, dtype=np.float64)  # None becomes NaN
     for infinite in np.flatnonzero(np.abs(values) > np.finfo(np.float32).max).tolist():
@@ -71,7 +110,16 @@ def to_text(cell: Any) -> str | None:
         if math.isnan(cell):
             return None
         cell = int(cell) if cell.is_integer() else cell
-    return json.dumps(cell, default=str)
+    try:
+        return json.dumps(cell, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return repr(cell)
+
+
+def to_id(cell: Any) -> str | None:
+    """A cell as an id: as text, and numbers by their value, so that ``0``, ``0.0`` and 0 in quotes are one id."""
+    text = to_text(cell)
+    return text and _WHOLE.sub(r"\1", text.strip())
 
 
 def to_bytes(text: str) -> bytes:
@@ -83,7 +131,7 @@ def _at_once(cells: Cells) -> Numbers | None:
     """The cells as numbers, None if one of them is no number at first sight."""
     try:
         if isinstance(cells[0], str):  # float() is faster on text than numpy is
-            return np.array(list(map(float, cells)))
+            return np.array(list(map(float, cells))) if not any("_" in cell for cell in cells) else None
         values = np.array(cells, dtype=np.float64)
     except (ValueError, TypeError, OverflowError):
         return None

@@ -5,26 +5,23 @@ from dataclasses import dataclass
 
 from gd2po.errors import nearest
 from gd2po.insight.check.choice import CheckError, Choice
+from gd2po.insight.check.reading.flat import FlatSource
+from gd2po.insight.check.reading.names import find_name, plain
+from gd2po.insight.check.reading.reward_columns import find_rewards
+from gd2po.insight.check.reading.run_settings import RunSettings
+from gd2po.insight.check.reading.sampled import Sampled
 from gd2po.insight.check.reading.sources import NUMERIC, Kind
+from gd2po.insight.check.reading.steps import steps_in_names
 
-GROUPS = ("uid", "group_id", "group", "prompt_id", "query_id", "question_id", "prompt", "input")
-STEPS = ("step", "global_step")
+GROUPS = (
+    *("uid", "group_id", "group", "prompt_id", "query_id", "question_id", "problem_id", "task_id", "prompt_idx"),
+    *("prompt_index", "_ng_task_index", "prompt", "input", "question", "problem", "query", "instruction", "messages"),
+)
+STEPS = ("step", "global_step", "global_steps", "gen_step", "training_step", "train_step", "trainer_step")
 SOURCES = ("data_source", "source", "dataset")
 LENGTHS = ("response_length", "response_tokens", "completion_length", "completion_tokens", "output_tokens")
-TEXTS = ("output", "completion", "response")
+TEXTS = ("output", "completion", "response", "completions", "responses", "outputs")
 REWARD = "reward/"
-NO_REWARDS = {
-    *GROUPS,
-    *STEPS,
-    *SOURCES,
-    *LENGTHS,
-    *TEXTS,
-    *("score", "reward", "total", "total_reward", "advantage", "advantages"),
-    *("conflict", "kept", "query_weight"),
-    *("id", "idx", "index", "row", "epoch", "seed", "rollout", "rollout_id", "sample_id", "request_id"),
-    *("__index_level_0__", ""),
-}
-"""Names of columns that are no single reward, though they may hold numbers."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +33,26 @@ class ColumnRoles:
         group: The column that tells the prompt.
         sessions: Whether ``group`` holds verl's ``{prompt}_{session}_{output}``.
         step: The column with the step of the training.
+        file_steps: File → the step in its name, where no column tells it.
         source: The column with the data source.
         length: The column with the length of the response, in tokens.
         text: The column with the response, whose words are counted where no length is told.
+        percent: Whether ``50%`` is 0.5: the user has named the columns.
         not_taken: The columns of numbers that are not taken for rewards.
+        notes: What was guessed, with the line that says it outright, and what was left out, in sentences.
     """
 
     rewards: dict[str, str]
     group: str
     sessions: bool
     step: str | None
+    file_steps: dict[str, int]
     source: str | None
     length: str | None
     text: str | None
+    percent: bool
     not_taken: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def columns(self) -> list[str]:
@@ -65,69 +68,95 @@ class ColumnRoles:
         return f"words of {self.text}" if self.text else ""
 
 
-def find_roles(kinds: Mapping[str, Kind], choice: Choice) -> ColumnRoles:
-    """Choose among columns of these kinds.
+def find_roles(sources: Sequence[FlatSource], choice: Choice, settings: RunSettings) -> ColumnRoles:
+    """Choose among the columns of these files.
 
     Raises:
-        CheckError: a chosen column is not there, fewer than two rewards are, or nothing tells the prompt.
+        CheckError: a chosen column is not there, nothing tells the prompt, or which columns are rewards is not sure.
     """
-    group = choice.group or _first(kinds, GROUPS, (*NUMERIC, "text", "other"))
+    kinds = Sampled.kinds_of(sources)
+    group = _resolved(choice.group, kinds, "--group") or _first(kinds, GROUPS, (*NUMERIC, "text", "other"))
     if group is None:
         raise CheckError(
             f"no column tells which rollouts are of one prompt: found {_list(kinds)}; expected one of {_list(GROUPS)}, "
             "or name it with --group"
         )
+    step = _first(kinds, STEPS, NUMERIC)
     length = _first(kinds, LENGTHS, NUMERIC)
-    named = {option: value for option, value in (("--group", choice.group), ("--source", choice.source)) if value}
-    for option, column in named.items():
-        _there(column, kinds, option)
-    rewards = _named(choice.scores, kinds) if choice.scores else _rewards(kinds, {*named.values()})
-    numbers = [name for name, kind in kinds.items() if kind in NUMERIC and name not in (*rewards.values(), group)]
-    ours = any(name.startswith(REWARD) for name in kinds)
+    source = _resolved(choice.source, kinds, "--source") or _first(kinds, SOURCES, ("text", "integer"))
+    text = _first(kinds, TEXTS, ("text", *NUMERIC))
+    file_steps = {} if step else steps_in_names([source.name for source in sources])
+    sampled = Sampled(sources, kinds, group, step, file_steps)
+    sessions = sampled.has_sessions(
+        "input" if "input" in kinds else None, any(name.startswith(REWARD) for name in kinds)
+    )
+    if sessions:
+        sampled = Sampled(sources, kinds, group, step, file_steps, sessions=True)
+    ours = {name.removeprefix(REWARD): name for name in kinds if name.startswith(REWARD)}
+    notes: list[str] = []
+    not_taken: dict[str, str] = {}
+    if choice.scores:
+        rewards = {name.removeprefix(REWARD): _column_of(name, kinds) for name in choice.scores}
+    elif ours:
+        rewards = ours
+    elif len(declared := [name for name in settings.rewards or () if kinds.get(name) in NUMERIC]) > 1:
+        rewards = {name: name for name in declared}
+    else:
+        taken = {name for name in (group, step, length, source, text) if name}
+        rewards, not_taken, said = find_rewards(sampled, taken)
+        notes += said
     if len(rewards) < 2:
+        numbers = [name for name, kind in kinds.items() if kind in NUMERIC and name not in (*rewards.values(), group)]
         raise CheckError(
             f"{len(rewards)} of the columns {'is a reward' if len(rewards) == 1 else 'are rewards'} "
             f"({_list(rewards)}); expected two or more. "
             f"Other columns of numbers: {_list(numbers)}; name the rewards with --scores a,b"
         )
+    notes += sampled.notes(rewards)
     return ColumnRoles(
         rewards=rewards,
         group=group,
-        sessions=group == "uid" and {"input", "output", "step"} <= kinds.keys(),
-        step=_first(kinds, STEPS, NUMERIC),
-        source=choice.source or _first(kinds, SOURCES, ("text", "integer")),
+        sessions=sessions,
+        step=step,
+        file_steps=file_steps,
+        source=source,
         length=length if length not in rewards.values() else None,
-        text=_first(kinds, TEXTS, ("text",)),
-        not_taken=() if ours else tuple(name for name in numbers if name not in (*STEPS, length)),
+        text=text,
+        percent=bool(choice.scores),
+        not_taken=tuple(not_taken),
+        notes=tuple(notes),
     )
 
 
-def _rewards(kinds: Mapping[str, Kind], taken: set[str]) -> dict[str, str]:
-    """Columns ``reward/<name>`` if there are any, as in our dumps; otherwise all numbers but the known others."""
-    ours = {name.removeprefix(REWARD): name for name, kind in kinds.items() if name.startswith(REWARD)}
-    if ours:
-        return ours
-    return {
-        name: name
-        for name, kind in kinds.items()
-        if kind in NUMERIC and name.lower() not in NO_REWARDS | taken and not name.startswith("adv/")
-    }
+def _column_of(name: str, kinds: Mapping[str, Kind]) -> str:
+    """The column of a reward that the user has named."""
+    column = _resolved(REWARD + name, kinds, "") or _resolved(name, kinds, "")
+    if column is None:
+        ends = [column for column in kinds if column.endswith((f".{name}", f"/{name}"))]
+        if len(ends) != 1:
+            _there(name, kinds, "--scores")
+        column = ends[0]
+    return column
 
 
-def _named(names: Sequence[str], kinds: Mapping[str, Kind]) -> dict[str, str]:
-    columns = {name: REWARD + name if REWARD + name in kinds else name for name in names}
-    for column in columns.values():
-        _there(column, kinds, "--scores")
-    return {name.removeprefix(REWARD): column for name, column in columns.items()}
+def _resolved(name: str | None, kinds: Mapping[str, Kind], option: str) -> str | None:
+    """The column of this name, whatever the case; refused under the option's name if there is none."""
+    if name is None or name in kinds:
+        return name
+    alike = [column for column in kinds if plain(column) == plain(name)]
+    if len(alike) == 1:
+        return alike[0]
+    if option:
+        _there(name, kinds, option)
+    return None
 
 
 def _there(column: str, kinds: Mapping[str, Kind], option: str) -> None:
-    if column not in kinds:
-        raise CheckError(f"{option}: no column is called {column!r}.{nearest(column, kinds)}")
+    raise CheckError(f"{option}: no column is called {column!r}.{nearest(column, kinds)}")
 
 
 def _first(kinds: Mapping[str, Kind], names: Sequence[str], of: Sequence[Kind]) -> str | None:
-    return next((name for name in names if kinds.get(name) in of), None)
+    return find_name(names, [name for name, kind in kinds.items() if kind in of])
 
 
 def _list(names: Sequence[str] | Mapping[str, object]) -> str:

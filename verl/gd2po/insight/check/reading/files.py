@@ -1,70 +1,82 @@
 """Which file is in which format."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-
-import pyarrow as pa
 
 from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.csv_file import CsvFile
-from gd2po.insight.check.reading.jsonl import JsonLines
+from gd2po.insight.check.reading.jsonl import JsonFile
 from gd2po.insight.check.reading.parquet_file import ParquetFile
 from gd2po.insight.check.reading.sources import Source
+from gd2po.insight.check.reading.streams import Content, readable
 
-_FORMATS: dict[str, Callable[[str], Source]] = {
-    ".jsonl": JsonLines.of_file,
-    ".ndjson": JsonLines.of_file,
-    ".json": JsonLines.of_file,
+_FORMATS: dict[str, Callable[[Content], Source]] = {
+    ".jsonl": JsonFile,
+    ".ndjson": JsonFile,
+    ".json": JsonFile,
     ".csv": CsvFile,
+    ".tsv": CsvFile,
     ".parquet": ParquetFile,
 }
-_PACKED = {".gz", ".bz2", ".zst"}
-
-
-@contextmanager
-def readable(name: str) -> Iterator[None]:
-    """Turn what pyarrow finds wrong with a file, such as a packed file that was cut, into an error that names it."""
-    try:
-        yield
-    except (pa.ArrowInvalid, OSError) as error:
-        raise CheckError(f"{name} cannot be read: {error}") from error
+_PACKED = {".gz", ".bz2", ".zst", ".xz"}
+_NO_ROLLOUTS = {"gd2po_settings.json", "gd2po_starts.jsonl"}
+"""Files of a run that lie beside its rollouts."""
 
 
 def open_sources(names: Sequence[str]) -> list[Source]:
     """Every file, opened far enough to know its columns; a folder stands for its files, ``-`` for the standard input.
 
+    A file that is given twice counts once.
+
     Raises:
         CheckError: a format is not known, or a folder holds none.
         FileNotFoundError: a file is not there.
     """
-    return [_open(name) for given in names for name in _files(given)]
+    given = [name for name in names for name in _files(name)]
+    return [
+        _open(name) for name in {name if name == "-" else str(Path(name).resolve()): name for name in given}.values()
+    ]
 
 
 def _files(given: str) -> Iterator[str]:
     if given == "-" or not Path(given).is_dir():
         yield given
         return
-    files = sorted(path for path in Path(given).iterdir() if _format(path) and not path.name.startswith("."))
+    files = sorted(path for path in Path(given).iterdir() if _is_rollouts(path))
     if not files:
         raise CheckError(f"{given} holds none of: {', '.join(_FORMATS)}; give files, or a folder of them")
     yield from map(str, files)
 
 
+def _is_rollouts(path: Path) -> bool:
+    hidden = path.name.startswith(".") or path.name in _NO_ROLLOUTS
+    return path.is_file() and not hidden and _format(path) is not None
+
+
 def _open(name: str) -> Source:
-    if name == "-":
-        return JsonLines.of_stream("standard input", sys.stdin.buffer)
     path = Path(name)
-    if not path.is_file():
+    if name != "-" and not path.is_file():
         raise FileNotFoundError(f"{name} is not there; expected a file, a folder, or - for the standard input")
-    form = _format(path)
-    if form is None:
-        raise CheckError(f"{name} is in a format that is not known; expected one of: {', '.join(_FORMATS)}, or - ")
-    with readable(name):
-        return form(name)
+    content = Content(name)
+    form = ParquetFile if content.head.startswith(b"PAR1") else _format(path) or _form_of(content)
+    with readable(content.name):
+        return form(content)
 
 
-def _format(path: Path) -> Callable[[str], Source] | None:
-    suffixes = [suffix for suffix in path.suffixes if suffix not in _PACKED]
+def _format(path: Path) -> Callable[[Content], Source] | None:
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _PACKED]
     return _FORMATS.get(suffixes[-1]) if suffixes else None
+
+
+def _form_of(content: Content) -> Callable[[Content], Source]:
+    """The format of a file whose name tells none."""
+    start = content.decoded_head().lstrip()
+    if start.startswith(("{", "[")):
+        return JsonFile
+    if content.name == "standard input" and start:
+        return CsvFile
+    if not start:
+        raise CheckError(f"{content.name} is empty, or in a format that is not known; expected JSON, CSV or Parquet")
+    raise CheckError(
+        f"{content.name} is in a format that is not known; expected one of: {', '.join(_FORMATS)}, or - for the input"
+    )

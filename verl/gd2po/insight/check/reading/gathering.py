@@ -1,19 +1,19 @@
 """Chunks of cells to numbers: scores, group, session, source and length of each good row."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 
 import numpy as np
 
-from gd2po.insight.check.reading.cells import to_bytes, to_numbers, to_text
+from gd2po.insight.check.reading.cells import to_bytes, to_id, to_numbers, to_text
 from gd2po.insight.check.reading.columns import ColumnRoles
-from gd2po.insight.check.reading.sources import Chunk, Faults, Source
+from gd2po.insight.check.reading.flat import FlatSource
+from gd2po.insight.check.reading.sampled import SESSION_KEY
+from gd2po.insight.check.reading.sources import Chunk, Faults
+from gd2po.insight.check.reading.streams import printable
 from gd2po.insight.check.rollouts import Codes, Numbers
-
-_SESSION_KEY = re.compile(r"(.+)_([0-9]{1,18})_([0-9]{1,18})")
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,16 @@ class Gathering:
     _groups: dict[str, int] = field(default_factory=dict)
     _parts: list[GoodRows] = field(default_factory=list)
 
-    def add(self, source: Source, chunk: Chunk) -> None:
+    def add(self, source: FlatSource, chunk: Chunk) -> None:
         """Keep the numbers of a chunk."""
         roles = self.roles
         wrong: dict[int, str] = {}
-        scores = np.stack([_numbers(chunk, column, wrong) for column in roles.rewards.values()])
-        ids = [to_text(cell) for cell in chunk.column(roles.group)]
+        if not len(chunk.numbers):
+            return
+        scores = np.stack([_numbers(chunk, column, wrong, roles.percent) for column in roles.rewards.values()])
+        ids = [to_id(cell) for cell in chunk.column(roles.group)]
         wrong |= {row: f"no {roles.group}" for row, text in enumerate(ids) if text is None}
-        steps = _numbers(chunk, roles.step, wrong) if roles.step else None
+        steps = self._steps(source, chunk, wrong)
         lengths = _lengths(roles, chunk, wrong)
         for row in sorted(wrong):
             self.faults.add(f"{source.name}, {source.unit} {chunk.numbers[row]}", wrong[row])
@@ -73,6 +75,12 @@ class Gathering:
         sessions = np.array([(session, output) for _, session, output in keys], dtype=np.int64).T
         sources = self._sources(chunk)[good]
         self._parts.append(GoodRows(scores[:, good], groups, sessions, sources, lengths[good].astype(np.int64)))
+
+    def _steps(self, source: FlatSource, chunk: Chunk, wrong: dict[int, str]) -> Numbers | None:
+        if self.roles.step:
+            return _numbers(chunk, self.roles.step, wrong)
+        step = self.roles.file_steps.get(source.name)
+        return None if step is None else np.full(len(chunk.numbers), float(step))
 
     def whole(self) -> GoodRows:
         """All good rows; groups are numbered in the order of their digests, whatever the order of the rows."""
@@ -92,12 +100,12 @@ class Gathering:
     def _sources(self, chunk: Chunk) -> Codes:
         if not self.roles.source:
             return np.zeros(len(chunk.numbers), dtype=np.int64)
-        names = (to_text(cell) or "not named" for cell in chunk.column(self.roles.source))
+        names = (printable(to_text(cell) or "not named") for cell in chunk.column(self.roles.source))
         return np.array([self.source_names.setdefault(name, len(self.source_names)) for name in names], dtype=np.int64)
 
 
-def _numbers(chunk: Chunk, column: str, wrong: dict[int, str]) -> Numbers:
-    values, odd = to_numbers(chunk.column(column))
+def _numbers(chunk: Chunk, column: str, wrong: dict[int, str], percent: bool = False) -> Numbers:
+    values, odd = to_numbers(chunk.column(column), percent)
     for row, cell in odd.items():
         wrong.setdefault(row, f"{column} is {cell:.60}, not a finite number")
     return values
@@ -117,7 +125,7 @@ def _lengths(roles: ColumnRoles, chunk: Chunk, wrong: dict[int, str]) -> Numbers
 
 def _split(uid: str, has_session: bool) -> tuple[str, int, int]:
     """Prompt, session and output of verl's key of a row, ``{prompt}_{session}_{output}``; −1 in other keys."""
-    match = _SESSION_KEY.fullmatch(uid) if has_session else None
+    match = SESSION_KEY.fullmatch(uid) if has_session else None
     return (match[1], int(match[2]), int(match[3])) if match else (uid, -1, -1)
 
 

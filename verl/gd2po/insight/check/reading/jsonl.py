@@ -1,85 +1,165 @@
-"""JSON lines, from a file (compressed ones too) or from the standard input."""
+"""JSON: an object per line, or documents: arrays, tables ``{columns, data}`` and objects printed over several lines."""
 
-import io
-import itertools
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TextIO
 
-import pyarrow as pa
 from pydantic_core import from_json
 
-from gd2po.insight.check.reading.cells import kind_of
-from gd2po.insight.check.reading.sources import Chunk, Faults, Kind, Row, chunks_of, overall
+from gd2po.insight.check.choice import CheckError
+from gd2po.insight.check.reading.sampling import spread
+from gd2po.insight.check.reading.sources import Chunk, Faults, Row, chunks_of
+from gd2po.insight.check.reading.streams import Content
 
-SAMPLE = 1 << 20
-"""Bytes of a file from which its columns are known, with a whole line at least."""
+LONGEST_DOCUMENT = 512 << 20
+"""Characters of one JSON value that is not on one line, which has to be in memory as a whole."""
 
-_BUFFER = 1 << 20
+_PIECE = 1 << 20
+_DECODER = json.JSONDecoder()
+_FIRST_LINES = 20
+_STARTS_TABLE = re.compile(r'\{\s*"(columns|data|index|ncols|nrows)"')
 
 
-class JsonLines:
-    """A JSON object per line."""
+class JsonFile:
+    """JSON in lines or documents."""
 
-    unit = "line"
-
-    def __init__(self, name: str, lines: Callable[[], Iterable[bytes]]) -> None:
-        """
-        Args:
-            name: The name of the file.
-            lines: Opens the file and gives its lines; called twice.
-        """
-        self.name, self._lines = name, lines
-        self.kinds = _kinds(row for _, row in self._rows(_head(lines()), Faults()))
-
-    @classmethod
-    def of_file(cls, path: str) -> "JsonLines":
-        """A file; ``.gz``, ``.bz2`` and ``.zst`` are unpacked."""
-
-        def lines() -> Iterator[bytes]:
-            with pa.input_stream(path) as stream:
-                yield from io.BufferedReader(stream, _BUFFER)
-
-        return cls(path, lines)
-
-    @classmethod
-    def of_stream(cls, name: str, stream: BinaryIO) -> "JsonLines":
-        """A stream that can be read once."""
-        head = list(_head(stream))
-        return cls(name, lambda: itertools.chain(head, stream))
+    def __init__(self, content: Content) -> None:
+        self.name, self._content = content.name, content
+        self._lines = _is_lines(content.decoded_head())
+        self.unit = "line" if self._lines else "object"
+        if self._lines:
+            with self._open_lines() as lines:
+                sample = [_parsed(line) for line in spread(lines, len)]
+            self.sample: Sequence[Row] = [row for row in sample if isinstance(row, dict)]
+        else:
+            rows = (row for _, row in self._documents(Faults()))
+            self.sample = spread(rows, lambda row: len(repr(row)))
+        if not self.sample:
+            raise CheckError(f"{self.name} holds no JSON object: expected one per line, or an array of them")
 
     def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
-        return chunks_of(self._rows(self._lines(), faults), columns)
+        yield from chunks_of(self._in_lines(faults) if self._lines else self._documents(faults), columns)
 
-    def _rows(self, lines: Iterable[bytes], faults: Faults) -> Iterator[tuple[int, Row]]:
-        for number, line in enumerate(lines, 1):
-            row = _parsed(line)
-            if isinstance(row, dict):
-                yield number, row
-            elif line.strip():
-                faults.add(f"{self.name}, line {number}", "not a JSON object")
+    def _open_lines(self) -> Any:
+        encoding = self._content.encoding
+        return self._content.open() if encoding == "utf-8" else self._content.text(newline=None)
+
+    def _in_lines(self, faults: Faults) -> Iterator[tuple[int, Row]]:
+        with self._open_lines() as lines:
+            for number, line in enumerate(lines, 1):
+                row = _parsed(line)
+                if isinstance(row, dict):
+                    yield number, row
+                elif line.strip():
+                    faults.add(f"{self.name}, line {number}", "not a JSON object")
+
+    def _documents(self, faults: Faults) -> Iterator[tuple[int, Row]]:
+        number = 0
+        with self._content.text() as text:
+            for value in _values(text, self.name):
+                for row in _rows_of(value):
+                    number += 1
+                    if isinstance(row, dict):
+                        yield number, _clean(row)
+                    else:
+                        faults.add(f"{self.name}, object {number}", "not a JSON object")
 
 
-def _head(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The first lines, up to the one with which there are bytes enough."""
-    read = 0
-    for line in lines:
-        yield line
-        read += len(line)
-        if read >= SAMPLE:
+def _is_lines(head: str) -> bool:
+    """Whether there is an object per line, as far as the first lines tell."""
+    start = head.lstrip()
+    if not start.startswith(("{", "[")):
+        return True
+    if start.startswith("["):
+        return start[1:].lstrip()[:1] not in ("{", "")
+    first, end, rest = start.partition("\n")
+    row = _parsed(first)
+    if isinstance(row, dict):
+        return bool(rest.strip()) or not _is_table(row)
+    if not end:  # the first line is longer than what is known of the file
+        return not _STARTS_TABLE.match(first)
+    lines = islice(head.split("\n"), _FIRST_LINES)
+    return any(isinstance(_parsed(line), dict) for line in lines if line.startswith("{"))
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("columns"), list) and isinstance(value.get("data"), list)
+
+
+def _rows_of(value: Any) -> Iterable[Any]:
+    """The rows of a table ``{columns, data}``; another value is one row."""
+    if not _is_table(value):
+        return [value]
+    names = [str(name) for name in value["columns"]]
+    return [dict(zip(names, row, strict=True)) if _fits(row, names) else row for row in value["data"]]
+
+
+def _fits(row: Any, names: Sequence[str]) -> bool:
+    return isinstance(row, list) and len(row) == len(names)
+
+
+def _values(text: TextIO, name: str) -> Iterator[Any]:
+    """The values of a document: the elements of an array at its top, or one value after the other."""
+    buffer, position, ended, wanted = "", 0, False, _PIECE
+    in_array = False
+    while True:
+        while position < len(buffer) and (buffer[position].isspace() or buffer[position] in ",\ufeff\x1e"):
+            position += 1
+        if position < len(buffer) and buffer[position] == "[" and not in_array:
+            in_array, position = True, position + 1
+            continue
+        if position < len(buffer) and buffer[position] == "]" and in_array:
+            in_array, position = False, position + 1
+            continue
+        if position < len(buffer) and (ended or len(buffer) - position >= wanted or wanted == _PIECE):
+            try:
+                value, end = _DECODER.raw_decode(buffer, position)
+                if ended or end < len(buffer):
+                    yield value
+                    position, wanted = end, _PIECE
+                    continue
+            except (ValueError, RecursionError) as error:
+                if ended:
+                    raise CheckError(
+                        f"{name} is no JSON from character {position + 1} of its last piece on: {error}"
+                    ) from error
+        if ended:
             return
+        buffer, position = buffer[position:], 0
+        piece = text.read(max(_PIECE, len(buffer)))
+        wanted = len(buffer) + len(piece)
+        ended = not piece
+        buffer += piece
+        if len(buffer) > LONGEST_DOCUMENT:
+            raise CheckError(
+                f"{name} holds a JSON value of more than {LONGEST_DOCUMENT:,} characters; write one object per line"
+            )
 
 
-def _kinds(rows: Iterable[Row]) -> Mapping[str, Kind]:
-    cells: defaultdict[str, Counter[Kind]] = defaultdict(Counter)
-    for row in rows:
-        for name, value in row.items():
-            cells[name][kind_of(value)] += 1
-    return {name: overall(counts) for name, counts in cells.items()}
-
-
-def _parsed(line: bytes) -> Any:
+def _parsed(line: bytes | str) -> Any:
     try:
         return from_json(line, cache_strings="keys")
     except ValueError:
+        return _parsed_leniently(line)
+
+
+def _parsed_leniently(line: bytes | str) -> Any:
+    """What the standard library reads where the fast parser does not: texts that are cut within an escape."""
+    text = line.decode("utf-8", "surrogateescape") if isinstance(line, bytes) else line
+    try:
+        return _clean(json.loads(text))
+    except (ValueError, RecursionError):
         return None
+
+
+def _clean(value: Any) -> Any:
+    """A value whose texts have a replacement character for each half of a pair."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    return value

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Literal, Protocol
 
 Kind = Literal["integer", "real", "flag", "text", "other", "empty"]
-"""What a column holds, as far as its first rows tell."""
+"""What a column holds, as far as a sample tells."""
 
 NUMERIC: tuple[Kind, ...] = ("integer", "real", "flag")
 
@@ -65,12 +65,12 @@ class Source(Protocol):
     Attributes:
         name: The name of the file.
         unit: The word for one of its rows: ``line`` or ``row``.
-        kinds: Column → kind, from the first rows.
+        sample: Rows from the beginning, the middle and the end.
     """
 
     name: str
     unit: str
-    kinds: Mapping[str, Kind]
+    sample: Sequence[Row]
 
     def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
         """All rows with these columns; rows that cannot be read are added to the faults."""
@@ -82,12 +82,6 @@ def chunks_of(rows: Iterable[tuple[int, Row]], columns: Sequence[str]) -> Iterat
     rows = iter(rows)
     while batch := list(islice(rows, CHUNK_ROWS)):
         yield Chunk({name: [row.get(name) for _, row in batch] for name in columns}, [number for number, _ in batch])
-
-
-def merged(kinds: Sequence[Mapping[str, Kind]]) -> dict[str, Kind]:
-    """Column → kind over several files."""
-    names = dict.fromkeys(name for columns in kinds for name in columns)
-    return {name: overall(Counter(columns[name] for columns in kinds if name in columns)) for name in names}
 
 
 def overall(cells: Counter[Kind]) -> Kind:

@@ -1,0 +1,164 @@
+"""Rows with nested objects and lists as a table: objects become columns ``a.b``, lists of a prompt become rows."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from gd2po.insight.check.reading.cells import kind_of
+from gd2po.insight.check.reading.sources import (
+    NUMBERS_AT_LEAST,
+    NUMERIC,
+    Cells,
+    Chunk,
+    Faults,
+    Kind,
+    Row,
+    Source,
+    overall,
+)
+
+DEEPEST, COLUMNS_AT_MOST = 5, 2000
+
+
+class FlatSource:
+    """A file of rollouts, one row each.
+
+    Attributes:
+        name: The name of the file.
+        unit: The word for one of its rows as they stand in the file.
+        rows: A sample of rollouts from the beginning, the middle and the end.
+        kinds: Column → kind, by the sample.
+        lists: The columns with a list per row, of which each row of the file has as many as it has rollouts.
+    """
+
+    def __init__(self, source: Source, may_be_reward: Callable[[str], bool], named: Sequence[str]) -> None:
+        """
+        Args:
+            source: The file as it is read.
+            may_be_reward: Whether a column of this name may be a reward.
+            named: The columns that the user calls rewards.
+        """
+        self.name, self.unit, self._source = source.name, source.unit, source
+        self._paths: dict[str, tuple[str, ...]] = {}
+        flat = [self._flattened(row) for row in source.sample]
+        self.lists = _lists(flat, may_be_reward, named)
+        self.rows: list[Row] = (
+            [rollout for row in flat for rollout in _exploded(row, self.lists) or ()] if self.lists else flat
+        )
+        counts: defaultdict[str, Counter[Kind]] = defaultdict(Counter)
+        for row in self.rows:
+            for name, cell in row.items():
+                counts[name][kind_of(cell)] += 1
+        self.kinds: Mapping[str, Kind] = {name: overall(counter) for name, counter in counts.items()}
+
+    def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
+        """All rollouts with these columns; rows that cannot be read are added to the faults."""
+        paths = {name: self._paths[name] for name in columns if name in self._paths}
+        for chunk in self._source.chunks(list(dict.fromkeys(path[0] for path in paths.values())), faults):
+            cells = {name: _at_path(chunk.column(path[0]), path[1:]) for name, path in paths.items()}
+            flat = Chunk(cells, chunk.numbers)
+            yield self._spread(flat, faults) if self.lists else flat
+
+    def _spread(self, chunk: Chunk, faults: Faults) -> Chunk:
+        cells: dict[str, list[Any]] = {name: [] for name in chunk.cells}
+        numbers: list[int] = []
+        for position, number in enumerate(chunk.numbers):
+            row = {name: column[position] for name, column in chunk.cells.items()}
+            rollouts = _exploded(row, self.lists)
+            if rollouts is None:
+                lengths = (
+                    f"{name} has {len(cell) if isinstance(cell, list) else 'none'}"
+                    for name, cell in row.items()
+                    if name in self.lists
+                )
+                faults.add(
+                    f"{self.name}, {self.unit} {number}", f"lists that are not equally long: {', '.join(lengths)}"
+                )
+                continue
+            numbers += [number] * len(rollouts)
+            for rollout in rollouts:
+                for name, column in cells.items():
+                    column.append(rollout[name])
+        return Chunk(cells, numbers)
+
+    def _flattened(self, row: Row) -> dict[str, Any]:
+        flat: dict[str, Any] = {}
+        self._flatten(row, (), flat)
+        return flat
+
+    def _flatten(self, row: Row, above: tuple[str, ...], flat: dict[str, Any]) -> None:
+        for key, cell in row.items():
+            path = (*above, key)
+            name = ".".join(map(str, path)).strip()
+            if self._paths.get(name, path) != path or (name not in self._paths and len(self._paths) >= COLUMNS_AT_MOST):
+                continue
+            self._paths[name] = path
+            flat[name] = cell
+            inner = cell if isinstance(cell, dict) else _by_key(cell)
+            if inner and len(path) < DEEPEST:
+                self._flatten(inner, path, flat)
+
+
+def _by_key(cell: Any) -> dict[str, list[Any]] | None:
+    """A list of objects that are no messages, as an object of lists."""
+    if not isinstance(cell, list) or not cell or not all(isinstance(item, dict) for item in cell):
+        return None
+    if any("role" in item for item in cell):
+        return None
+    return {key: [item.get(key) for item in cell] for key in dict.fromkeys(key for item in cell for key in item)}
+
+
+def _at_path(cells: Cells, path: Sequence[str]) -> Cells:
+    for key in path:
+        cells = [_inner(cell, key) for cell in cells]
+    return cells
+
+
+def _inner(cell: Any, key: str) -> Any:
+    if isinstance(cell, dict):
+        return cell.get(key)
+    return [item.get(key) if isinstance(item, dict) else None for item in cell] if isinstance(cell, list) else None
+
+
+def _lists(rows: Sequence[Row], may_be_reward: Callable[[str], bool], named: Sequence[str]) -> frozenset[str]:
+    """The columns to be spread over rollouts; none where the rewards are one number per row."""
+    if not rows:
+        return frozenset()
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        for name, cell in row.items():
+            counts[name][_shape(cell)] += 1
+    most = {name: max(kinds, key=kinds.__getitem__) for name, kinds in counts.items()}
+    rewards = [name for name in named if name in most] or [name for name in most if may_be_reward(name)]
+    numbers = [name for name in rewards if most[name] == "numbers"]
+    if len(numbers) < 2 or sum(most[name] == "number" for name in rewards) >= 2:
+        return frozenset()
+    lengths = [Counter(len(row[name]) for name in numbers if isinstance(row.get(name), list)) for row in rows]
+    usual = [counter.most_common(1)[0][0] if counter else None for counter in lengths]
+    fitting = {name for name in most if most[name] in ("numbers", "list") and _fits(rows, name, usual)}
+    return frozenset(fitting) if sum(name in fitting for name in numbers) >= 2 else frozenset()
+
+
+def _fits(rows: Sequence[Row], name: str, lengths: Sequence[int | None]) -> bool:
+    pairs = [
+        (len(row[name]), length) for row, length in zip(rows, lengths, strict=True) if isinstance(row.get(name), list)
+    ]
+    return sum(own == length for own, length in pairs) >= NUMBERS_AT_LEAST * len(pairs)
+
+
+def _shape(cell: Any) -> str:
+    if not isinstance(cell, list):
+        return "number" if kind_of(cell) in NUMERIC else "other"
+    if cell and isinstance(cell[0], dict) and "role" in cell[0]:
+        return "other"
+    kinds = {kind_of(item) for item in cell}
+    return "numbers" if kinds & {*NUMERIC} and kinds <= {*NUMERIC, "empty"} else "list"
+
+
+def _exploded(row: Row, lists: frozenset[str]) -> list[dict[str, Any]] | None:
+    """The rollouts in a row; None where its lists are not equally long."""
+    own = {name: cell for name, cell in row.items() if name in lists}
+    if not all(isinstance(cell, list) for cell in own.values()) or len({len(cell) for cell in own.values()}) != 1:
+        return None
+    shared = {name: cell for name, cell in row.items() if name not in lists}
+    return [shared | dict(zip(own, items, strict=True)) for items in zip(*own.values(), strict=True)]

@@ -1,0 +1,114 @@
+"""Which columns of numbers are rewards, by their names first and their numbers second."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from gd2po.insight.check.choice import CheckError
+from gd2po.insight.check.reading.names import COUNT, reason_against, sign_of
+from gd2po.insight.check.reading.sampled import Sampled
+from gd2po.insight.check.reading.sources import NUMERIC
+from gd2po.insight.check.rollouts import Numbers
+
+LARGEST_UNSAID = 100
+"""A whole number beyond this in a column whose name says nothing is more likely a count or an id than a score."""
+
+_TEXT_SHOWN = 20
+
+
+def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """The rewards; the columns of numbers that are left out, each with the reason; and both in sentences.
+
+    Columns whose name says reward, or is a usual one, are taken; only if there are no two of them, others that are not
+    excluded are taken too.
+
+    Raises:
+        CheckError: which columns are rewards is not sure.
+    """
+    numbers = {
+        name: sampled.numbers(name) for name, kind in sampled.kinds.items() if kind in NUMERIC and name not in taken
+    }
+    left_out = {name: reason for name, values in numbers.items() if (reason := _reason(sampled, name, values))}
+    rest = {name: values for name, values in numbers.items() if name not in left_out}
+    for name, values in rest.items():
+        if reason := sampled.total_of(name, rest, values):
+            left_out[name] = reason
+    candidates = [name for name in rest if name not in left_out]
+    clear = [name for name in candidates if sign_of(name)]
+    if len(clear) >= 2:
+        left_out |= {name: "its name is not that of a reward" for name in candidates if name not in clear}
+        candidates = clear
+    unclear = [name for name in candidates if not sign_of(name) and _looks_counted(numbers[name])]
+    texts = _texts_like_numbers(sampled, taken)
+    if len(candidates) < 2 or unclear:
+        raise CheckError(_question(sampled, candidates, unclear, left_out, texts))
+    line = ",".join(candidates)
+    notes = [f"the rewards are a guess by names and numbers; this says them outright: --scores {line}"]
+    if left_out:
+        notes.append(f"numbers that were not taken for rewards: {_with_reasons(left_out)}")
+    if texts:
+        notes.append(f"columns without numbers that were not taken for rewards: {_with_reasons(texts)}")
+    return {name: name for name in candidates}, left_out, notes
+
+
+def _reason(sampled: Sampled, name: str, values: Numbers) -> str:
+    """What speaks against a column; a name that tells of a length does not, where the numbers are none."""
+    filled = values[np.isfinite(values)]
+    reason = reason_against(name)
+    if reason.startswith(COUNT) and ((filled < 0) | (filled != np.floor(filled))).any():
+        reason = ""
+    if reason:
+        return reason
+    if sampled.is_index(values):
+        return "whole numbers, each once: an index"
+    if not sign_of(name) and sampled.same_within_groups(values):
+        return "the same for all rollouts of a prompt"
+    return ""
+
+
+def _looks_counted(values: Numbers) -> bool:
+    filled = values[np.isfinite(values)]
+    return bool((filled == np.floor(filled)).all()) and bool((np.abs(filled) > LARGEST_UNSAID).any())
+
+
+def _texts_like_numbers(sampled: Sampled, taken: Collection[str]) -> dict[str, str]:
+    """Columns named like a reward that hold no numbers, with what they hold."""
+    named = (
+        name
+        for name, kind in sampled.kinds.items()
+        if kind not in NUMERIC and name not in taken and not reason_against(name) and sign_of(name)
+    )
+    flat = (name for name in named if not any(inner.startswith(f"{name}.") for inner in sampled.kinds))
+    return {name: _held(sampled, name) for name in flat}
+
+
+def _held(sampled: Sampled, name: str) -> str:
+    if sampled.kinds[name] == "text":
+        return f"holds text such as {sampled.example(name)[:_TEXT_SHOWN]!r}"
+    return "is empty" if sampled.kinds[name] == "empty" else "holds lists or objects"
+
+
+def _question(
+    sampled: Sampled, candidates: list[str], unclear: list[str], left_out: dict[str, str], texts: dict[str, str]
+) -> str:
+    others = left_out | texts
+    lists = [name for name, kind in sampled.kinds.items() if kind == "other" and name not in texts]
+    return ". ".join(
+        filter(
+            None,
+            (
+                f"{len(candidates)} of the columns {'is a reward' if len(candidates) == 1 else 'are rewards'} "
+                f"({', '.join(candidates) or 'none'}); expected two or more"
+                if len(candidates) < 2
+                else f"it is not sure which columns are rewards: {', '.join(candidates)}",
+                f"{', '.join(unclear)} may be counts or ids" if unclear else "",
+                f"Other columns of numbers: {_with_reasons(others) or 'none'}",
+                f"Columns of lists or objects: {', '.join(lists)}" if lists else "",
+                f"Name the rewards with --scores {','.join(candidates) if len(candidates) > 1 else 'a,b'}",
+            ),
+        )
+    )
+
+
+def _with_reasons(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({reason})" for name, reason in columns.items())
