@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="JSONL, Parquet or CSV; folders; - for JSONL")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="JSON, CSV or Parquet; folders; - for the input")],
     scores: Annotated[str, typer.Option(help="reward columns, a,b; found if not given")] = "",
     weights: Annotated[str, typer.Option(help="a=1,b=.5; 1 where not named")] = "",
     direction: Annotated[str, typer.Option(help="harm=minimize; maximize where not named")] = "",

@@ -21,7 +21,8 @@ STEPS = ("step", "global_step", "global_steps", "gen_step", "training_step", "tr
 SOURCES = ("data_source", "source", "dataset")
 LENGTHS = ("response_length", "response_tokens", "completion_length", "completion_tokens", "output_tokens")
 TEXTS = ("output", "completion", "response", "completions", "responses", "outputs")
-REWARD = "reward/"
+REWARD, ADVANTAGE = "reward/", "adv/"
+"""Beginnings of the names of columns in the dumps of this plug-in."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,14 @@ def find_roles(sources: Sequence[FlatSource], choice: Choice, settings: RunSetti
             f"no column tells which rollouts are of one prompt: found {_list(kinds)}; expected one of {_list(GROUPS)}, "
             "or name it with --group"
         )
-    step = _first(kinds, STEPS, NUMERIC)
+    step = _first(kinds, STEPS, (*NUMERIC, "text"))
     length = _first(kinds, LENGTHS, NUMERIC)
     source = _resolved(choice.source, kinds, "--source") or _first(kinds, SOURCES, ("text", "integer"))
     text = _first(kinds, TEXTS, ("text", *NUMERIC))
     file_steps = {} if step else steps_in_names([source.name for source in sources])
     sampled = Sampled(sources, kinds, group, step, file_steps)
     sessions = sampled.has_sessions(
-        "input" if "input" in kinds else None, any(name.startswith(REWARD) for name in kinds)
+        "input" if "input" in kinds else None, any(name.startswith(ADVANTAGE) for name in kinds)
     )
     if sessions:
         sampled = Sampled(sources, kinds, group, step, file_steps, sessions=True)

@@ -59,6 +59,8 @@ def _open(name: str) -> Source:
         raise FileNotFoundError(f"{name} is not there; expected a file, a folder, or - for the standard input")
     content = Content(name)
     form = ParquetFile if content.head.startswith(b"PAR1") else _format(path) or _form_of(content)
+    if form is CsvFile and content.decoded_head().lstrip().startswith(('{"', '[{"')):
+        form = JsonFile
     with readable(content.name):
         return form(content)
 

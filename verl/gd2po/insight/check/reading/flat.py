@@ -40,7 +40,7 @@ class FlatSource:
         """
         self.name, self.unit, self._source = source.name, source.unit, source
         self._paths: dict[str, tuple[str, ...]] = {}
-        flat = [self._flattened(row) for row in source.sample]
+        flat: list[Row] = [self._flattened(row) for row in source.sample]
         self.lists = _lists(flat, may_be_reward, named)
         self.rows: list[Row] = (
             [rollout for row in flat for rollout in _exploded(row, self.lists) or ()] if self.lists else flat

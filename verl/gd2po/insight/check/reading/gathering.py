@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 
 import numpy as np
 
@@ -62,7 +61,7 @@ class Gathering:
         scores = np.stack([_numbers(chunk, column, wrong, roles.percent) for column in roles.rewards.values()])
         ids = [to_id(cell) for cell in chunk.column(roles.group)]
         wrong |= {row: f"no {roles.group}" for row, text in enumerate(ids) if text is None}
-        steps = self._steps(source, chunk, wrong)
+        steps = self._steps(source, chunk)
         lengths = _lengths(roles, chunk, wrong)
         for row in sorted(wrong):
             self.faults.add(f"{source.name}, {source.unit} {chunk.numbers[row]}", wrong[row])
@@ -71,16 +70,16 @@ class Gathering:
             return
         self.rows += len(good)
         keys = [_split(ids[row] or "", roles.sessions) for row in good]
-        groups = self._numbered([prompt for prompt, _, _ in keys], None if steps is None else steps[good])
+        groups = self._numbered([prompt for prompt, _, _ in keys], [steps[row] for row in good])
         sessions = np.array([(session, output) for _, session, output in keys], dtype=np.int64).T
         sources = self._sources(chunk)[good]
         self._parts.append(GoodRows(scores[:, good], groups, sessions, sources, lengths[good].astype(np.int64)))
 
-    def _steps(self, source: FlatSource, chunk: Chunk, wrong: dict[int, str]) -> Numbers | None:
+    def _steps(self, source: FlatSource, chunk: Chunk) -> list[str]:
+        """The step of each row, in its column or in the name of the file; empty texts where nothing tells it."""
         if self.roles.step:
-            return _numbers(chunk, self.roles.step, wrong)
-        step = self.roles.file_steps.get(source.name)
-        return None if step is None else np.full(len(chunk.numbers), float(step))
+            return [to_id(cell) or "-1" for cell in chunk.column(self.roles.step)]
+        return [str(self.roles.file_steps.get(source.name, ""))] * len(chunk.numbers)
 
     def whole(self) -> GoodRows:
         """All good rows; groups are numbered in the order of their digests, whatever the order of the rows."""
@@ -90,10 +89,9 @@ class Gathering:
         ranks[np.argsort(np.array(list(self._groups), dtype="S32"))] = np.arange(len(ranks))
         return GoodRows(scores, ranks[groups], *others)
 
-    def _numbered(self, prompts: Sequence[str], steps: Numbers | None) -> Codes:
+    def _numbered(self, prompts: Sequence[str], steps: Sequence[str]) -> Codes:
         """The number of the group of each row, in order of appearance; equal ids of different steps are different."""
-        stamps = repeat(b"") if steps is None else (b"%d" % step for step in np.nan_to_num(steps, nan=-1).tolist())
-        pairs = list(zip(prompts, stamps, strict=False))
+        pairs = list(zip(prompts, steps, strict=True))
         numbers = {pair: self._groups.setdefault(_digest(*pair), len(self._groups)) for pair in dict.fromkeys(pairs)}
         return np.array([numbers[pair] for pair in pairs], dtype=np.int64)
 
@@ -129,5 +127,5 @@ def _split(uid: str, has_session: bool) -> tuple[str, int, int]:
     return (match[1], int(match[2]), int(match[3])) if match else (uid, -1, -1)
 
 
-def _digest(text: str, stamp: bytes) -> str:
-    return hashlib.blake2b(stamp + b"\0" + to_bytes(text), digest_size=16).hexdigest()
+def _digest(text: str, step: str) -> str:
+    return hashlib.blake2b(to_bytes(step) + b"\0" + to_bytes(text), digest_size=16).hexdigest()

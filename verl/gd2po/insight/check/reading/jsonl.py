@@ -18,7 +18,7 @@ LONGEST_DOCUMENT = 512 << 20
 
 _PIECE = 1 << 20
 _DECODER = json.JSONDecoder()
-_FIRST_LINES = 20
+_FIRST_LINES, _SHOWN = 20, 40
 _STARTS_TABLE = re.compile(r'\{\s*"(columns|data|index|ncols|nrows)"')
 
 
@@ -37,7 +37,8 @@ class JsonFile:
             rows = (row for _, row in self._documents(Faults()))
             self.sample = spread(rows, lambda row: len(repr(row)))
         if not self.sample:
-            raise CheckError(f"{self.name} holds no JSON object: expected one per line, or an array of them")
+            start = content.decoded_head()[:_SHOWN]
+            raise CheckError(f"{self.name} holds no JSON object: expected one per line, or an array; found {start!r}")
 
     def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
         yield from chunks_of(self._in_lines(faults) if self._lines else self._documents(faults), columns)
@@ -141,7 +142,7 @@ def _values(text: TextIO, name: str) -> Iterator[Any]:
 def _parsed(line: bytes | str) -> Any:
     try:
         return from_json(line, cache_strings="keys")
-    except ValueError:
+    except (ValueError, TypeError):  # a text with half a pair is of the wrong type there
         return _parsed_leniently(line)
 
 

@@ -19,9 +19,9 @@ class ParquetFile:
     unit = "row"
 
     def __init__(self, content: Content) -> None:
-        self.name, self._path = content.name, content.path
+        self.name, self._content = content.name, content
         try:
-            with parquet.ParquetFile(self._path) as file:
+            with parquet.ParquetFile(self._content.path) as file:
                 self._columns = list(file.schema_arrow.names)
                 refuse_doubled(self.name, self._columns, "Parquet")
                 if not file.metadata.num_rows:
@@ -33,7 +33,7 @@ class ParquetFile:
     def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
         present = [name for name in self._columns if name in columns]
         first = 1
-        with parquet.ParquetFile(self._path) as file:
+        with parquet.ParquetFile(self._content.path) as file:
             # A name with dots would be read as a path, so files with such names are read whole.
             chosen = None if any("." in name for name in present) else present
             for batch in file.iter_batches(CHUNK_ROWS, columns=chosen):

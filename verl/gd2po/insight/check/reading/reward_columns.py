@@ -1,5 +1,6 @@
 """Which columns of numbers are rewards, by their names first and their numbers second."""
 
+import shlex
 from collections.abc import Collection
 
 import numpy as np
@@ -42,7 +43,7 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
     texts = _texts_like_numbers(sampled, taken)
     if len(candidates) < 2 or unclear:
         raise CheckError(_question(sampled, candidates, unclear, left_out, texts))
-    line = ",".join(candidates)
+    line = shlex.quote(",".join(candidates))
     notes = [f"the rewards are a guess by names and numbers; this says them outright: --scores {line}"]
     if left_out:
         notes.append(f"numbers that were not taken for rewards: {_with_reasons(left_out)}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from gd2po.insight.check.reading.cells import parse_number, to_id
 from gd2po.insight.check.reading.flat import FlatSource
+from gd2po.insight.check.reading.names import plain
 from gd2po.insight.check.reading.sources import Kind, overall
 from gd2po.insight.check.rollouts import Numbers
 
@@ -60,17 +61,24 @@ class Sampled:
 
     def has_sessions(self, prompt: str | None, ours: bool) -> bool:
         """Whether the ids are surely verl's ``{prompt}_{session}_{output}``: each once a step, its prompt one text."""
-        if self._group != "uid" or prompt is None or not self._has_steps or None in self._ids:
+        if plain(self._group) != "uid" or prompt is None or not self._has_steps:
             return False
-        matches = [SESSION_KEY.fullmatch(text or "") for text in self._ids]
-        if not all(matches) or len({*zip(self._ids, self._steps, strict=True)}) < len(matches):
+        rows = [
+            (SESSION_KEY.fullmatch(text), stamp, row)
+            for text, stamp, row in zip(self._ids, self._steps, self._rows, strict=True)
+            if text is not None
+        ]
+        if not rows or not all(match for match, _, _ in rows):
             return False
         if ours:
             return True
+        if len({(match and match[0], stamp) for match, stamp, _ in rows}) < len(rows):
+            return False
         texts: defaultdict[tuple[str, object], set[str | None]] = defaultdict(set)
-        for match, row, stamp in zip(matches, self._rows, self._steps, strict=True):
-            texts[match[1], stamp].add(to_id(row.get(prompt)))  # type: ignore[index]  # all match
-        return len(texts) < len(matches) and all(len(several) == 1 for several in texts.values())
+        for match, stamp, row in rows:
+            if match:
+                texts[match[1], stamp].add(to_id(row.get(prompt)))
+        return len(texts) < len(rows) and all(len(several) == 1 for several in texts.values())
 
     def numbers(self, column: str) -> Numbers:
         """The numbers of a column [n], NaN where empty or no number."""

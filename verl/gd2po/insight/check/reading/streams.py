@@ -8,6 +8,7 @@ import lzma
 import shutil
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ _OTHERS = (
     (b"ORC", "an ORC file"),
     (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself with git lfs pull"),
 )
-_ERRORS = (OSError, EOFError, lzma.LZMAError, pa.ArrowInvalid)
+_ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error, pa.ArrowException)
 """What the libraries raise for a packed file that is cut or broken."""
 
 
@@ -80,6 +81,8 @@ class Content:
         for mark, what in _OTHERS:
             if self.head.startswith(mark):
                 raise CheckError(f"{self.name} is {what}; expected JSON, CSV or Parquet")
+        if self.head[257:262] == b"ustar":
+            raise CheckError(f"{self.name} is a tar archive; unpack it first")
         if self.head.startswith(b"PAR1") and self.packed:
             raise CheckError(f"{self.name} is a packed Parquet file; unpack it first")
 
@@ -102,9 +105,9 @@ class Content:
         mark = next((encoding for mark, encoding in _MARKS if self.head.startswith(mark)), "")
         if mark or b"\0" not in self.head[:64]:
             return mark or "utf-8"
-        if self.head[1:2] == b"\0" and self.head[3:4] == b"\0":
+        if self.head[1:4:2] == b"\0\0" and b"\0" not in self.head[:4:2]:
             return "utf-16-le"
-        if self.head[:1] == b"\0" and self.head[2:3] == b"\0" and self.head[1:2] != b"\0":
+        if self.head[:4:2] == b"\0\0" and b"\0" not in self.head[1:4:2]:
             return "utf-16-be"
         raise CheckError(f"{self.name} is a binary file of an unknown kind; expected JSON, CSV or Parquet")
 
