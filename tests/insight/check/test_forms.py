@@ -227,3 +227,14 @@ def test_a_sample_has_beginning_middle_and_end(count):
 def test_pretty_printed_objects_hold_what_lines_hold(tmp_path):
     (tmp_path / "x.json").write_text("\n\n".join(json.dumps(row, indent=4) for row in ROWS))
     assert same(read([str(tmp_path / "x.json")], Choice()))
+
+
+@pytest.mark.parametrize("depth", [50, 400, 900, 100_000])
+@pytest.mark.parametrize("name", ["x.jsonl", "x.json"])
+def test_deep_nesting_is_no_traceback(tmp_path, name, depth):
+    deep = as_lines(ROWS).replace('"completion": "', '"other": ' + "[" * depth + "]" * depth + ', "completion": "')
+    (tmp_path / name).write_text(deep if name == "x.jsonl" else f"[{','.join(deep.splitlines()[:4])}]")
+    try:
+        read([str(tmp_path / name)], Choice())
+    except GD2POError as refusal:
+        assert str(refusal)

@@ -30,8 +30,8 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
 
 def kind_of(cell: Any) -> Kind:
     """The kind of a cell; that of text by what is written there, that of a list of one by what is in it."""
-    if isinstance(cell, list) and len(cell) == 1:
-        return kind_of(cell[0])
+    if isinstance(cell, list):
+        return kind_of(cell[0]) if _holds_one(cell) else "other"
     if isinstance(cell, str):
         return _kind_of_text(cell)
     if isinstance(cell, float) and math.isnan(cell):
@@ -59,7 +59,7 @@ def parse_number(cell: Any, percent: bool = False) -> float | None:
     if cell is None:
         return math.nan
     if isinstance(cell, list):
-        return parse_number(cell[0], percent) if len(cell) == 1 else None
+        return parse_number(cell[0], percent) if _holds_one(cell) else None
     if not isinstance(cell, str):
         return _float(cell)
     word = cell.strip().lower()
@@ -73,6 +73,10 @@ def parse_number(cell: Any, percent: bool = False) -> float | None:
         share = _float(word[:-1])
         return None if share is None else share / 100
     return _float(word)
+
+
+def _holds_one(cells: list[Any]) -> bool:
+    return len(cells) == 1 and not isinstance(cells[0], list)
 
 
 def _float(value: Any) -> float | None:

@@ -55,7 +55,7 @@ def readable(name: str) -> Iterator[None]:
     """Turn what a library finds wrong with a file, such as a packed file that was cut, into an error that names it."""
     try:
         yield
-    except (*_ERRORS, UnicodeError) as error:
+    except (*_ERRORS, UnicodeError, RecursionError) as error:
         raise CheckError(f"{name} cannot be read: {error}") from error
 
 
