@@ -1,6 +1,7 @@
 """Whole runs: the shipped configuration, the real rewards, verl's trainer on CPU, started as a user starts them."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -221,6 +222,7 @@ def test_a_filter_from_outside_the_package_is_trained_by_configuration_alone(pla
     checked = gd2po("check", str(folder / "rollouts"), "--plugin", str(package / "filters.py"))
     assert checked.returncode == 0, checked.stderr
     assert "margin" in checked.stdout and "least=0.5" in checked.stdout
+    shutil.copy(run.metrics, folder / "metrics.jsonl")  # under the name that a user would give it
     reported = gd2po("report", str(folder), "--output", str(tmp_path / "report.html"))
     assert reported.returncode == 0, reported.stderr
     assert "GD²PO-margin least=0.25" in (tmp_path / "report.html").read_text()
