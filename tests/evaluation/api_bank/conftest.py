@@ -1,6 +1,5 @@
-"""An item of each layout, replies to them, and the real items where they lie on this machine."""
+"""The real items, where they lie on this machine."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,37 +7,6 @@ from typing import Any
 import pytest
 
 from gd2po.evaluation.api_bank import LEVELS, load_items
-
-SYSTEM = """**Available Tools**
-In your response, you can use the following tools:
-1. Name: Book
-Description: Books a room. It's "nice".
-Parameters: {'city': {'type': 'str', 'description': "the city's name"}, 'rooms': {'type': 'int', 'description': ''}}
-2. Name: Clock
-Description: Tells the time.
-Parameters: {}
-
-**Steps for Each Turn**
-1. **Think:** Recall what is known.
-"""
-
-
-@pytest.fixture(scope="session")
-def item() -> dict[str, Any]:
-    """An item that wants ``Book(city="Oslo", rooms="2")``; rooms is declared an int."""
-    wanted = {"name": "Book", "parameters": {"city": "Oslo", "rooms": "2"}}
-    return {"id": "Level1_0", "system": SYSTEM, "user": "two rooms in Oslo", "answer": [wanted]}
-
-
-@pytest.fixture(scope="session")
-def reply() -> Callable[..., str]:
-    """A well-formed reply with the given lines in its tool block; what is not text is written as JSON."""
-
-    def make(*lines: object, think: str = "word") -> str:
-        block = [line if isinstance(line, str) else json.dumps(line) for line in lines]
-        return "\n".join([f"<think> {think} </think>", "<tool_call>", *block, "</tool_call>"])
-
-    return make
 
 
 @pytest.fixture(scope="session")
