@@ -104,14 +104,17 @@ LAST = 4
 
 @pytest.fixture(scope="module")
 def letters(plan, start):
-    """Starts a run to the last step, with checkpoints. Equal seeds make equal runs.
+    """Starts a run to the last step, with checkpoints. Equal seeds make equal runs up to rounding.
 
-    One mini-batch a step: verl cuts several at random, so that gradients of two equal runs differ.
+    One mini-batch a step: verl cuts several at random, so that gradients of two equal runs differ. And a small learning
+    rate: verl puts the rows of a batch in a random order, and the server decodes together what comes together, so sums
+    differ in their last bits, which Adam's first updates turn into whole steps where a gradient is nearly 0.
     """
     path = plan.folder / "letters.py"
     path.write_text(LETTERS)
     common = [f"reward.custom_reward_function.path={path}", "~reward.custom_reward_function.reward_kwargs"]
     common += [f"trainer.total_training_steps={LAST}", "trainer.save_freq=1", "trainer.test_freq=-1"]
+    common += ["actor_rollout_ref.actor.optim.lr=1e-6"]
 
     def letters(name: str, *overrides: str) -> Any:
         return start(plan.folder / name, "gd2po_hard", *common, "trainer.resume_mode=auto", *overrides)
@@ -130,26 +133,28 @@ def whole(letters):
 
 
 def assert_same(run: Any, whole: Any, steps: range) -> None:
-    """Same prompts, same answers; rewards and gradients within float noise.
-
-    verl puts the rows of a batch in a random order, and the server decodes together what comes together, so sums differ
-    in their last bits. After two updates this can turn the choice of a token: from step 3 on an answer in eight may be
-    another.
-    """
+    """Same prompts; and, but for an answer in eight whose tokens a rounding has turned, same answers and gradients."""
     for step in steps:
         ours, theirs = run.steps()[step], whole.steps()[step]
         own, others = answers(run, step), answers(whole, step)
         assert Counter(prompt for prompt, _ in own.elements()) == Counter(prompt for prompt, _ in others.elements())
-        if own != others:
-            assert step > 2, f"step {step}: {own - others}"
-            assert (own - others).total() <= own.total() / 8, f"step {step}"
-            continue
-        for name in ("reward/correctness/mean", "reward/format/mean", "conflict/rate", "actor/grad_norm"):
-            assert ours[name] == pytest.approx(theirs[name], rel=1e-4), (step, name)
+        assert (own - others).total() <= own.total() / 8, f"step {step}"
+        if own == others:
+            for name in ("reward/correctness/mean", "reward/format/mean", "conflict/rate", "actor/grad_norm"):
+                assert ours[name] == pytest.approx(theirs[name], rel=1e-4), (step, name)
 
 
 def answers(run: Any, step: int) -> Counter[tuple[str, str]]:
     return Counter((row["input"], row["output"]) for row in run.rollouts(step))
+
+
+def learned(run: Any) -> torch.Tensor:
+    """What the steps after the first have added to the weights."""
+    first, last = (
+        torch.load(run.folder / f"global_step_{step}/actor/model_world_size_1_rank_0.pt", weights_only=False)
+        for step in (1, LAST)
+    )
+    return torch.cat([(last[name] - first[name]).flatten() for name in first])
 
 
 def test_a_run_stopped_by_hand_and_resumed_is_the_uninterrupted_one(letters, whole):
@@ -165,6 +170,7 @@ def test_a_run_stopped_by_hand_and_resumed_is_the_uninterrupted_one(letters, who
     # The last saved step may have ended before it was logged, unless it is the one that was waited for.
     assert_same(stopped, whole, range(1, max(2, first - 1)))
     assert_same(resumed, whole, range(first, LAST + 1))
+    assert torch.cosine_similarity(learned(resumed), learned(whole), dim=0) > 0.99
 
 
 def test_a_run_with_its_masked_rollouts_is_the_same_run(letters, whole):
@@ -175,6 +181,7 @@ def test_a_run_with_its_masked_rollouts_is_the_same_run(letters, whole):
         assert 0.1 < whole.steps()[step]["update/rows_left_out"] < 1
         assert "update/rows_left_out" not in run.steps()[step]
     assert_same(run, whole, range(1, LAST + 1))
+    assert torch.cosine_similarity(learned(run), learned(whole), dim=0) > 0.99
 
 
 OUTSIDE = """
