@@ -28,6 +28,10 @@ def test_figures(mixed):
     """In group a the win costs more: its votes are 2/√3 and −1/√2, those of the loss −1/√3 and 1/√2."""
     win, loss, cost = 2 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(2)
     ratios = (win - cost) / (win + cost), (cost - loss) / (cost + loss)
+    unfiltered = torch.tensor([win - cost, cost - loss, -loss, 0])
+    unfiltered -= unfiltered @ torch.tensor([1.0, 2, 3, 4]) / 10
+    size = 4 * unfiltered.square().mean().sqrt()
+    gains = unfiltered @ torch.tensor([[win, -loss, -loss, 0], [-cost, cost, 0, 0]]).T / size
     assert _run(mixed, directions={"cost": "minimize"}) == {
         "reward/wins/mean": 0.5,
         "reward/wins/std": pytest.approx(math.sqrt(1 / 3)),
@@ -43,6 +47,10 @@ def test_figures(mixed):
         "adv/cost/zero_spread_groups": 0.0,
         "update/wins/share": 1.0,
         "update/cost/share": 0.0,
+        "update/wins/gain": pytest.approx(0.4 * loss, abs=1e-5),  # kept are −4/21 and 3/21, but for a factor
+        "update/cost/gain": 0.0,
+        "update/wins/gain_unfiltered": pytest.approx(float(gains[0]), abs=1e-5),
+        "update/cost/gain_unfiltered": pytest.approx(float(gains[1]), abs=1e-5),
         "conflict/rate": 0.5,
         "conflict/masked": 0.5,
         "conflict/kept": 0.5,
@@ -82,6 +90,24 @@ def test_what_the_update_is_made_of(estimator, share):
     figures = compute_advantages(scores, "qqqq", torch.ones(4, 2), estimator=estimator).metrics
     assert figures["update/small/share"] == pytest.approx(share, abs=1e-4)
     assert figures["update/large/share"] == pytest.approx(1 - share, abs=1e-4)
+
+
+@pytest.mark.parametrize("estimator", ["grpo", "gdpo", "gd2po"])
+def test_gains_are_of_the_advantages_that_are_used(estimator):
+    generator = torch.Generator().manual_seed(0)
+    scores = dict(zip("abc", torch.randn(3, 40, generator=generator, dtype=torch.float64), strict=True))
+    groups = [row // 4 for row in range(40)]
+
+    def run(**options):
+        return compute_advantages(scores, groups, torch.ones(40, 2), reward_weights={"a": 1, "b": 2, "c": -1}, **options)
+
+    result = run(estimator=estimator)
+    unfiltered = run(estimator="gdpo" if estimator == "gd2po" else estimator)
+    for name in scores:
+        for figure, used in (("gain", result), ("gain_unfiltered", unfiltered)):
+            along = used.rollout_advantages.double()
+            by_hand = float(result.per_reward[name].double() @ along / 40 / along.square().mean().sqrt())
+            assert result.metrics[f"update/{name}/{figure}"] == pytest.approx(by_hand, abs=1e-6)
 
 
 def test_terms_of_grpo_add_up_to_its_advantage():

@@ -10,6 +10,9 @@ name                                    unit         meaning
 `reward/<name>/missing`                 rows, count  valid rows that this reward did not score
 `adv/<name>/zero_spread_groups`         groups       groups of two or more scored rollouts that tie on this reward
 `update/<name>/share`                   share        of this reward in the advantages: Σ |its terms| over rollouts
+`update/<name>/gain`                    per step     c_k of :func:`gd2po.advantages.gains.gains`; below 0 the update
+                                                     is expected to lower this reward
+`update/<name>/gain_unfiltered`         per step     the same for the same estimator without its filter
 `conflict/rate`                         share        rollouts whose votes w_k A_ik have both signs
 `conflict/masked`, `conflict/kept`      share        rollouts the filter dropped, and the rest
 `conflict/emptied_groups`               groups       groups of which nothing was kept
@@ -31,6 +34,7 @@ import torch
 from torch import Tensor
 
 from gd2po.advantages.batch import Batch
+from gd2po.advantages.gains import gains
 from gd2po.advantages.outputs import Estimate
 from gd2po.advantages.votes import opposed
 
@@ -68,7 +72,17 @@ def _update(batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
         terms = estimate.query_weight * estimate.kept * batch.votes.weighted
     sizes = terms.abs().sum(1)
     shares = sizes / torch.where(sizes.sum() > 0, sizes.sum(), torch.inf)
-    return {f"update/{name}/share": share for name, share in zip(batch.names, shares, strict=True)}
+    used = _gains(batch, estimate.advantages)
+    unfiltered = used if estimate.unfiltered is None else _gains(batch, estimate.unfiltered)
+    return {
+        f"update/{name}/{figure}": value
+        for figure, values in (("share", shares), ("gain", used), ("gain_unfiltered", unfiltered))
+        for name, value in zip(batch.names, values, strict=True)
+    }
+
+
+def _gains(batch: Batch, advantages: Tensor) -> Tensor:
+    return gains(batch.normalised.advantages, advantages, batch.present)
 
 
 def _conflict(batch: Batch, kept: Tensor) -> dict[str, Tensor]:

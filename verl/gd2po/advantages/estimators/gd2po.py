@@ -39,7 +39,8 @@ def gd2po(batch: Batch, options: Gd2poOptions) -> Estimate:
     kept = kept_rows(options.filter(batch.votes), options.filter.kind, batch.present) & batch.present
     weight = batch.present.double() if options.reweight == "none" else keep_ratio(kept, batch)
     whitened = whiten(weight * batch.votes.total, kept, batch, options.whiten)
-    return Estimate(whitened.advantages, kept=kept, query_weight=weight, whitened=whitened)
+    unfiltered = whiten(batch.votes.total, batch.present, batch, options.whiten).advantages
+    return Estimate(whitened.advantages, kept=kept, query_weight=weight, whitened=whitened, unfiltered=unfiltered)
 
 
 def keep_ratio(kept: Tensor, batch: Batch) -> Tensor:
