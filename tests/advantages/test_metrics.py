@@ -161,4 +161,18 @@ def test_the_page_about_the_method_has_the_same_table(request):
     page = (request.config.rootpath / "docs" / "method.md").read_text(encoding="utf-8")
     rows = page.split("\n## Metrics\n")[1].split("\n## ")[0].splitlines()
     cells = [line.replace("\\|", "¦").split("|")[1].replace("¦", "|") for line in rows if line.startswith("| `")]
-    assert set(_documented(cells)) == _in_the_table() | {"rollouts/lost"}  # counted by the trainer
+    watched = {f"watch/<name>/{figure}" for figure in ("mean", "std", "min", "max", "missing")}
+    assert set(_documented(cells)) == _in_the_table() | {"rollouts/lost"} | watched  # these are the trainer's
+
+
+def test_watched_scores_have_the_figures_of_rewards():
+    figures = metrics.watch_metrics({"quality": torch.tensor([1.0, NAN, 3.0]), "none": torch.tensor([NAN])})
+    assert figures == {
+        "watch/quality/mean": 2,
+        "watch/quality/std": pytest.approx(math.sqrt(2)),
+        "watch/quality/min": 1,
+        "watch/quality/max": 3,
+        "watch/quality/missing": 1,
+        **{f"watch/none/{figure}": 0 for figure in ("mean", "std", "min", "max")},
+        "watch/none/missing": 1,
+    }

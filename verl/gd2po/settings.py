@@ -61,6 +61,7 @@ class Settings(_Block):
         missing: What becomes of a rollout without a score on some reward.
         skip_masked: Whether rows without an advantage are left out of the actor's update.
         guards: The guards around verl that are on.
+        watch: The names of scores that are logged beside the rewards and never trained on.
     """
 
     method: SkipValidation[ChosenMethod[Estimator]]
@@ -70,6 +71,7 @@ class Settings(_Block):
     missing: defaults.Missing = defaults.MISSING
     skip_masked: defaults.SkipMasked = defaults.SKIP_MASKED
     guards: GuardSwitches = GuardSwitches()
+    watch: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, block: Mapping[str, Any]) -> "Settings":
@@ -104,6 +106,12 @@ class Settings(_Block):
             for other in reward.requires.keys() - self.rewards.keys():
                 raise ValueError(
                     f"reward {name!r} requires {other!r}, which is not declared.{nearest(other, self.rewards)}"
+                )
+        for name in self.watch:
+            if name in self.rewards:
+                raise ValueError(
+                    f"watch names {name!r}, which is declared as a reward and so is trained on; remove it from watch, "
+                    "or from rewards"
                 )
         if self.filter and self.filter.kind == "snr" and not self.norm_by_std:
             raise ValueError(
@@ -144,7 +152,8 @@ class Settings(_Block):
 
     def resolved(self) -> dict[str, Any]:
         """Everything that holds for the run, as plain data from which :meth:`parse` makes these settings again."""
-        unchanged = {"guards"} if self.guards == GuardSwitches() else set()
+        fields = type(self).model_fields
+        unchanged = {name for name in ("guards", "watch") if getattr(self, name) == fields[name].default}
         common = self.model_dump(mode="json", exclude={"method", "plugins", *unchanged}, exclude_none=True)
         plugins = {"plugins": list(self.plugins)} if self.plugins else {}
         return {"estimator": self.estimator, **common, **self.method.plain_options(), **plugins}

@@ -27,7 +27,7 @@ name                                    unit         meaning
 ======================================  ===========  ==================================================================
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import combinations
 
 import torch
@@ -53,14 +53,32 @@ def batch_metrics(batch: Batch, estimate: Estimate) -> dict[str, float]:
     return dict(zip(figures, values, strict=True))
 
 
+def watch_metrics(scores: Mapping[str, Tensor]) -> dict[str, float]:
+    """`watch/<name>/{mean,std,min,max,missing}` of scores that are logged and never trained on.
+
+    Args:
+        scores: name -> [N] raw scores, NaN where not scored. Padding rows are left out beforehand.
+    """
+    figures = {}
+    for name, values in scores.items():
+        scored = ~values.isnan()
+        figures |= _range(f"watch/{name}", values[scored]) | {f"watch/{name}/missing": (~scored).sum()}
+    return {name: float(figure) for name, figure in figures.items()}
+
+
+def _range(prefix: str, scores: Tensor) -> dict[str, Tensor]:
+    return {
+        f"{prefix}/mean": _or_zero(scores, Tensor.mean),
+        f"{prefix}/std": scores.std() if len(scores) > 1 else scores.new_zeros(()),
+        f"{prefix}/min": _or_zero(scores, Tensor.min),
+        f"{prefix}/max": _or_zero(scores, Tensor.max),
+    }
+
+
 def _rewards(batch: Batch) -> dict[str, Tensor]:
     figures = {}
     for k, name in enumerate(batch.names):
-        scores = batch.scores[k][batch.scored[k]]
-        figures[f"reward/{name}/mean"] = _or_zero(scores, Tensor.mean)
-        figures[f"reward/{name}/std"] = scores.std() if len(scores) > 1 else scores.new_zeros(())
-        figures[f"reward/{name}/min"] = _or_zero(scores, Tensor.min)
-        figures[f"reward/{name}/max"] = _or_zero(scores, Tensor.max)
+        figures |= _range(f"reward/{name}", batch.scores[k][batch.scored[k]])
         figures[f"reward/{name}/missing"] = (batch.valid & ~batch.scored[k]).sum()
         figures[f"adv/{name}/zero_spread_groups"] = batch.normalised.zero_spread[k].sum()
     return figures

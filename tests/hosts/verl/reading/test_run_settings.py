@@ -62,6 +62,7 @@ def test_norm_by_std_follows_verls_own_flag(verl_config):
         ("gd2po", [*AB, "+algorithm.gd2po.whitening=tokens"], r"whitening: unknown setting.*'whiten'"),
         ("gd2po", [*AB, "+algorithm.gd2po.rewards.a.requires.bb=1"], r"requires 'bb', which is not declared"),
         ("gd2po", ["+algorithm.gd2po.rewards.a.weight=inf"], r"weight: found inf; .*finite"),
+        ("gd2po", [*AB, "+algorithm.gd2po.watch=[b]"], "watch names 'b', which is declared as a reward"),
         ("gd2po", ["+algorithm.gd2po.rewards.a.weight=0"], "every reward has weight 0"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter.kind=snrr"], r"unknown conflict filter 'snrr'. Did you mean 'snr'"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter={kind: snr, threshold: 1.5}"], r"threshold: found 1.5"),
@@ -99,6 +100,9 @@ def test_a_misspelt_reward_is_refused_where_the_function_says_what_it_returns(ve
     assert check_run(verl_config("algorithm.adv_estimator=gd2po", declared.format("length"), function)) is not None
     with pytest.raises(SettingsError, match=r"'lenght'.*returns correctness, length\. Did you mean 'length'"):
         check_run(verl_config("algorithm.adv_estimator=gd2po", declared.format("lenght"), function))
+    watched = "+algorithm.gd2po.watch=[corectness]"
+    with pytest.raises(SettingsError, match=r"watch names 'corectness'.*Did you mean 'correctness'"):
+        check_run(verl_config("algorithm.adv_estimator=gd2po", declared.format("length"), watched, function))
 
 
 def test_the_check_is_the_first_thing_verl_does_with_a_configuration(verl_config):

@@ -136,6 +136,12 @@ def _check_names(config: DictConfig, settings: Settings) -> None:
                 f"algorithm.gd2po.rewards names {name!r}, but the reward function "
                 f"{config.reward.custom_reward_function.name} returns {', '.join(returned)}.{nearest(name, returned)}"
             )
+    for name in settings.watch:
+        if name not in returned:
+            raise SettingsError(
+                f"algorithm.gd2po.watch names {name!r}, but the reward function "
+                f"{config.reward.custom_reward_function.name} returns {', '.join(returned)}.{nearest(name, returned)}"
+            )
 
 
 def _returned_by_reward_function(config: DictConfig) -> tuple[str, ...] | None:
