@@ -1,19 +1,16 @@
 """The three filters on votes whose signs and ratios are plain to see."""
 
 import pytest
-import torch
 
 from gd2po.advantages.filters.hard import hard
 from gd2po.advantages.filters.none import none
 from gd2po.advantages.filters.snr import SnrOptions, snr
-from gd2po.advantages.votes import cast_votes
 
 
 @pytest.fixture
-def votes():
+def votes(votes_of):
     """Agreement, conflicts with |sum| / sum|·| of 0, 1/3 and 0.8, one vote only, none at all."""
-    advantages = torch.tensor([[1.0, 1, 2, 9, -1, 0], [2.0, -1, -1, -1, 0, 0]], dtype=torch.float64)
-    return cast_votes(advantages, torch.ones(2, dtype=torch.float64))
+    return votes_of([[1, 1, 2, 9, -1, 0], [2, -1, -1, -1, 0, 0]])
 
 
 def test_none_keeps_all(votes):
@@ -38,7 +35,6 @@ def test_snr_drops_conflicts_below_the_threshold(votes, threshold, kept):
     assert snr(votes, SnrOptions(threshold)).tolist() == kept
 
 
-def test_snr_with_two_rewards_in_closed_form():
+def test_snr_with_two_rewards_in_closed_form(votes_of):
     """A conflict is dropped if the weaker vote exceeds (1 − τ) / (1 + τ) of the stronger: 1/9 at τ = 0.8."""
-    advantages = torch.tensor([[1.0, 1.0], [-0.110, -0.112]], dtype=torch.float64)
-    assert snr(cast_votes(advantages, torch.ones(2, dtype=torch.float64)), SnrOptions(0.8)).tolist() == [True, False]
+    assert snr(votes_of([[1, 1], [-0.110, -0.112]]), SnrOptions(0.8)).tolist() == [True, False]
