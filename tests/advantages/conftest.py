@@ -47,7 +47,7 @@ def example() -> WorkedExample:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def votes_of() -> Callable[..., Votes]:
     """Votes of per-reward advantages [K][N], which are their own raw scores; one group, weights 1 if not given."""
 

@@ -1,5 +1,6 @@
 """Names of the parts of a method (normalisers, estimators, filters and combinations), and what they stand for."""
 
+import importlib.util
 from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 
@@ -30,6 +31,14 @@ COMPARES_SIZES = "compares the sizes of votes"
 
 JUDGES_THE_SUM = "judges the sum of the votes"
 """Trait of a filter whose decision holds for the combination `sum` only."""
+
+NEEDS_TORCHJD = "needs torchjd"
+"""Trait of a combination whose weights torchjd computes."""
+
+TORCHJD_MISSING = (
+    "the combination {} computes its weights with torchjd, which is not installed: pip install 'gd2po[torchjd]', or "
+    "set combine.kind: sum"
+)
 
 NORMALISERS: Registry[Normaliser] = Registry("normaliser")
 ESTIMATORS: Registry[Estimator] = Registry("estimator")
@@ -114,7 +123,7 @@ def keeps_scales(normaliser: ChosenMethod[Normaliser]) -> bool:
 
 
 def contradiction(normaliser: ChosenMethod[Normaliser], estimator: ChosenMethod[Estimator]) -> str | None:
-    """Why a normaliser, a filter and a combination do not fit each other, with a remedy; None where they do."""
+    """Why a normaliser, a filter and a combination cannot run together, with a remedy; None where they can."""
     filtered_by: ChosenMethod[Filter] | None = getattr(estimator.options, "filter", None)
     combined_by: ChosenMethod[Combination] | None = getattr(estimator.options, "combine", None)
     if filtered_by and keeps_scales(normaliser) and COMPARES_SIZES in FILTERS.find(filtered_by.kind).traits:
@@ -124,7 +133,13 @@ def contradiction(normaliser: ChosenMethod[Normaliser], estimator: ChosenMethod[
     summed = combined_by is None or combined_by.kind == DEFAULT_COMBINATION
     if filtered_by and not summed and JUDGES_THE_SUM in FILTERS.find(filtered_by.kind).traits:
         return f"the {filtered_by.kind} filter judges the sum of the votes; set combine.kind: sum, or another filter"
+    if combined_by and NEEDS_TORCHJD in COMBINATIONS.find(combined_by.kind).traits and not _has_torchjd():
+        return TORCHJD_MISSING.format(combined_by.kind)
     return None
+
+
+def _has_torchjd() -> bool:
+    return all(importlib.util.find_spec(name) for name in ("torchjd", "qpsolvers", "quadprog"))
 
 
 def _incomparable(method: str, normaliser: str, remedy: str) -> str:
