@@ -113,11 +113,11 @@ def test_gains_are_of_the_advantages_that_are_used(estimator):
 def test_terms_of_grpo_add_up_to_its_advantage():
     """Also where rewards cancel in a rollout, have offsets, or are missing."""
     from gd2po.advantages.batch import assemble
-    from gd2po.advantages.registry import ESTIMATORS
+    from gd2po.advantages.registry import ESTIMATORS, normaliser
 
     scores = {"a": torch.tensor([1.0, 5, 2, NAN, 8, 8]), "b": torch.tensor([100.0, 96, 104, 99, 1, 1])}
     options = {"reward_weights": {"a": 1.0, "b": 0.5}, "directions": {"b": "minimize"}, "missing": "drop"}
-    batch = assemble(scores, "qqqqrr", torch.ones(6), valid=None, norm_by_std=True, **options)
+    batch = assemble(scores, "qqqqrr", torch.ones(6), valid=None, normaliser=normaliser("group_std"), **options)
     estimate = ESTIMATORS.choose("grpo")(batch)
     torch.testing.assert_close(estimate.terms.sum(0), estimate.advantages)
 

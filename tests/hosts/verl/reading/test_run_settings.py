@@ -9,6 +9,7 @@ from gd2po.errors import SettingsError
 from gd2po.hosts.verl.reading.run_settings import caution_about_scores, cautions, check_run, settings_of
 
 AB = ["+algorithm.gd2po.rewards.a.weight=1.0", "+algorithm.gd2po.rewards.b.weight=2.0"]
+POOLED, CENTRED = ([*AB, f"+algorithm.gd2po.normalise={kind}"] for kind in ("pooled", "group_mean"))
 REWARD_FILE = """
 from gd2po.rewards import returns_rewards
 
@@ -50,7 +51,10 @@ def test_stock_gdpo_keys_are_understood(verl_config):
 
 def test_norm_by_std_follows_verls_own_flag(verl_config):
     overrides = ["algorithm.adv_estimator=gd2po", *AB, "algorithm.norm_adv_by_std_in_grpo=false"]
-    assert settings_of(verl_config(*overrides)).norm_by_std is False
+    settings = settings_of(verl_config(*overrides))
+    assert settings.normalise.kind == "group_mean" and settings.resolved()["norm_by_std"] is False
+    both = settings_of(verl_config(*overrides, "+algorithm.gd2po.normalise=leave_one_out"))
+    assert both.resolved()["normalise"] == {"kind": "leave_one_out"}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +71,15 @@ def test_norm_by_std_follows_verls_own_flag(verl_config):
         ("gd2po", [*AB, "+algorithm.gd2po.filter.kind=snrr"], r"unknown conflict filter 'snrr'. Did you mean 'snr'"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter={kind: snr, threshold: 1.5}"], r"threshold: found 1.5"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter.kind=snr", "+algorithm.gd2po.norm_by_std=false"], "norm_by_std: true"),
+        ("gd2po", [*POOLED, "algorithm.norm_adv_by_std_in_grpo=false"], "pooled divides .* remove one of the two"),
+        ("gd2po", [*CENTRED, "+algorithm.gd2po.norm_by_std=true"], "group_mean does not divide by one; remove"),
+        ("gd2po", [*AB, "+algorithm.gd2po.norm_by_std=maybe"], r"norm_by_std: found 'maybe'; expected true or false"),
+        ("gd2po", [*AB, "+algorithm.gd2po.normalise=flored"], "unknown normaliser 'flored'. Did you mean 'floored'"),
+        ("gd2po", [*AB, "+algorithm.gd2po.normalise={kind: shrunk, share: 2}"], r"normalise\.share: found 2"),
+        ("gd2po", [*AB, "+algorithm.gd2po.normalise={kind: pooled, share: 1}"], r"normalise\.share: .*choose 'shrunk'"),
+        ("grpo", [*AB, "+algorithm.gd2po.normalise=floored"], "normalise is floored, but grpo runs as verl has it"),
+        ("gd2po", [*AB, "+algorithm.gd2po.combine=summ"], r"combine: unknown combination 'summ'. Did you mean 'sum'"),
+        ("grpo", [*AB, "+algorithm.gd2po.combine=sum"], "choose adv_estimator=gd2po or gdpo or remove the combine"),
         ("gd2po", [*AB, "algorithm.use_kl_in_reward=true"], "use_kl_loss"),
         ("gdpo", [*AB, "algorithm.use_kl_in_reward=true"], "use_kl_loss"),
         ("gdpo", [*AB, "+algorithm.gd2po.filter.kind=hard"], "choose adv_estimator=gd2po or remove the filter"),
