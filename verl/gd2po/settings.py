@@ -163,20 +163,14 @@ class Settings(_Block):
         }
 
     def resolved(self) -> dict[str, Any]:
-<<<<<<< HEAD
-        """Everything that holds for the run, as plain data from which :meth:`parse` makes these settings again."""
-        fields = type(self).model_fields
-        unchanged = {name for name in ("guards", "watch") if getattr(self, name) == fields[name].default}
-        common = self.model_dump(mode="json", exclude={"method", "plugins", *unchanged}, exclude_none=True)
-=======
         """Everything that holds for the run, as plain data from which :meth:`parse` makes these settings again.
 
         What earlier releases did not have is left out where it has no effect, so that their checkpoints are continued.
         """
-        unchanged = {"guards"} if self.guards == GuardSwitches() else set()
+        fields = type(self).model_fields
+        unchanged = {name for name in ("guards", "watch") if getattr(self, name) == fields[name].default}
         methods = {"method", "normalise", "plugins"}
         common = self.model_dump(mode="json", exclude={*methods, *unchanged}, exclude_none=True)
->>>>>>> core
         plugins = {"plugins": list(self.plugins)} if self.plugins else {}
         options = self.method.plain_options()
         if self.combination and self.combination.kind == DEFAULT_COMBINATION:
