@@ -35,7 +35,9 @@ def test_a_reward_that_the_update_lowers_is_named():
 
 
 def test_watched_scores_stand_behind_the_rewards():
-    line = step_line(1, 2, ["useful"], METRICS | {"watch/quality/mean": 0.25, "watch/taste/mean": 3}, ("quality", "taste"))
+    line = step_line(
+        1, 2, ["useful"], METRICS | {"watch/quality/mean": 0.25, "watch/taste/mean": 3}, ("quality", "taste")
+    )
     assert "| useful 0.823 | watched: quality 0.25  taste 3 | conflict" in line
 
 

@@ -99,7 +99,9 @@ def test_gains_are_of_the_advantages_that_are_used(estimator):
     groups = [row // 4 for row in range(40)]
 
     def run(**options):
-        return compute_advantages(scores, groups, torch.ones(40, 2), reward_weights={"a": 1, "b": 2, "c": -1}, **options)
+        return compute_advantages(
+            scores, groups, torch.ones(40, 2), reward_weights={"a": 1, "b": 2, "c": -1}, **options
+        )
 
     result = run(estimator=estimator)
     unfiltered = run(estimator="gdpo" if estimator == "gd2po" else estimator)

@@ -92,8 +92,8 @@ class Health:
         if unfiltered >= 0:
             return f"{text}without the filter its mean gain would be {unfiltered:.2f}: use gdpo, or a milder filter"
         return (
-            f"{text}raise its weight, lower theirs, or remove a reward that it contradicts; gd2po check on the rollouts "
-            "of this run tells whether a filter would turn its gain positive"
+            f"{text}raise its weight, lower theirs, or remove a reward that it contradicts; gd2po check on the "
+            "rollouts of this run tells whether a filter would turn its gain positive"
         )
 
     def _outweighed_by(self, name: str, steps: Sequence[Metrics]) -> str:

@@ -79,11 +79,11 @@ def test_intervals_hold_the_value_and_what_resampling_by_loop_gives(evidence):
     generator = np.random.default_rng(0)
     kept = generator.integers(0, 9, 100).astype(float)
     sums = {name: np.zeros(100) for name in ("emptied", "tokens", "tokens_masked", "magnitude", "square")}
-    intervals = Bootstrap(100).intervals(sums | {"groups": np.ones(100), "rollouts": np.full(100, 8.0), "kept": kept})
+    figures = Bootstrap(100).resample(sums | {"groups": np.ones(100), "rollouts": np.full(100, 8.0), "kept": kept})
     means = [kept[generator.integers(0, 100, 100)].mean() / 8 for _ in range(4000)]
-    assert intervals["kept"].value == pytest.approx(kept.mean() / 8)
-    assert intervals["kept"][1:] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.01)
-    assert np.isnan(intervals["effective"].value)
+    assert figures["kept"].value == pytest.approx(kept.mean() / 8)
+    assert figures["kept"].interval()[1:] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.01)
+    assert np.isnan(figures["effective"].value)
 
 
 def test_pooling_many_groups_hardly_changes_the_intervals(checked, mixed, monkeypatch):

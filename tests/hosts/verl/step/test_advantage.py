@@ -244,5 +244,7 @@ def test_watched_scores_are_logged_and_change_no_advantage(rollouts, bare_traine
 
 
 def test_a_watched_score_that_nothing_returns_is_refused(rollouts, bare_trainer, advantages_of):
-    with pytest.raises(RewardError, match="reward 'quality' is watched, but the reward function returned it for none of"):
+    with pytest.raises(
+        RewardError, match="reward 'quality' is watched, but the reward function returned it for none of"
+    ):
         advantages_of(bare_trainer(*WATCHING), rollouts.put(INFOS, LENGTHS))
