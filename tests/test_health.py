@@ -86,9 +86,9 @@ def _told(health, *steps):
 def test_ten_steps_of_negative_gain_are_told_with_who_outweighs_it_and_the_remedy(health):
     assert _told(health, *[FALLING] * 9) == []
     assert health.warnings(10, FALLING) == [
-        "step 10: the update has been pushing reward a down for 10 steps (mean gain -0.10), outweighed by b (80% of the "
-        "update); raise its weight, lower theirs, or remove a reward that it contradicts; gd2po check on the rollouts of "
-        "this run tells whether a filter would turn its gain positive"
+        "step 10: the update has been pushing reward a down for 10 steps (mean gain -0.10), outweighed by b (80% of "
+        "the update); raise its weight, lower theirs, or remove a reward that it contradicts; gd2po check on the "
+        "rollouts of this run tells whether a filter would turn its gain positive"
     ]
     assert _told(health, *[FALLING] * 20) == []
 

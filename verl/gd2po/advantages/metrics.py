@@ -59,7 +59,7 @@ def watch_metrics(scores: Mapping[str, Tensor]) -> dict[str, float]:
     Args:
         scores: name -> [N] raw scores, NaN where not scored. Padding rows are left out beforehand.
     """
-    figures = {}
+    figures: dict[str, Tensor] = {}
     for name, values in scores.items():
         scored = ~values.isnan()
         figures |= _range(f"watch/{name}", values[scored]) | {f"watch/{name}/missing": (~scored).sum()}
@@ -76,7 +76,7 @@ def _range(prefix: str, scores: Tensor) -> dict[str, Tensor]:
 
 
 def _rewards(batch: Batch) -> dict[str, Tensor]:
-    figures = {}
+    figures: dict[str, Tensor] = {}
     for k, name in enumerate(batch.names):
         figures |= _range(f"reward/{name}", batch.scores[k][batch.scored[k]])
         figures[f"reward/{name}/missing"] = (batch.valid & ~batch.scored[k]).sum()
