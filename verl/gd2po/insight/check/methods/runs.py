@@ -19,7 +19,7 @@ from gd2po.advantages.registry import (
     normaliser,
 )
 from gd2po.insight.check.methods.bootstrap import Bootstrap, Resampled
-from gd2po.insight.check.methods.moments import moments
+from gd2po.insight.check.methods.moments import moments, ratio
 from gd2po.insight.check.rollouts import Rollouts
 from gd2po.intervals import Interval
 from gd2po.method_names import estimator_title, filter_title
@@ -193,9 +193,8 @@ class Methods:
     def _lost(self, figures: Mapping[str, Resampled]) -> Resampled:
         """The share of the summed gain of GDPO that a method does not have; NaN where GDPO has none."""
         sums = [self._summed(part) for part in (figures, self._unfiltered)]
-        if not sums[1].value > 0:
-            return Resampled(np.nan, np.full_like(sums[1].drawn, np.nan))
-        return Resampled(1 - sums[0].value / sums[1].value, 1 - sums[0].drawn / sums[1].drawn)
+        value, drawn = (1 - ratio(*(getattr(summed, name) for summed in sums)) for name in ("value", "drawn"))
+        return Resampled(float(value), drawn)
 
     def _summed(self, figures: Mapping[str, Resampled]) -> Resampled:
         """Σ |w_k| c_k: the weights' signs are in the gains."""
