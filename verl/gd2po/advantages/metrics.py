@@ -43,7 +43,7 @@ def batch_metrics(batch: Batch, estimate: Estimate) -> dict[str, float]:
     """Every metric of the module's table, as Python floats (one transfer from the device)."""
     figures = {
         **_rewards(batch),
-        **_update(batch, estimate),
+        **update_figures(batch, estimate),
         **_conflict(batch, estimate.kept),
         **_pairs(batch),
         **_weighting(batch, estimate),
@@ -84,7 +84,8 @@ def _rewards(batch: Batch) -> dict[str, Tensor]:
     return figures
 
 
-def _update(batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
+def update_figures(batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
+    """`update/<name>/{share,gain,gain_unfiltered}` of the module's table, as tensors of one element."""
     terms = estimate.terms
     if terms is None:
         terms = estimate.query_weight * estimate.kept * batch.votes.weighted

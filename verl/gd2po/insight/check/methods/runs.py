@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from gd2po.advantages import compute_rollout_advantages
+import gd2po.advantages  # noqa: F401  (registers the methods of the papers)
+from gd2po.advantages.batch import Batch, assemble
+from gd2po.advantages.metrics import batch_metrics, update_figures
+from gd2po.advantages.outputs import Estimate
 from gd2po.advantages.registry import (
     COMBINATIONS,
     DEFAULT_COMBINATION,
@@ -15,17 +19,16 @@ from gd2po.advantages.registry import (
     ESTIMATORS,
     FILTERS,
     NORMALISERS,
+    Estimator,
     contradiction,
     normaliser,
 )
 from gd2po.insight.check.methods.bootstrap import Bootstrap, Resampled
 from gd2po.insight.check.methods.moments import moments, ratio
-from gd2po.insight.check.rollouts import Rollouts
+from gd2po.insight.check.rollouts import Numbers, Rollouts
 from gd2po.intervals import Interval
 from gd2po.method_names import estimator_title, filter_title
-
-if TYPE_CHECKING:
-    from gd2po.advantages import RolloutAdvantages
+from gd2po.registry import ChosenMethod
 
 GRPO, GDPO, HARD = "GRPO", "GDPO", "Hard"
 _LISTED = {"grpo", "gdpo", "gd2po", "none", "hard", "snr"}
@@ -93,8 +96,9 @@ class Methods:
     """Runs methods on N rollouts.
 
     Attributes:
-        gdpo: the result of GDPO, with which the others are compared.
-        normalised: reward → group-relative advantage [N], direction applied.
+        metrics: The metrics of GDPO, with which the others are compared.
+        conflict: Whether the votes of each rollout have both signs [N] bool.
+        normalised: Reward → group-relative advantage [N], direction applied.
     """
 
     def __init__(self, rollouts: Rollouts) -> None:
@@ -103,14 +107,16 @@ class Methods:
         self._scores = dict(zip(rollouts.names, torch.from_numpy(rollouts.scores), strict=True))
         self._groups = torch.from_numpy(rollouts.groups)
         self._lengths = torch.from_numpy(rollouts.lengths)
-        self.gdpo = self._run(estimator="gdpo")
-        self.normalised = {name: values.numpy() for name, values in self.gdpo.per_reward.items()}
-        self._references = {"GDPO": self.gdpo.rollout_advantages.numpy()} | {
+        self._batch = self._assemble(DEFAULT_NORMALISER)
+        gdpo = ESTIMATORS.choose("gdpo")(self._batch)
+        self.metrics, self.conflict = batch_metrics(self._batch, gdpo), self._batch.votes.conflict.numpy()
+        self.normalised = dict(zip(rollouts.names, _plain(self._batch.normalised.advantages), strict=True))
+        self._references = {"GDPO": _plain(gdpo.advantages)} | {
             # A weight below 0 turns the reward's own update round as well.
             f"of {name}": values if rollouts.weights[name] >= 0 else -values
             for name, values in self.normalised.items()
         }
-        self._unfiltered = self._figures(self.gdpo)
+        self._unfiltered = self._figures(gdpo)
 
     def results(self, taus: tuple[float, ...]) -> Iterator[MethodResult]:
         """GRPO, GDPO, SNR at each threshold in ascending order, Hard; then every other method that is registered.
@@ -119,7 +125,7 @@ class Methods:
         their options. What needs a package that is not installed is left out.
         """
         yield self._result(GRPO, {"estimator": "grpo"})
-        yield self._result(GDPO, {"estimator": "gdpo"}, result=self.gdpo)
+        yield self._result(GDPO, {"estimator": "gdpo"})
         for tau in sorted(set(taus)):
             yield self._filtered(snr_name(tau), {"kind": "snr", "threshold": tau}, tau)
         yield self._filtered(HARD, {"kind": "hard"})
@@ -138,25 +144,26 @@ class Methods:
         for estimator in sorted(set(ESTIMATORS.names()) - _LISTED):
             yield self._result(estimator_title(estimator), {"estimator": estimator})
 
-    def _run(self, **choice: Any) -> "RolloutAdvantages":
+    def _assemble(self, normalise: Any) -> Batch:
         rollouts = self._rollouts
-        return compute_rollout_advantages(
+        return assemble(
             self._scores,
             self._groups,
             self._lengths,
             reward_weights=rollouts.weights,
             directions=rollouts.directions,
-            **choice,
+            missing="drop",
+            valid=None,
+            normaliser=normaliser(normalise),
         )
 
     def _filtered(self, name: str, choice: Block, tau: float | None = None) -> MethodResult:
         return self._result(name, {"estimator": "gd2po", "filter": choice}, tau)
 
-    def _result(
-        self, name: str, settings: Block, tau: float | None = None, result: "RolloutAdvantages | None" = None
-    ) -> MethodResult:
-        result = result or self._run(**settings)
-        figures = self._figures(result)
+    def _result(self, name: str, settings: Block, tau: float | None = None) -> MethodResult:
+        batch = self._assemble(settings["normalise"]) if "normalise" in settings else self._batch
+        result = _estimator(settings)(batch)
+        figures, update = self._figures(result), update_figures(batch, result)
         rewards = self._rollouts.names
         filters = "filter" in settings
         gains = {reward: figures[f"gain of {reward}"].interval() for reward in rewards}
@@ -176,7 +183,7 @@ class Methods:
             effective=figures["effective"].interval(),
             cosine_gdpo=figures["cosine GDPO"].interval(),
             cosine={reward: figures[f"cosine of {reward}"].interval() for reward in rewards},
-            share={reward: result.metrics[f"update/{reward}/share"] for reward in rewards},
+            share={reward: float(update[f"update/{reward}/share"]) for reward in rewards},
             gain=gains,
             lost=self._lost(figures).interval(),
             turned=tuple(reward for reward in voting if before[reward].high < 0 < gains[reward].value),
@@ -186,8 +193,8 @@ class Methods:
             settings=settings,
         )
 
-    def _figures(self, result: "RolloutAdvantages") -> dict[str, Resampled]:
-        advantages = result.rollout_advantages.numpy()
+    def _figures(self, result: Estimate) -> dict[str, Resampled]:
+        advantages = _plain(result.advantages)
         return self._bootstrap.resample(moments(self._rollouts, advantages, result.kept.numpy(), self._references))
 
     def _lost(self, figures: Mapping[str, Resampled]) -> Resampled:
@@ -206,9 +213,17 @@ class Methods:
 
 def _fits(settings: Block) -> bool:
     """Whether a normaliser and an estimator can be used together on this machine."""
+    return contradiction(normaliser(settings.get("normalise", DEFAULT_NORMALISER)), _estimator(settings)) is None
+
+
+def _estimator(settings: Block) -> ChosenMethod[Estimator]:
     options = {name: value for name, value in settings.items() if name not in ("estimator", "normalise")}
-    estimator = ESTIMATORS.configure(settings["estimator"], options)
-    return contradiction(normaliser(settings.get("normalise", DEFAULT_NORMALISER)), estimator) is None
+    return ESTIMATORS.configure(settings["estimator"], options)
+
+
+def _plain(values: Tensor) -> Numbers:
+    """In float32, as the trainer gets them."""
+    return values.to(torch.float32).numpy()
 
 
 def _or_zero(value: float) -> float:
