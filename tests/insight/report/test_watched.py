@@ -69,8 +69,8 @@ def test_watched_scores_and_gains_have_their_charts_and_the_flag_is_in_the_page(
     write_report(member[0].runs, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     for text in (
-        "Watched scores in training",
-        "quality (watched), mean score",
+        "Watched scores are logged beside the rewards",
+        "watched quality, mean score",
         "gain of harmless",
         "gain of useful: with the filter, less without",
         "while the watched quality did not rise",

@@ -69,7 +69,7 @@ def training(rewards: Sequence[str]) -> list[Panel]:
 
 def watched(names: Sequence[str]) -> list[Panel]:
     """Each watched score over training."""
-    return [Panel(f"{name} (watched), mean score of the rollouts", metric(f"watch/{name}/mean")) for name in names]
+    return [Panel(f"watched {name}, mean score of the rollouts", metric(f"watch/{name}/mean")) for name in names]
 
 
 def gains(series: Sequence[Series], rewards: Sequence[str]) -> Iterator[Panel]:

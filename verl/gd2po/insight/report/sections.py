@@ -40,7 +40,7 @@ _PAIRS = (
     "How often two rewards vote in opposite ways on a rollout: over time, the fuller the more often, and as a share in "
     "the last quarter of the run, mean over its runs."
 )
-_WATCHED = "Raw scores that are logged beside the rewards; nothing is trained on them."
+_WATCHED = "Watched scores are logged beside the rewards, and nothing is trained on them."
 _GAINS = (
     "What the update does to each reward, to first order: ⟨advantages of the reward, advantages used⟩ over the number "
     "of rollouts and the size of the advantages used. Below 0 the update is expected to push the reward down."
@@ -75,8 +75,11 @@ def sections(series: Sequence[Series], pictures: Pictures) -> list[Section]:
     curves = partial(_curves, series, pictures)
     watched = panels.watched_names(series)
     candidates = [
-        Section("Rewards in training", _TRAINING, curves(panels.training(rewards))),
-        Section("Watched scores in training", _WATCHED, curves(panels.watched(watched))),
+        Section(
+            "Rewards in training",
+            f"{_TRAINING} {_WATCHED}" if watched else _TRAINING,
+            curves([*panels.training(rewards), *panels.watched(watched)]),
+        ),
         Section("Rewards in validation", _VALIDATION, curves(panels.validation(series, rewards))),
         Section("Conflict", _CONFLICT, curves(panels.conflict())),
         Section("Which rewards conflict", _PAIRS, tuple(_conflicts(series, pictures))),
