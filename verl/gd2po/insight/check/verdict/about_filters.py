@@ -5,9 +5,16 @@ from collections.abc import Iterator, Sequence
 from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import HARD, MethodResult
 from gd2po.insight.check.verdict import rules
-from gd2po.insight.check.verdict.about_gains import mended
 from gd2po.insight.check.verdict.about_rewards import is_dead
-from gd2po.insight.check.verdict.findings import VerdictFinding, decimal, listed, percent, with_interval, with_loss
+from gd2po.insight.check.verdict.findings import (
+    Level,
+    VerdictFinding,
+    decimal,
+    listed,
+    percent,
+    with_interval,
+    with_loss,
+)
 
 
 def changes_update(method: MethodResult) -> bool:
@@ -69,14 +76,19 @@ def filter_findings(evidence: Evidence, chosen: MethodResult | None) -> Iterator
 
 
 def _justified(evidence: Evidence) -> Iterator[VerdictFinding]:
-    for method in evidence.filters:
-        if method.justified:
-            starving = ", but leaves too little to train on" if starves(method) else ""
-            yield VerdictFinding(
-                "justified filter",
-                "caution" if starving else "good",
-                f"{method.name} {mended(method, evidence)}, for {with_loss(method.lost)} of the summed gain{starving}.",
-            )
+    justified = [method for method in evidence.filters if method.justified]
+    levels: tuple[tuple[bool, Level, str], ...] = (
+        (True, "good", ""),
+        (False, "caution", ", but too little is left to train on"),
+    )
+    for leaves_enough, level, note in levels:
+        names = [
+            f"{method.name} (for {with_loss(method.lost)} of the summed gain)"
+            for method in justified
+            if starves(method) != leaves_enough
+        ]
+        if names:
+            yield VerdictFinding("justified filter", level, f"Justified by the gains: {listed(names)}{note}.")
 
 
 def _effect(hard: MethodResult, chosen: MethodResult | None) -> Iterator[VerdictFinding]:
