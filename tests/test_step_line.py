@@ -32,6 +32,8 @@ def test_emptied_prompts_are_named_when_there_are_any():
 def test_a_reward_that_the_update_lowers_is_named():
     line = step_line(1, 2, ["useful", "harmless"], METRICS | {"update/harmless/gain": -0.081})
     assert "masked 43%  negative gain: harmless -0.08 |" in line
+    meant = step_line(1, 2, ["useful", "harmless"], METRICS | {"update/harmless/gain": -0.081}, (), ["harmless"])
+    assert "negative gain" not in meant
 
 
 def test_watched_scores_stand_behind_the_rewards():

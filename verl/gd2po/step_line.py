@@ -1,6 +1,6 @@
 """One line a step that a person can read, beside verl's long one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 _PHASES = {"gen": "rollout", "reward": "reward", "old_log_prob": "log-probs", "update_actor": "update"}
 
@@ -9,7 +9,12 @@ _SHOWN_FROM = -0.005
 
 
 def step_line(
-    step: int, steps: int, rewards: Sequence[str], metrics: Mapping[str, float], watched: Sequence[str] = ()
+    step: int,
+    steps: int,
+    rewards: Sequence[str],
+    metrics: Mapping[str, float],
+    watched: Sequence[str] = (),
+    not_raised: Collection[str] = (),
 ) -> str:
     """Such as ``step 12 of 100 | useful 0.82  harmless 1.31 | conflict 43%  masked 43% | 34 s: rollout 20, update 9``.
 
@@ -18,8 +23,9 @@ def step_line(
         rewards: The names of the rewards, in the order to show.
         metrics: The metrics of the step, with verl's timings in seconds.
         watched: The names of the scores that are logged and never trained on.
+        not_raised: The rewards that the update is not meant to raise: those of weight 0 or below.
 
-    A reward that the update is expected to lower is named after the conflicts, with its gain.
+    Another reward that the update is expected to lower is named after the conflicts, with its gain.
     """
     scores = "  ".join(f"{name} {metrics[f'reward/{name}/mean']:.3g}" for name in rewards)
     if watched:
@@ -27,7 +33,7 @@ def step_line(
     conflict = f"conflict {metrics['conflict/rate']:.0%}  masked {metrics['conflict/masked']:.0%}"
     if emptied := metrics["conflict/emptied_groups"]:
         conflict += f"  {emptied:g} of {metrics['groups/count']:g} prompts emptied"
-    gains = {name: metrics[f"update/{name}/gain"] for name in rewards}
+    gains = {name: metrics[f"update/{name}/gain"] for name in rewards if name not in not_raised}
     if negative := [f"{name} {gain:.2f}" for name, gain in gains.items() if gain <= _SHOWN_FROM]:
         conflict += f"  negative gain: {', '.join(negative)}"
     timings = {

@@ -26,7 +26,10 @@ def wrap_compute_metrics(original: Callable[..., None]) -> Callable[..., None]:
         state = state_of(self)
         settings = state.settings
         metrics["rollouts/lost"] = _lost(self.config, batch)
-        line = step_line(global_steps, self.total_training_steps, list(settings.rewards), metrics, settings.watch)
+        not_raised = [name for name, reward in settings.rewards.items() if reward.weight <= 0]
+        line = step_line(
+            global_steps, self.total_training_steps, list(settings.rewards), metrics, settings.watch, not_raised
+        )
         sys.stdout.write(f"{line}\n")
         voting = tuple(name for name, reward in settings.rewards.items() if reward.weight != 0)
         lowered = frozenset(name for name in voting if settings.rewards[name].weight < 0)
