@@ -70,7 +70,7 @@ def test_the_example_by_hand(checked, example):
     assert (hard.kept.value, hard.emptied.value, hard.tokens_masked.value) == (0.5, 0, 0.5)
     assert evidence.method("SNR 0").kept.value == 1
     assert evidence.method("SNR 1").kept.value == 0.5
-    assert [method.name for method in evidence.methods] == ["GRPO", "GDPO", "SNR 0", "SNR 1", "Hard"]
+    assert [method.name for method in evidence.methods[:5]] == ["GRPO", "GDPO", "SNR 0", "SNR 1", "Hard"]
 
 
 def test_intervals_hold_the_value_and_what_resampling_by_loop_gives(evidence):
@@ -120,6 +120,6 @@ def test_methods_of_plug_ins_have_rows_with_their_options(checked, example, monk
     FILTERS.register("margin", Options)(lambda votes, options: votes.total.abs() >= options.least)
     ESTIMATORS.register("mine")(lambda batch: ESTIMATORS.choose("gdpo")(batch))
     evidence = checked(example, taus=())
-    assert [method.name for method in evidence.methods] == ["GRPO", "GDPO", "Hard", "margin least=0.5", "mine"]
+    assert {"GRPO", "GDPO", "Hard", "margin least=0.5", "mine"} <= {method.name for method in evidence.methods}
     assert evidence.method("margin least=0.5").kept.value == 0.5
     assert evidence.method("mine").cosine_gdpo.value == pytest.approx(1)
