@@ -1,4 +1,4 @@
-"""Methods beyond the papers in whole trainings on CPU, by configuration alone: log, step line, dump, settings, report."""
+"""Methods beyond the papers in whole trainings on CPU, by configuration alone: log, step line, dump and report."""
 
 import json
 import shutil
