@@ -21,23 +21,23 @@ from loops import loop_advantages, on_last_token
 from results import save, show, spread, timed
 
 from gd2po.advantages import (
-    combination_names,
     compute_advantages,
     compute_rollout_advantages,
     filter_names,
     normaliser_names,
 )
+from gd2po.advantages.registry import usable_combinations
 
 TOGETHER = {
     "share, shrunk, softmin": {"conflict_filter": "share", "normalise": "shrunk", "combine": "softmin"},
-    "soft, pooled, upgrad": {"conflict_filter": "soft", "normalise": "pooled", "combine": "upgrad"},
+    "soft, pooled, dvao": {"conflict_filter": "soft", "normalise": "pooled", "combine": "dvao"},
     "guard, floored, sum": {"conflict_filter": "guard", "normalise": "floored"},
 }
 METHODS: dict[str, dict[str, Any]] = {
     "GRPO": {"estimator": "grpo"},
     **{f"filter {kind}": {"conflict_filter": kind} for kind in filter_names()},
     **{f"normalise {kind}": {"estimator": "gdpo", "normalise": kind} for kind in normaliser_names()},
-    **{f"combine {kind}": {"estimator": "gdpo", "combine": kind} for kind in combination_names()},
+    **{f"combine {kind}": {"estimator": "gdpo", "combine": kind} for kind in usable_combinations()},
     **TOGETHER,
 }
 
