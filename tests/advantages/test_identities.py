@@ -1,6 +1,5 @@
 """What must hold for every estimator on every batch, however nasty."""
 
-import importlib.util
 import math
 from dataclasses import dataclass, fields
 from typing import Any
@@ -13,18 +12,12 @@ from torch import Tensor
 
 from gd2po.advantages import (
     AdvantageOutput,
-    combination_names,
     compute_advantages,
     filter_names,
     normaliser_names,
 )
-from gd2po.advantages.registry import COMBINATIONS, KEEPS_SCALES, NEEDS_TORCHJD, NORMALISERS
+from gd2po.advantages.registry import KEEPS_SCALES, NORMALISERS, usable_combinations
 
-COMBINATIONS_HERE = [
-    kind
-    for kind in combination_names()
-    if NEEDS_TORCHJD not in COMBINATIONS.find(kind).traits or importlib.util.find_spec("torchjd")
-]
 METHODS: dict[str, dict[str, Any]] = {
     "grpo": {"estimator": "grpo"},
     "gdpo": {"estimator": "gdpo"},
@@ -41,7 +34,7 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     **{kind: {"conflict_filter": kind} for kind in filter_names() if kind not in ("none", "hard", "snr")},
     **{kind: {"estimator": "gdpo", "normalise": kind} for kind in normaliser_names()},
-    **{kind: {"estimator": "gdpo", "combine": kind} for kind in COMBINATIONS_HERE if kind != "sum"},
+    **{kind: {"estimator": "gdpo", "combine": kind} for kind in usable_combinations() if kind != "sum"},
 }
 CONSTANTS = (0.0, 0.1, -2.9, 5.37, 100.3, 1e8, -1e8)
 GRID = (-3.0, -1.0, 0.0, 0.25, 1.0, 2.5)
@@ -184,7 +177,7 @@ def test_at_its_limit_a_method_is_close_to_another(method, limit, sample):
     torch.testing.assert_close(out.advantages, same.advantages, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("combine", COMBINATIONS_HERE)
+@pytest.mark.parametrize("combine", usable_combinations())
 @given(sample=samples(rewards=(1, 1)))
 @bounded
 def test_one_reward_is_combined_with_nothing(combine, sample):
@@ -203,7 +196,7 @@ def test_without_a_difference_between_rollouts_there_is_no_advantage(method, sam
 
 
 @pytest.mark.parametrize("normalise", [k for k in normaliser_names() if KEEPS_SCALES not in NORMALISERS.find(k).traits])
-@pytest.mark.parametrize("combine", [kind for kind in COMBINATIONS_HERE if kind in ("sum", "softmin", "upgrad")])
+@pytest.mark.parametrize("combine", [kind for kind in usable_combinations() if kind in ("sum", "softmin", "upgrad")])
 @given(sample=samples(nasty=False, rewards=(2, 4)), scale=st.sampled_from([0.125, 3.0, 1000.0]))
 @bounded
 def test_the_scale_of_a_reward_does_not_matter(normalise, combine, sample, scale):

@@ -10,10 +10,11 @@ from gd2po.advantages import compute_advantages
 from gd2po.advantages.combinations.dvao import dvao
 from gd2po.advantages.combinations.softmin import SoftminOptions, softmin
 from gd2po.advantages.gains import gains
-from gd2po.advantages.registry import COMBINATIONS, NEEDS_TORCHJD, combination
+from gd2po.advantages.registry import COMBINATIONS, NEEDS_TORCHJD, combination, has_torchjd
 from gd2po.errors import SettingsError
 
 BY_TORCHJD = [kind for kind in COMBINATIONS.names() if NEEDS_TORCHJD in COMBINATIONS.find(kind).traits]
+needs_torchjd = pytest.mark.skipif(not has_torchjd(), reason="torchjd is missing: pip install 'gd2po[torchjd]'")
 
 
 def test_softmin_is_its_formula(votes_of):
@@ -58,18 +59,18 @@ def test_dvao_of_ties_is_zero(votes_of):
     assert dvao(votes_of([[0.0, 0.0], [0.0, 0.0]])).eq(0).all()
 
 
+@needs_torchjd
 @pytest.mark.parametrize("kind", BY_TORCHJD)
 def test_no_reward_is_pushed_down(kind, votes_of):
     """Where the sum would: the third reward opposes two that agree."""
-    pytest.importorskip("torchjd", reason="torchjd is not installed: pip install 'gd2po[torchjd]'")
     votes = votes_of([[1.0, -1, 1, -1], [1, -1, 1.5, -1.5], [-0.8, 0.8, 0.1, -0.1]])
     assert gains(votes.weighted, votes.total, votes.present)[2] < 0
     assert (gains(votes.weighted, combination(kind)(votes).sum(0), votes.present) > -1e-3).all()
 
 
+@needs_torchjd
 @pytest.mark.parametrize("kind", ["upgrad", "dualproj"])
 def test_without_opposition_it_is_the_sum(kind, votes_of):
-    pytest.importorskip("torchjd", reason="torchjd is not installed: pip install 'gd2po[torchjd]'")
     votes = votes_of([[1.0, -1, 1, -1], [1, -1, -0.5, 0.5], [0.0] * 4])
     torch.testing.assert_close(combination(kind)(votes).sum(0), votes.total)
 

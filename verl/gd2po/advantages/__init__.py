@@ -44,6 +44,8 @@ from gd2po.advantages.gains import gains
 from gd2po.advantages.normalisation import GroupScores
 from gd2po.advantages.outputs import AdvantageOutput, Estimate, RolloutAdvantages
 from gd2po.advantages.registry import (
+    COMPARES_SIZES,
+    KEEPS_SCALES,
     combination_names,
     estimator_names,
     filter_names,
@@ -56,6 +58,8 @@ from gd2po.advantages.registry import (
 from gd2po.advantages.votes import Votes
 
 __all__ = [
+    "COMPARES_SIZES",
+    "KEEPS_SCALES",
     "AdvantageOutput",
     "Batch",
     "Estimate",

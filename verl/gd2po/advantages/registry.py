@@ -122,6 +122,20 @@ def keeps_scales(normaliser: ChosenMethod[Normaliser]) -> bool:
     return KEEPS_SCALES in NORMALISERS.find(normaliser.kind).traits
 
 
+def has_torchjd() -> bool:
+    """Whether torchjd, and the solver that it needs, are installed."""
+    return all(importlib.util.find_spec(name) for name in ("torchjd", "qpsolvers", "quadprog"))
+
+
+def usable_combinations() -> tuple[str, ...]:
+    """The names of the combinations of which everything that they need is installed, sorted."""
+    return tuple(kind for kind in COMBINATIONS.names() if has_torchjd() or not _needs_torchjd(kind))
+
+
+def _needs_torchjd(combination: str) -> bool:
+    return NEEDS_TORCHJD in COMBINATIONS.find(combination).traits
+
+
 def contradiction(normaliser: ChosenMethod[Normaliser], estimator: ChosenMethod[Estimator]) -> str | None:
     """Why a normaliser, a filter and a combination cannot run together, with a remedy; None where they can."""
     filtered_by: ChosenMethod[Filter] | None = getattr(estimator.options, "filter", None)
@@ -133,13 +147,9 @@ def contradiction(normaliser: ChosenMethod[Normaliser], estimator: ChosenMethod[
     summed = combined_by is None or combined_by.kind == DEFAULT_COMBINATION
     if filtered_by and not summed and JUDGES_THE_SUM in FILTERS.find(filtered_by.kind).traits:
         return f"the {filtered_by.kind} filter judges the sum of the votes; set combine.kind: sum, or another filter"
-    if combined_by and NEEDS_TORCHJD in COMBINATIONS.find(combined_by.kind).traits and not _has_torchjd():
+    if combined_by and _needs_torchjd(combined_by.kind) and not has_torchjd():
         return TORCHJD_MISSING.format(combined_by.kind)
     return None
-
-
-def _has_torchjd() -> bool:
-    return all(importlib.util.find_spec(name) for name in ("torchjd", "qpsolvers", "quadprog"))
 
 
 def _incomparable(method: str, normaliser: str, remedy: str) -> str:

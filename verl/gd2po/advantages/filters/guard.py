@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from gd2po.advantages.filters.share import agreement
+from gd2po.advantages.gains import gains
 from gd2po.advantages.registry import COMPARES_SIZES, JUDGES_THE_SUM, register_filter
 from gd2po.advantages.votes import SIGN_EPS, Votes
 
@@ -55,23 +56,21 @@ def guard(votes: Votes, options: GuardOptions) -> Tensor:
     if not voters.any() or not energy.sum() > 0:
         return everything
     products = votes.weighted[voters] * votes.total
-    scale = (count * energy.sum()).sqrt()
     quantile = NormalDist().inv_cdf(options.confidence)
-    unmasked = products.sum(1) / scale
+    unmasked = gains(votes.weighted[voters], votes.total, votes.present)
     noise = _standard_errors(torch.cat([products, energy[None]]), energy, votes)
     if not (unmasked < -torch.clamp(quantile * noise[:-1], min=1e-9)).any():
         return everything
 
+    # The candidate at place j drops the first j + 1 rollouts by their ratios, if the next one has another ratio.
     ratios = torch.where(_droppable(votes, options.min_kept), agreement(votes), torch.inf)
-    order = ratios.argsort()
-    dropped_energy = energy[order].cumsum(0)
-    left = (energy.sum() - dropped_energy).clamp(min=0)
-    gains = products.sum(1, keepdim=True) - products[:, order].cumsum(1)
-    loss = energy.sum().sqrt() - left.sqrt()
-    ordered = ratios[order]
+    ordered, order = ratios.sort()
     whole = torch.cat([ordered[1:] > ordered[:-1], ordered.new_ones(1, dtype=torch.bool)]) & ordered.isfinite()
-    positive = (gains > SIGN_EPS * products.abs().sum(1, keepdim=True)).all(0)
-    admissible = whole & positive & (loss <= quantile * noise[-1] * count.sqrt())
+    products_left = products.sum(1, keepdim=True) - products[:, order].cumsum(1)
+    energy_left = (energy.sum() - energy[order].cumsum(0)).clamp(min=0)
+    positive = (products_left > SIGN_EPS * products.abs().sum(1, keepdim=True)).all(0)
+    loss = (energy.sum().sqrt() - energy_left.sqrt()) / count.sqrt()
+    admissible = whole & positive & (loss <= quantile * noise[-1])
     if not admissible.any():
         return everything
     return ratios > ordered[admissible.nonzero().max()]
@@ -98,19 +97,15 @@ def _droppable(votes: Votes, min_kept: float) -> Tensor:
     groups, conflict = votes.groups, votes.conflict & votes.present
     sizes = groups.sum(votes.present)
     allowed = groups.to_rollouts(sizes - (min_kept * sizes - 1e-9).ceil())
-    order = _by_group(groups.index, torch.where(conflict, agreement(votes), torch.inf))
-    index, ratios = groups.index[order], torch.where(conflict, agreement(votes), torch.inf)[order]
-    place = torch.arange(len(order), device=order.device)
-    starts_group = torch.cat([index.new_ones(1, dtype=torch.bool), index[1:] != index[:-1]])
-    ends_tie = torch.cat([(ratios[1:] != ratios[:-1]) | starts_group[1:], index.new_ones(1, dtype=torch.bool)])
-    start = torch.where(starts_group, place, 0).cummax(0).values
-    end = torch.where(ends_tie, place, len(order)).flip(0).cummin(0).values.flip(0)
+    ratios = torch.where(conflict, agreement(votes), torch.inf)
+    by_ratio = ratios.argsort()
+    order = by_ratio[groups.index[by_ratio].argsort(stable=True)]  # by group, and within a group by ratio
+    index, ratios = groups.index[order], ratios[order]
+    place, edge = torch.arange(len(order), device=order.device), index.new_ones(1, dtype=torch.bool)
+    new_group = torch.cat([edge, index[1:] != index[:-1]])
+    last_of_tie = torch.cat([(ratios[1:] != ratios[:-1]) | new_group[1:], edge])
+    start = torch.where(new_group, place, 0).cummax(0).values
+    end = torch.where(last_of_tie, place, len(order)).flip(0).cummin(0).values.flip(0)
     fits = torch.empty_like(conflict)
     fits[order] = end - start + 1 <= allowed[order]
     return fits & conflict
-
-
-def _by_group(index: Tensor, ratios: Tensor) -> Tensor:
-    """The order of rollouts by group, and within a group by ratio."""
-    by_ratio = ratios.argsort()
-    return by_ratio[index[by_ratio].argsort(stable=True)]
