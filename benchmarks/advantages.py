@@ -5,9 +5,13 @@
 `loops` is the published style, see loops.py. `multiply` is float mask × row scalar: the least that any estimator with
 [N, T] output can cost. `rows` is the part of ours that does not touch [N, T]. `growth` is that of the time of ours
 relative to that of N, from one size to the next: 1.00 is linear.
+
+The second table has every normaliser, filter and combination, and some of each together, for one N. `growth` is there
+the exponent of K, from one number of rewards to the next: 1.00 is linear, 2.00 quadratic.
 """
 
 import argparse
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,26 @@ import torch
 from loops import loop_advantages, on_last_token
 from results import save, show, spread, timed
 
-from gd2po.advantages import compute_advantages, compute_rollout_advantages
+from gd2po.advantages import (
+    compute_advantages,
+    compute_rollout_advantages,
+    filter_names,
+    normaliser_names,
+)
+from gd2po.advantages.registry import usable_combinations
+
+TOGETHER = {
+    "share, shrunk, softmin": {"conflict_filter": "share", "normalise": "shrunk", "combine": "softmin"},
+    "soft, pooled, dvao": {"conflict_filter": "soft", "normalise": "pooled", "combine": "dvao"},
+    "guard, floored, sum": {"conflict_filter": "guard", "normalise": "floored"},
+}
+METHODS: dict[str, dict[str, Any]] = {
+    "GRPO": {"estimator": "grpo"},
+    **{f"filter {kind}": {"conflict_filter": kind} for kind in filter_names()},
+    **{f"normalise {kind}": {"estimator": "gdpo", "normalise": kind} for kind in normaliser_names()},
+    **{f"combine {kind}": {"estimator": "gdpo", "combine": kind} for kind in usable_combinations()},
+    **TOGETHER,
+}
 
 
 def measure(size: int, rewards: int, given: argparse.Namespace) -> dict[str, Any]:
@@ -40,10 +63,39 @@ def measure(size: int, rewards: int, given: argparse.Namespace) -> dict[str, Any
     return {"case": f"K={rewards} N={size}", **times, **ratios}
 
 
+def measure_methods(size: int, given: argparse.Namespace) -> list[dict[str, Any]]:
+    """A row for each method and number of rewards, with the growth from the number before."""
+    group_ids = [f"prompt-{row // 8}" for row in range(size)]
+    mask = torch.ones(size, given.tokens, dtype=getattr(torch, given.mask))
+    rows = []
+    for name, options in METHODS.items():
+        before: tuple[int, float] | None = None
+        for rewards in given.method_rewards:
+            scores = opposed_scores(size, rewards)
+            times = timed(lambda: compute_advantages(scores, group_ids, mask, **options), given.repeats)  # noqa: B023
+            row: dict[str, Any] = {"case": f"{name}, K={rewards}", "ours_ms": spread([1e3 * taken for taken in times])}
+            now = row["ours_ms"]["median"]
+            if before:
+                row["growth"] = math.log(now / before[1]) / math.log(rewards / before[0])
+            before = rewards, now
+            rows.append(row)
+    return rows
+
+
+def opposed_scores(size: int, rewards: int) -> dict[str, torch.Tensor]:
+    """Rewards of which the last opposes the sum of the others, so that a guard has work to do."""
+    torch.manual_seed(0)
+    others = torch.randn(rewards - 1, size)
+    opposed = torch.randn(size) - 2 * others.sum(0)
+    return {f"reward_{k}": row for k, row in enumerate([*others, opposed])}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 2048, 8192, 16384], help="N, rollouts")
     parser.add_argument("--rewards", type=int, nargs="+", default=[2, 3, 8], help="K")
+    parser.add_argument("--method-size", type=int, default=2048, help="N of the second table")
+    parser.add_argument("--method-rewards", type=int, nargs="+", default=[3, 8, 16], help="K of the second table")
     parser.add_argument("--tokens", type=int, default=1024, help="T")
     parser.add_argument("--repeats", type=int, default=9, help="runs of which the median counts; the loops count once")
     parser.add_argument("--threads", type=int, default=1, help="one, so that ratios count work and not waiting cores")
@@ -59,7 +111,9 @@ def main() -> None:
             row["growth"] = row["ours_ms"]["median"] / last["ours_ms"]["median"] / (size / before)
         rows += measured
     show("advantages", rows)
-    save("advantages", rows, given.json)
+    methods = measure_methods(given.method_size, given)
+    show("advantages by method", methods)
+    save("advantages", [*rows, *methods], given.json)
 
 
 if __name__ == "__main__":

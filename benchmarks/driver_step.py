@@ -51,6 +51,11 @@ CASES = {
     "gdpo": ("gdpo", {}),
     "gd2po hard": ("gd2po", {"filter.kind": "hard"}),
     "gd2po snr": ("gd2po", {"filter.kind": "snr", "filter.threshold": 0.8}),
+    "gd2po guard, floored": ("gd2po", {"filter.kind": "guard", "normalise.kind": "floored"}),
+    "gd2po soft, shrunk, softmin": (
+        "gd2po",
+        {"filter.kind": "soft", "normalise.kind": "shrunk", "combine.kind": "softmin"},
+    ),
 }
 
 Seconds = dict[str, list[float]]

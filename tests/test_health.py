@@ -16,6 +16,8 @@ FINE = {
     **{f"adv/{name}/zero_spread_groups": 1 for name in "ab"},
     **{f"reward/{name}/missing": 0 for name in "ab"},
     **{f"update/{name}/share": 0.5 for name in "ab"},
+    **{f"update/{name}/{figure}": 0.5 for name in "ab" for figure in ("gain", "gain_unfiltered")},
+    "conflict/pair/a|b": 0.4,
 }
 
 
@@ -72,3 +74,39 @@ def test_groups_of_one_are_not_taken_for_ties(health):
 def test_without_rollouts_nothing_is_said(health):
     nothing = dict.fromkeys(FINE, 0)
     assert health.warnings(1, nothing) == []
+
+
+FALLING = FINE | {"update/a/gain": -0.1, "update/a/gain_unfiltered": -0.2, "update/b/share": 0.8}
+
+
+def _told(health, *steps):
+    return [warning for number, step in enumerate(steps, 1) for warning in health.warnings(number, step)]
+
+
+def test_ten_steps_of_negative_gain_are_told_with_who_outweighs_it_and_the_remedy(health):
+    assert _told(health, *[FALLING] * 9) == []
+    assert health.warnings(10, FALLING) == [
+        "step 10: the update has been pushing reward a down for 10 steps (mean gain -0.10), outweighed by b (80% of "
+        "the update); raise its weight, lower theirs, or remove a reward that it contradicts; gd2po check on the "
+        "rollouts of this run tells whether a filter would turn its gain positive"
+    ]
+    assert _told(health, *[FALLING] * 20) == []
+
+
+def test_a_step_in_between_begins_the_count_again(health):
+    assert _told(health, *[FALLING] * 9, FINE, *[FALLING] * 9) == []
+
+
+def test_where_the_filter_makes_the_gain_negative_that_is_the_remedy(health):
+    (warning,) = _told(health, *[FALLING | {"update/a/gain_unfiltered": 0.3}] * 10)
+    assert warning.endswith("without the filter its mean gain would be 0.30: use gdpo, or a milder filter")
+
+
+def test_a_reward_that_nobody_contradicts_has_nobody_named(health):
+    (warning,) = _told(health, *[FALLING | {"conflict/pair/a|b": 0.0}] * 10)
+    assert "(mean gain -0.10); raise its weight" in warning
+
+
+def test_a_reward_of_negative_weight_is_meant_to_fall():
+    assert _told(Health(("a", "b"), True, frozenset("a")), *[FALLING] * 10) == []
+    assert len(_told(Health(("a", "b"), True, frozenset("b")), *[FINE] * 10)) == 1

@@ -5,6 +5,8 @@ from gd2po.step_line import step_line
 METRICS = {
     "reward/useful/mean": 0.8234,
     "reward/harmless/mean": -1.31,
+    "update/useful/gain": 0.51,
+    "update/harmless/gain": -0.004,
     "conflict/rate": 0.43,
     "conflict/masked": 0.43,
     "conflict/emptied_groups": 0.0,
@@ -25,6 +27,20 @@ def test_rewards_conflict_and_time():
 def test_emptied_prompts_are_named_when_there_are_any():
     line = step_line(1, 2, ["useful"], METRICS | {"conflict/emptied_groups": 3.0})
     assert "masked 43%  3 of 8 prompts emptied |" in line
+
+
+def test_a_reward_that_the_update_lowers_is_named():
+    line = step_line(1, 2, ["useful", "harmless"], METRICS | {"update/harmless/gain": -0.081})
+    assert "masked 43%  negative gain: harmless -0.08 |" in line
+    meant = step_line(1, 2, ["useful", "harmless"], METRICS | {"update/harmless/gain": -0.081}, (), ["harmless"])
+    assert "negative gain" not in meant
+
+
+def test_watched_scores_stand_behind_the_rewards():
+    line = step_line(
+        1, 2, ["useful"], METRICS | {"watch/quality/mean": 0.25, "watch/taste/mean": 3}, ("quality", "taste")
+    )
+    assert "| useful 0.823 | watched: quality 0.25  taste 3 | conflict" in line
 
 
 def test_a_short_step_has_no_phases_worth_naming():

@@ -1,6 +1,7 @@
 """Shared by the advantage tests: the loop implementation of the benchmark as an oracle, and one small batch."""
 
 import importlib.util
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -8,6 +9,10 @@ from typing import NamedTuple
 import pytest
 import torch
 from torch import Tensor
+
+from gd2po.advantages.groups import group_rollouts
+from gd2po.advantages.normalisation import group_scores
+from gd2po.advantages.votes import Votes, cast_votes
 
 
 class WorkedExample(NamedTuple):
@@ -40,3 +45,18 @@ def example() -> WorkedExample:
         group_ids="aaaabbbbcccc",
         mask=torch.arange(6) < lengths[:, None],
     )
+
+
+@pytest.fixture(scope="session")
+def votes_of() -> Callable[..., Votes]:
+    """Votes of per-reward advantages [K][N], which are their own raw scores; one group, weights 1 if not given."""
+
+    def cast(advantages: Sequence[Sequence[float]], weights: Sequence[float] = (), group_ids: str = "") -> Votes:
+        values = torch.tensor(advantages, dtype=torch.float64)
+        rewards, rollouts = values.shape
+        groups = group_rollouts(group_ids or "q" * rollouts, rollouts, values.device)
+        weight = torch.tensor(weights or [1.0] * rewards, dtype=torch.float64)
+        scores = group_scores(values, torch.ones_like(values, dtype=torch.bool), groups)
+        return cast_votes(values, weight, torch.ones(rollouts, dtype=torch.bool), scores)
+
+    return cast

@@ -10,7 +10,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gd2po.advantages import AdvantageOutput, compute_advantages
+from gd2po.advantages import (
+    AdvantageOutput,
+    compute_advantages,
+    filter_names,
+    normaliser_names,
+)
+from gd2po.advantages.registry import KEEPS_SCALES, NORMALISERS, usable_combinations
 
 METHODS: dict[str, dict[str, Any]] = {
     "grpo": {"estimator": "grpo"},
@@ -20,6 +26,15 @@ METHODS: dict[str, dict[str, Any]] = {
     "snr": {"conflict_filter": "snr", "threshold": 0.8},
     "snr-rollouts": {"conflict_filter": "snr", "threshold": 0.5, "whiten": "rollouts", "reweight": "none"},
     "hard-centred": {"conflict_filter": "hard", "norm_by_std": False, "whiten": "none"},
+    "everything": {
+        "conflict_filter": {"kind": "share", "masked": 0.3},
+        "normalise": {"kind": "shrunk", "share": 0.25},
+        "combine": {"kind": "softmin", "sharpness": 2.0},
+        "whiten": "rollouts",
+    },
+    **{kind: {"conflict_filter": kind} for kind in filter_names() if kind not in ("none", "hard", "snr")},
+    **{kind: {"estimator": "gdpo", "normalise": kind} for kind in normaliser_names()},
+    **{kind: {"estimator": "gdpo", "combine": kind} for kind in usable_combinations() if kind != "sum"},
 }
 CONSTANTS = (0.0, 0.1, -2.9, 5.37, 100.3, 1e8, -1e8)
 GRID = (-3.0, -1.0, 0.0, 0.25, 1.0, 2.5)
@@ -124,14 +139,72 @@ def test_padding_rows_change_nothing(method, sample):
     assert not out.conflict[count:].any()
 
 
+LIMITS = {
+    "no filter": ({"conflict_filter": "none"}, {"estimator": "gdpo"}),
+    "snr 0": ({"conflict_filter": "snr", "threshold": 0.0}, {"estimator": "gdpo"}),
+    "share 0": ({"conflict_filter": {"kind": "share", "masked": 0}}, {"estimator": "gdpo"}),
+    "soft 0": ({"conflict_filter": {"kind": "soft", "power": 0}}, {"estimator": "gdpo"}),
+    "guard of everything": ({"conflict_filter": {"kind": "guard", "min_kept": 1}}, {"estimator": "gdpo"}),
+    "snr 1": ({"conflict_filter": "snr", "threshold": 1.0}, {"conflict_filter": "hard"}),
+    "share 1": ({"conflict_filter": {"kind": "share", "masked": 1}}, {"conflict_filter": "hard"}),
+    "sum": ({"estimator": "gdpo", "combine": "sum"}, {"estimator": "gdpo"}),
+    "group_std": ({"normalise": "group_std"}, {"norm_by_std": True}),
+    "group_mean": ({"normalise": "group_mean"}, {"norm_by_std": False}),
+}
+
+
+@pytest.mark.parametrize(("method", "limit"), LIMITS.values(), ids=LIMITS)
 @given(sample=samples())
 @bounded
-def test_snr_at_0_and_no_filter_are_gdpo_and_snr_at_1_is_hard(sample):
-    gdpo, zero = sample.run(estimator="gdpo"), sample.run(conflict_filter="snr", threshold=0.0)
-    hard, one = sample.run(conflict_filter="hard"), sample.run(conflict_filter="snr", threshold=1.0)
-    for out, same in ((gdpo, zero), (gdpo, sample.run(conflict_filter="none")), (hard, one)):
-        assert torch.equal(out.advantages, same.advantages)
-        assert torch.equal(out.kept, same.kept)
+def test_at_its_limit_a_method_is_another_bit_for_bit(method, limit, sample):
+    out, same = sample.run(**method), sample.run(**limit)
+    assert torch.equal(out.advantages, same.advantages)
+    assert torch.equal(out.kept, same.kept)
+
+
+CLOSE = {
+    "shrunk 1": ({"normalise": {"kind": "shrunk", "share": 1}}, {"normalise": "group_std"}),
+    "shrunk 0": ({"normalise": {"kind": "shrunk", "share": 0}}, {"normalise": "pooled"}),
+    "softmin near 0": ({"combine": {"kind": "softmin", "sharpness": 1e-6}}, {"combine": "sum"}),
+}
+
+
+@pytest.mark.parametrize(("method", "limit"), CLOSE.values(), ids=CLOSE)
+@given(sample=samples(nasty=False))
+@bounded
+def test_at_its_limit_a_method_is_close_to_another(method, limit, sample):
+    out, same = (sample.run(estimator="gdpo", whiten="none", **options) for options in (method, limit))
+    torch.testing.assert_close(out.advantages, same.advantages, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("combine", usable_combinations())
+@given(sample=samples(rewards=(1, 1)))
+@bounded
+def test_one_reward_is_combined_with_nothing(combine, sample):
+    out, same = sample.run(estimator="gdpo", combine=combine), sample.run(estimator="gdpo")
+    torch.testing.assert_close(out.advantages, same.advantages)
+
+
+@every_method
+@given(sample=samples(), constant=st.sampled_from([*CONSTANTS, math.nan]))
+@bounded
+def test_without_a_difference_between_rollouts_there_is_no_advantage(method, sample, constant):
+    same = {name: torch.full_like(row, constant) for name, row in sample.scores.items()}
+    out = Sample(same, sample.group_ids, sample.mask).run(**method)
+    assert out.advantages.eq(0).all()
+    assert not out.conflict.any()
+
+
+@pytest.mark.parametrize("normalise", [k for k in normaliser_names() if KEEPS_SCALES not in NORMALISERS.find(k).traits])
+@pytest.mark.parametrize("combine", [kind for kind in usable_combinations() if kind in ("sum", "softmin", "upgrad")])
+@given(sample=samples(nasty=False, rewards=(2, 4)), scale=st.sampled_from([0.125, 3.0, 1000.0]))
+@bounded
+def test_the_scale_of_a_reward_does_not_matter(normalise, combine, sample, scale):
+    """Within the bounds of the 1e-6 that is added to the standard deviation."""
+    scaled = {**sample.scores, "reward_0": sample.scores["reward_0"].double() * scale}
+    options = {"estimator": "gdpo", "normalise": normalise, "combine": combine, "whiten": "none"}
+    out, same = Sample(scaled, sample.group_ids, sample.mask).run(**options), sample.run(**options)
+    torch.testing.assert_close(out.advantages, same.advantages, atol=1e-3, rtol=1e-3)
 
 
 @every_method
@@ -151,13 +224,13 @@ def test_without_conflict_gd2po_is_gdpo(sample):
     agreeing = {name: sample.scores[first] * (k + 2) for k, name in enumerate(others)}
     agreed = Sample({first: sample.scores[first], **agreeing}, sample.group_ids, sample.mask)
     assume(not agreed.run().conflict.any())
-    for conflict_filter in ("hard", "snr"):
+    for conflict_filter in filter_names():
         assert torch.equal(
             agreed.run(conflict_filter=conflict_filter).advantages, agreed.run(estimator="gdpo").advantages
         )
 
 
-@pytest.mark.parametrize("conflict_filter", ["hard", {"kind": "snr", "threshold": 0.79}], ids=["hard", "snr"])
+@pytest.mark.parametrize("conflict_filter", ["hard", {"kind": "snr", "threshold": 0.79}, "share", "guard"], ids=str)
 @given(
     sample=samples(nasty=False, rewards=(2, 8)),
     scale=st.sampled_from([0.125, 3.0, 1000.0]),
@@ -173,7 +246,7 @@ def test_scaling_or_shifting_one_reward_changes_no_mask(conflict_filter, sample,
     assert torch.equal(before.conflict, after.conflict)
 
 
-@pytest.mark.parametrize("conflict_filter", ["hard", "snr"])
+@pytest.mark.parametrize("conflict_filter", filter_names())
 @given(sample=samples(), lengths=st.integers(0, 4))
 @bounded
 def test_lengths_change_no_mask(conflict_filter, sample, lengths):

@@ -28,6 +28,10 @@ def test_figures(mixed):
     """In group a the win costs more: its votes are 2/√3 and −1/√2, those of the loss −1/√3 and 1/√2."""
     win, loss, cost = 2 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(2)
     ratios = (win - cost) / (win + cost), (cost - loss) / (cost + loss)
+    unfiltered = torch.tensor([win - cost, cost - loss, -loss, 0])
+    unfiltered -= unfiltered @ torch.tensor([1.0, 2, 3, 4]) / 10
+    size = 4 * unfiltered.square().mean().sqrt()
+    gains = unfiltered @ torch.tensor([[win, -loss, -loss, 0], [-cost, cost, 0, 0]]).T / size
     assert _run(mixed, directions={"cost": "minimize"}) == {
         "reward/wins/mean": 0.5,
         "reward/wins/std": pytest.approx(math.sqrt(1 / 3)),
@@ -43,6 +47,10 @@ def test_figures(mixed):
         "adv/cost/zero_spread_groups": 0.0,
         "update/wins/share": 1.0,
         "update/cost/share": 0.0,
+        "update/wins/gain": pytest.approx(0.4 * loss, abs=1e-5),  # kept are −4/21 and 3/21, but for a factor
+        "update/cost/gain": 0.0,
+        "update/wins/gain_unfiltered": pytest.approx(float(gains[0]), abs=1e-5),
+        "update/cost/gain_unfiltered": pytest.approx(float(gains[1]), abs=1e-5),
         "conflict/rate": 0.5,
         "conflict/masked": 0.5,
         "conflict/kept": 0.5,
@@ -84,14 +92,34 @@ def test_what_the_update_is_made_of(estimator, share):
     assert figures["update/large/share"] == pytest.approx(1 - share, abs=1e-4)
 
 
+@pytest.mark.parametrize("estimator", ["grpo", "gdpo", "gd2po"])
+def test_gains_are_of_the_advantages_that_are_used(estimator):
+    generator = torch.Generator().manual_seed(0)
+    scores = dict(zip("abc", torch.randn(3, 40, generator=generator, dtype=torch.float64), strict=True))
+    groups = [row // 4 for row in range(40)]
+
+    def run(**options):
+        return compute_advantages(
+            scores, groups, torch.ones(40, 2), reward_weights={"a": 1, "b": 2, "c": -1}, **options
+        )
+
+    result = run(estimator=estimator)
+    unfiltered = run(estimator="gdpo" if estimator == "gd2po" else estimator)
+    for name in scores:
+        for figure, used in (("gain", result), ("gain_unfiltered", unfiltered)):
+            along = used.rollout_advantages.double()
+            by_hand = float(result.per_reward[name].double() @ along / 40 / along.square().mean().sqrt())
+            assert result.metrics[f"update/{name}/{figure}"] == pytest.approx(by_hand, abs=1e-6)
+
+
 def test_terms_of_grpo_add_up_to_its_advantage():
     """Also where rewards cancel in a rollout, have offsets, or are missing."""
     from gd2po.advantages.batch import assemble
-    from gd2po.advantages.registry import ESTIMATORS
+    from gd2po.advantages.registry import ESTIMATORS, normaliser
 
     scores = {"a": torch.tensor([1.0, 5, 2, NAN, 8, 8]), "b": torch.tensor([100.0, 96, 104, 99, 1, 1])}
     options = {"reward_weights": {"a": 1.0, "b": 0.5}, "directions": {"b": "minimize"}, "missing": "drop"}
-    batch = assemble(scores, "qqqqrr", torch.ones(6), valid=None, norm_by_std=True, **options)
+    batch = assemble(scores, "qqqqrr", torch.ones(6), valid=None, normaliser=normaliser("group_std"), **options)
     estimate = ESTIMATORS.choose("grpo")(batch)
     torch.testing.assert_close(estimate.terms.sum(0), estimate.advantages)
 
@@ -135,4 +163,18 @@ def test_the_page_about_the_method_has_the_same_table(request):
     page = (request.config.rootpath / "docs" / "method.md").read_text(encoding="utf-8")
     rows = page.split("\n## Metrics\n")[1].split("\n## ")[0].splitlines()
     cells = [line.replace("\\|", "¦").split("|")[1].replace("¦", "|") for line in rows if line.startswith("| `")]
-    assert set(_documented(cells)) == _in_the_table() | {"rollouts/lost"}  # counted by the trainer
+    watched = {f"watch/<name>/{figure}" for figure in ("mean", "std", "min", "max", "missing")}
+    assert set(_documented(cells)) == _in_the_table() | {"rollouts/lost"} | watched  # these are the trainer's
+
+
+def test_watched_scores_have_the_figures_of_rewards():
+    figures = metrics.watch_metrics({"quality": torch.tensor([1.0, NAN, 3.0]), "none": torch.tensor([NAN])})
+    assert figures == {
+        "watch/quality/mean": 2,
+        "watch/quality/std": pytest.approx(math.sqrt(2)),
+        "watch/quality/min": 1,
+        "watch/quality/max": 3,
+        "watch/quality/missing": 1,
+        **{f"watch/none/{figure}": 0 for figure in ("mean", "std", "min", "max")},
+        "watch/none/missing": 1,
+    }

@@ -18,9 +18,6 @@ ESTIMATOR = "gd2po"
 THRESHOLD = 0.8
 """τ of the SNR filter, in [0, 1]: 0 drops nothing, 1 is the hard filter. 0.8 is what the published runs used."""
 
-NORM_BY_STD = True
-"""Divide by the group's standard deviation; False centres only (Dr. GRPO)."""
-
 WHITEN: Whiten = "tokens"
 """What one unit of the whitening population is: a response token, a rollout, or no whitening."""
 

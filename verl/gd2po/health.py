@@ -1,6 +1,6 @@
 """Warnings about a training that goes quietly wrong: each once, with the step, the figure and the remedy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 KEPT_AT_LEAST = 0.3
@@ -8,6 +8,8 @@ EMPTIED_AT_MOST = 0.2
 UPDATE_SHARE_AT_MOST = 0.9
 MISSING_AT_MOST = 0.05
 GROUPS_AT_LEAST = 2
+NEGATIVE_GAIN_STEPS = 10
+"""The number of steps in a row after which a negative gain is no accident."""
 
 Metrics = Mapping[str, float]
 
@@ -19,11 +21,14 @@ class Health:
     Attributes:
         rewards: The names of the rewards that count.
         filters: Whether rollouts can be masked.
+        lowered: The names of the rewards of negative weight, which the update is meant to lower.
     """
 
     rewards: tuple[str, ...]
     filters: bool
+    lowered: frozenset[str] = frozenset()
     _given: set[str] = field(default_factory=set)
+    _negative: dict[str, list[Metrics]] = field(default_factory=dict)
 
     def warnings(self, step: int, metrics: Metrics) -> list[str]:
         """The warnings that are new in this step.
@@ -32,7 +37,7 @@ class Health:
             step: The step of the training.
             metrics: The metrics of :mod:`gd2po.advantages.metrics`, and `rollouts/lost`.
         """
-        warnings = [*_lost(metrics), *self._rewards(metrics), *_population(metrics)]
+        warnings = [*_lost(metrics), *self._rewards(metrics), *self._gains(metrics), *_population(metrics)]
         warnings += _filtering(metrics) if self.filters else ()
         new = [(rule, text) for rule, text in warnings if rule not in self._given]
         self._given.update(rule for rule, _ in new)
@@ -63,6 +68,55 @@ class Health:
                     f"reward {name} did not score {missing:g} of {rows:g} rollouts; look at its function or its model "
                     "(reward_model/… metrics)",
                 )
+
+    def _gains(self, metrics: Metrics) -> Iterator[tuple[str, str]]:
+        """Rewards whose gain has been negative for :data:`NEGATIVE_GAIN_STEPS` steps in a row."""
+        for name in self.rewards:
+            if self._gain(name, metrics) >= 0:
+                self._negative.pop(name, None)
+                continue
+            steps = self._negative.setdefault(name, [])
+            steps.append(metrics)
+            del steps[:-NEGATIVE_GAIN_STEPS]
+            if len(steps) == NEGATIVE_GAIN_STEPS:
+                yield f"gain/{name}", self._negative_gain(name, steps)
+
+    def _negative_gain(self, name: str, steps: Sequence[Metrics]) -> str:
+        gain, unfiltered = (
+            sum(self._gain(name, step, figure) for step in steps) / len(steps) for figure in ("gain", "gain_unfiltered")
+        )
+        text = (
+            f"the update has been pushing reward {name} down for {len(steps)} steps (mean gain {gain:.2f})"
+            f"{self._outweighed_by(name, steps)}; "
+        )
+        if unfiltered >= 0:
+            return f"{text}without the filter its mean gain would be {unfiltered:.2f}: use gdpo, or a milder filter"
+        return (
+            f"{text}raise its weight, lower theirs, or remove a reward that it contradicts; gd2po check on the "
+            "rollouts of this run tells whether a filter would turn its gain positive"
+        )
+
+    def _outweighed_by(self, name: str, steps: Sequence[Metrics]) -> str:
+        """The rewards that the update raises, the one that contradicts this one most and weighs most first."""
+        pull = {
+            other: sum(step[f"update/{other}/share"] * _pair(step, name, other) for step in steps)
+            for other in self.rewards
+            if other != name and sum(self._gain(other, step) for step in steps) > 0
+        }
+        against = [other for other in sorted(pull, key=lambda other: -pull[other]) if pull[other] > 0]
+        if not against:
+            return ""
+        shares = (sum(step[f"update/{other}/share"] for step in steps) / len(steps) for other in against)
+        named = (f"{other} ({share:.0%} of the update)" for other, share in zip(against, shares, strict=True))
+        return f", outweighed by {', '.join(named)}"
+
+    def _gain(self, name: str, metrics: Metrics, figure: str = "gain") -> float:
+        return metrics[f"update/{name}/{figure}"] * (-1 if name in self.lowered else 1)
+
+
+def _pair(metrics: Metrics, first: str, second: str) -> float:
+    """The share of the rollouts on which two rewards vote in opposite ways."""
+    return metrics["conflict/pair/{}|{}".format(*sorted((first, second)))]
 
 
 def _lost(metrics: Metrics) -> Iterator[tuple[str, str]]:

@@ -20,18 +20,28 @@ def filter_title(kind: str, options: Mapping[str, Any]) -> str:
 
 
 def method_title(settings: Mapping[str, Any]) -> str:
-    """The method of a run, such as ``GD²PO-SNR τ=0.8``.
+    """The method of a run, such as ``GD²PO-SNR τ=0.8`` or ``GDPO, shrunk share=0.5, softmin sharpness=1``.
 
     Args:
         settings: the resolved settings, as they are saved with the run.
     """
     title = estimator_title(settings["estimator"])
+    others = [_shown_choice(settings[part]) for part in ("normalise", "combine") if part in settings]
+    return ", ".join((f"{title}{_filter_suffix(settings)}", *others))
+
+
+def _filter_suffix(settings: Mapping[str, Any]) -> str:
     if "filter" not in settings:
-        return title
+        return ""
     kind = settings["filter"]["kind"]
     unread = {"kind"} | ({"threshold"} if kind in ("none", "hard") else set())  # earlier releases saved it all the same
     options = {name: value for name, value in settings["filter"].items() if name not in unread}
-    return f"{title}-{filter_title(kind, options)}"
+    return f"-{filter_title(kind, options)}"
+
+
+def _shown_choice(choice: Mapping[str, Any]) -> str:
+    """A normaliser or a combination and its options, such as ``shrunk share=0.5``."""
+    return filter_title(choice["kind"], {name: value for name, value in choice.items() if name != "kind"})
 
 
 def _shown(value: Any) -> str:

@@ -65,11 +65,13 @@ class RegisteredMethod(Generic[Function]):
         name: The name in configurations.
         function: What is called.
         schema: The class of its options, a frozen dataclass or a pydantic model; None if it has no options.
+        traits: What else holds for the method, in words that its registry understands.
     """
 
     name: str
     function: Function
     schema: type | None
+    traits: frozenset[str] = frozenset()
 
     @functools.cached_property
     def option_names(self) -> tuple[str, ...]:
@@ -105,8 +107,10 @@ class Registry(Generic[Function]):
         self.kind = kind
         self._methods: dict[str, RegisteredMethod[Function]] = {}
 
-    def register(self, name: str, options: type | None = None) -> Callable[[Function], Function]:
-        """Decorator: make a function known under a name, with the class of its options.
+    def register(
+        self, name: str, options: type | None = None, *, traits: Iterable[str] = ()
+    ) -> Callable[[Function], Function]:
+        """Decorator: make a function known under a name, with the class of its options and its traits.
 
         A function that is defined again, by the same module under the same name, takes the place of its former self.
 
@@ -118,7 +122,7 @@ class Registry(Generic[Function]):
             if name in self._methods and _owner(self._methods[name].function) != _owner(function):
                 owner = _owner(self._methods[name].function)
                 raise SettingsError(f"{self.kind} {name!r} is already registered, by {owner}: choose another name")
-            method = RegisteredMethod(name, function, options)
+            method = RegisteredMethod(name, function, options, frozenset(traits))
             if KIND in method.option_names:
                 raise SettingsError(f"{self.kind} {name!r} has an option {KIND!r}, which names the method itself")
             try:

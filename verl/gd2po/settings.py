@@ -6,9 +6,17 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError, model_validator
 
-import gd2po.advantages  # noqa: F401  (registers the methods of the papers)
 from gd2po import defaults
-from gd2po.advantages.registry import ESTIMATORS, Estimator, Filter
+from gd2po.advantages.compute import choose_normaliser
+from gd2po.advantages.registry import (
+    DEFAULT_COMBINATION,
+    ESTIMATORS,
+    Combination,
+    Estimator,
+    Filter,
+    Normaliser,
+    contradiction,
+)
 from gd2po.errors import SettingsError, nearest
 from gd2po.plugins import load_plugins
 from gd2po.registry import ChosenMethod, OptionError
@@ -57,25 +65,28 @@ class Settings(_Block):
         method: The estimator with its options, among them its conflict filter if it has one.
         rewards: The rewards by name.
         plugins: Modules that register methods and rewards, as import paths or paths of files.
-        norm_by_std: Whether group-relative advantages are divided by the standard deviation of the group.
+        normalise: The normaliser with its options, which makes an advantage of each score.
         missing: What becomes of a rollout without a score on some reward.
         skip_masked: Whether rows without an advantage are left out of the actor's update.
         guards: The guards around verl that are on.
+        watch: The names of scores that are logged beside the rewards and never trained on.
     """
 
     method: SkipValidation[ChosenMethod[Estimator]]
     rewards: dict[str, RewardSettings]
     plugins: tuple[str, ...] = ()
-    norm_by_std: bool = defaults.NORM_BY_STD
+    normalise: SkipValidation[ChosenMethod[Normaliser]] = Field(default_factory=lambda: choose_normaliser(None, None))
     missing: defaults.Missing = defaults.MISSING
     skip_masked: defaults.SkipMasked = defaults.SKIP_MASKED
     guards: GuardSwitches = GuardSwitches()
+    watch: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, block: Mapping[str, Any]) -> "Settings":
         """Validate a plain mapping: the block ``algorithm.gd2po``, with the name of the estimator as ``estimator``.
 
-        The keys beside those of :class:`Settings` are the options of the estimator. Plug-ins are imported first.
+        The keys beside those of :class:`Settings` and ``norm_by_std``, which is short for the normaliser ``group_std``
+        or ``group_mean``, are the options of the estimator. Plug-ins are imported first.
 
         Raises:
             SettingsError: naming the key, what was found, what is expected and the nearest known name.
@@ -85,6 +96,7 @@ class Settings(_Block):
         ESTIMATORS.find(estimator)
         common = {name: value for name, value in block.items() if name in COMMON}
         options = {name: value for name, value in block.items() if name not in (*COMMON, "estimator")}
+        common["normalise"] = _normaliser(common.get("normalise"), common.pop("norm_by_std", None))
         try:
             method = ESTIMATORS.configure(estimator, options)
         except OptionError as error:
@@ -105,11 +117,14 @@ class Settings(_Block):
                 raise ValueError(
                     f"reward {name!r} requires {other!r}, which is not declared.{nearest(other, self.rewards)}"
                 )
-        if self.filter and self.filter.kind == "snr" and not self.norm_by_std:
-            raise ValueError(
-                "the snr filter compares rewards in units of their group's std, but norm_by_std is false, so the "
-                "reward of largest scale would decide alone; set norm_by_std: true or filter.kind: hard"
-            )
+        for name in self.watch:
+            if name in self.rewards:
+                raise ValueError(
+                    f"watch names {name!r}, which is declared as a reward and so is trained on; remove it from watch, "
+                    "or from rewards"
+                )
+        if reason := contradiction(self.normalise, self.method):
+            raise ValueError(reason)
         return self
 
     @property
@@ -121,6 +136,11 @@ class Settings(_Block):
     def filter(self) -> ChosenMethod[Filter] | None:
         """The conflict filter with its options; None where the estimator has none."""
         return getattr(self.method.options, "filter", None)
+
+    @property
+    def combination(self) -> ChosenMethod[Combination] | None:
+        """The combination of the votes with its options; None where the estimator has none."""
+        return getattr(self.method.options, "combine", None)
 
     @property
     def uses_filter(self) -> bool:
@@ -138,16 +158,24 @@ class Settings(_Block):
             "estimator": self.method,
             "reward_weights": {name: reward.weight for name, reward in self.rewards.items()},
             "directions": {name: reward.direction for name, reward in self.rewards.items()},
-            "norm_by_std": self.norm_by_std,
+            "normalise": self.normalise,
             "missing": self.missing,
         }
 
     def resolved(self) -> dict[str, Any]:
-        """Everything that holds for the run, as plain data from which :meth:`parse` makes these settings again."""
-        unchanged = {"guards"} if self.guards == GuardSwitches() else set()
-        common = self.model_dump(mode="json", exclude={"method", "plugins", *unchanged}, exclude_none=True)
+        """Everything that holds for the run, as plain data from which :meth:`parse` makes these settings again.
+
+        What earlier releases did not have is left out where it has no effect, so that their checkpoints are continued.
+        """
+        fields = type(self).model_fields
+        unchanged = {name for name in ("guards", "watch") if getattr(self, name) == fields[name].default}
+        methods = {"method", "normalise", "plugins"}
+        common = self.model_dump(mode="json", exclude={*methods, *unchanged}, exclude_none=True)
         plugins = {"plugins": list(self.plugins)} if self.plugins else {}
-        return {"estimator": self.estimator, **common, **self.method.plain_options(), **plugins}
+        options = self.method.plain_options()
+        if self.combination and self.combination.kind == DEFAULT_COMBINATION:
+            del options["combine"]
+        return {"estimator": self.estimator, **common, **_plain_normaliser(self.normalise), **options, **plugins}
 
     def total(self, scores: Mapping[str, float]) -> float:
         """Σ weight·score over the declared rewards that were scored and whose ``requires`` hold; costs count negative.
@@ -161,6 +189,27 @@ class Settings(_Block):
             if not math.isnan(scores.get(name, math.nan))
             and all(scores.get(other, math.nan) >= least for other, least in reward.requires.items())
         )
+
+
+def _normaliser(choice: Any, norm_by_std: Any) -> ChosenMethod[Normaliser]:
+    """The normaliser of a block, with errors that name its keys."""
+    if norm_by_std is not None and not isinstance(norm_by_std, bool):
+        raise SettingsError(f"algorithm.gd2po.norm_by_std: found {norm_by_std!r}; expected true or false")
+    try:
+        return choose_normaliser(choice, norm_by_std)
+    except OptionError as error:
+        problems = [(".".join(["algorithm.gd2po.normalise", *path]), text) for path, text in error.problems]
+        raise SettingsError("\n".join(f"{where}: {text}" for where, text in problems)) from None
+    except SettingsError as error:
+        raise SettingsError(f"algorithm.gd2po.normalise: {error}") from None
+
+
+def _plain_normaliser(normaliser: ChosenMethod[Normaliser]) -> dict[str, Any]:
+    """As plain data: the two that every release has under their older key."""
+    older = {"group_std": True, "group_mean": False}
+    if normaliser.kind in older:
+        return {"norm_by_std": older[normaliser.kind]}
+    return {"normalise": normaliser.plain()}
 
 
 def _explain(item: Any) -> str:
@@ -190,7 +239,7 @@ def _explain_option(path: tuple[str, ...], text: str, estimator: str) -> str:
     )
 
 
-COMMON = tuple(name for name in Settings.model_fields if name != "method")
+COMMON = (*(name for name in Settings.model_fields if name != "method"), "norm_by_std")
 """The keys of ``algorithm.gd2po`` that every estimator understands; the others are options of the estimator."""
 
 _REMEDIES = {"rewards": "Name the rewards your reward function returns, e.g. rewards: {correctness: {weight: 1.0}}."}

@@ -233,3 +233,29 @@ def test_a_filter_from_outside_the_package_is_trained_by_configuration_alone(pla
     reported = gd2po("report", str(folder), "--output", str(tmp_path / "report.html"))
     assert reported.returncode == 0, reported.stderr
     assert "GD²PO-margin least=0.25" in (tmp_path / "report.html").read_text()
+
+
+def test_gains_and_a_watched_score_are_in_the_dump_the_step_line_and_the_report(plan, start, tmp_path):
+    path, folder = plan.folder / "watched.py", plan.folder / "watched"
+    path.write_text(LETTERS.replace("return {", 'return {"quality": len(solution_str) / 100} | {'))
+    overrides = [f"reward.custom_reward_function.path={path}", "~reward.custom_reward_function.reward_kwargs"]
+    overrides += ["+algorithm.gd2po.watch=[quality]", "trainer.total_training_steps=2", "trainer.test_freq=-1"]
+    run = start(folder, "gd2po_hard", *overrides)
+    assert run.wait() == 0, run.log.read_text()[-4000:]
+    metrics, rows = run.steps()[2], [row for row in run.rollouts(2) if row["kept"] is not None]
+    assert "reward/quality/mean" not in metrics
+    mean = sum(row["watch/quality"] for row in rows) / len(rows)
+    assert metrics["watch/quality/mean"] == pytest.approx(mean) and mean > 0
+    size = (sum(row["advantage"] ** 2 for row in rows) / len(rows)) ** 0.5
+    for name in ("correctness", "format", "length"):
+        gain = sum(row[f"adv/{name}"] * row["advantage"] for row in rows) / len(rows) / size
+        assert metrics[f"update/{name}/gain"] == pytest.approx(gain, abs=1e-4)
+        assert metrics[f"update/{name}/gain_unfiltered"] != metrics[f"update/{name}/gain"]
+    assert f"| watched: quality {mean:.3g} | conflict" in run.log.read_text()
+    assert "quality" not in json.loads((folder / "gd2po_settings.json").read_text())["rewards"]
+
+    shutil.copy(run.metrics, folder / "metrics.jsonl")
+    command = [sys.executable, "-P", "-m", "gd2po.cli", "report", str(folder), "--output", str(tmp_path / "r.html")]
+    subprocess.run(command, check=True, capture_output=True)
+    page = (tmp_path / "r.html").read_text()
+    assert "watched quality, mean score" in page and "gain of correctness" in page

@@ -33,9 +33,9 @@ def test_tables_verdict_and_block(invoke, lines):
         "rewards: good, harm; response lengths: not told",
         "good | harm",
         "SNR 0.8",
-        "Verdict: likely useful",
+        "Verdict: filtering is not justified",
         "harm: {weight: 0.5, direction: minimize}",
-        "filter: {kind: hard}",
+        "adv_estimator: gdpo",
     ):
         assert text in result.output
     assert max(map(len, result.output.splitlines())) <= 100
@@ -44,8 +44,10 @@ def test_tables_verdict_and_block(invoke, lines):
 def test_json_alone_on_the_output(invoke, lines):
     result = invoke("-", "--json", "-", input=lines)
     content = json.loads(result.stdout)
-    assert content["format"] == "gd2po check 1"
-    assert content["verdict"]["outcome"] == "likely useful"
+    assert content["format"] == "gd2po check 2"
+    assert content["verdict"]["outcome"] == "filtering is not justified"
+    gains = content["evidence"]["methods"][1]["gain"]
+    assert set(gains) == {"good", "harm"} and set(gains["good"]) == {"value", "low", "high"}
     assert content["evidence"]["methods"][0]["kept"] == {"value": 1.0, "low": 1.0, "high": 1.0}
 
 
@@ -58,7 +60,7 @@ def test_a_page_that_needs_nothing_and_runs_nothing(invoke, tmp_path):
     page = (tmp_path / "deep" / "x.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;" in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert not re.search(r'(src|href)="(?!#)', page)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gd2po.advantages import compute_rollout_advantages
-from gd2po.advantages.registry import ESTIMATORS, FILTERS
+from gd2po.advantages.registry import ESTIMATORS, FILTERS, NORMALISERS
 from gd2po.insight.check.methods import bootstrap
 from gd2po.insight.check.methods.bootstrap import Bootstrap
 
@@ -55,8 +55,22 @@ def test_figures_are_those_of_training(evidence, direct, method):
     for name, sign in (("a", 1), ("b", -1)):
         alone = sign * expected.per_reward[name].double()
         assert result.cosine[name].value == pytest.approx(float(torch.cosine_similarity(advantages, alone, dim=0)))
+        gain = sign * metrics[f"update/{name}/gain"]  # of a negative weight with the other sign
+        assert result.gain[name].value == pytest.approx(gain, abs=1e-6)
+        assert result.gain[name].low < gain < result.gain[name].high
     gdpo = direct("GDPO").rollout_advantages.double()
     assert result.cosine_gdpo.value == pytest.approx(float(torch.cosine_similarity(advantages, gdpo, dim=0)))
+
+
+def test_the_loss_is_of_the_weighted_sum_of_gains(evidence, direct):
+    def summed(method):
+        metrics = direct(method).metrics
+        return metrics["update/a/gain"] - 0.5 * metrics["update/b/gain"]
+
+    for method in ARGUMENTS:
+        lost = evidence.method(method).lost
+        assert lost.value == pytest.approx(1 - summed(method) / summed("GDPO"), abs=1e-5)
+        assert lost.low <= lost.value + 1e-9 and lost.value - 1e-9 <= lost.high
 
 
 def test_pairs_are_those_of_training(evidence, direct):
@@ -70,7 +84,7 @@ def test_the_example_by_hand(checked, example):
     assert (hard.kept.value, hard.emptied.value, hard.tokens_masked.value) == (0.5, 0, 0.5)
     assert evidence.method("SNR 0").kept.value == 1
     assert evidence.method("SNR 1").kept.value == 0.5
-    assert [method.name for method in evidence.methods] == ["GRPO", "GDPO", "SNR 0", "SNR 1", "Hard"]
+    assert [method.name for method in evidence.methods][:5] == ["GRPO", "GDPO", "SNR 0", "SNR 1", "Hard"]
 
 
 def test_intervals_hold_the_value_and_what_resampling_by_loop_gives(evidence):
@@ -79,11 +93,11 @@ def test_intervals_hold_the_value_and_what_resampling_by_loop_gives(evidence):
     generator = np.random.default_rng(0)
     kept = generator.integers(0, 9, 100).astype(float)
     sums = {name: np.zeros(100) for name in ("emptied", "tokens", "tokens_masked", "magnitude", "square")}
-    intervals = Bootstrap(100).intervals(sums | {"groups": np.ones(100), "rollouts": np.full(100, 8.0), "kept": kept})
+    figures = Bootstrap(100).resample(sums | {"groups": np.ones(100), "rollouts": np.full(100, 8.0), "kept": kept})
     means = [kept[generator.integers(0, 100, 100)].mean() / 8 for _ in range(4000)]
-    assert intervals["kept"].value == pytest.approx(kept.mean() / 8)
-    assert intervals["kept"][1:] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.01)
-    assert np.isnan(intervals["effective"].value)
+    assert figures["kept"].value == pytest.approx(kept.mean() / 8)
+    assert figures["kept"].interval()[1:] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.01)
+    assert np.isnan(figures["effective"].value)
 
 
 def test_pooling_many_groups_hardly_changes_the_intervals(checked, mixed, monkeypatch):
@@ -115,11 +129,15 @@ def test_methods_of_plug_ins_have_rows_with_their_options(checked, example, monk
     class Options:
         least: float = 0.5
 
-    for registry in (ESTIMATORS, FILTERS):
+    for registry in (ESTIMATORS, FILTERS, NORMALISERS):
         monkeypatch.setattr(registry, "_methods", dict(registry._methods))
     FILTERS.register("margin", Options)(lambda votes, options: votes.total.abs() >= options.least)
+    NORMALISERS.register("double")(lambda values: 2 * NORMALISERS.choose("group_std")(values))
     ESTIMATORS.register("mine")(lambda batch: ESTIMATORS.choose("gdpo")(batch))
     evidence = checked(example, taus=())
-    assert [method.name for method in evidence.methods] == ["GRPO", "GDPO", "Hard", "margin least=0.5", "mine"]
+    names = [method.name for method in evidence.methods]
+    assert names[:3] == ["GRPO", "GDPO", "Hard"] and {"margin least=0.5", "mine", "GDPO, double"} <= set(names)
+    assert evidence.method("margin least=0.5").filters and not evidence.method("GDPO, double").filters
+    assert evidence.method("GDPO, double").cosine_gdpo.value == pytest.approx(1)
     assert evidence.method("margin least=0.5").kept.value == 0.5
     assert evidence.method("mine").cosine_gdpo.value == pytest.approx(1)

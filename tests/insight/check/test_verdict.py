@@ -1,5 +1,7 @@
 """Each rule of the verdict, on data made for it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
@@ -31,32 +33,54 @@ def test_rewards_that_agree_leave_nothing_to_filter(checked, noise):
     assert settings_of(verdict).estimator == "gdpo"
 
 
-def test_some_conflict_and_enough_left(checked, mixed):
+def test_conflict_alone_does_not_justify_a_filter(checked, mixed):
     evidence = checked(mixed)
     verdict = judge(evidence)
-    assert verdict.outcome == "likely useful"
-    assert verdict.summary.startswith("There is conflict to filter: Hard drops")
-    assert "enough left" in rules_of(verdict)
-    assert (settings_of(verdict).estimator, settings_of(verdict).filter.kind) == ("gd2po", "hard")
-
-
-def test_where_hard_starves_the_largest_threshold_that_does_not_is_taken(checked, noise):
-    evidence = checked({"group": GROUPS, "a": noise[0], "b": noise[1], "c": noise[2]})
-    verdict = judge(evidence)
-    assert verdict.outcome == "likely useful"
-    assert evidence.method("Hard").kept.value < 0.5
-    tau = settings_of(verdict).filter.options.threshold
-    assert evidence.method(f"SNR {tau:g}").kept.value >= 0.5 > evidence.method(f"SNR {tau + 0.1:g}").kept.value
-    assert f"SNR {tau:g} drops" in verdict.summary and "Hard does not" in verdict.summary
-    assert "SNR leaves too little from τ" in "".join(finding.text for finding in verdict.findings)
-
-
-def test_rewards_that_always_contradict_starve_the_training(checked, noise):
-    evidence = checked({"group": GROUPS, "a": noise[0], "b": -noise[0] - 0.1 * noise[1]}, taus=(0.5, 0.8))
-    verdict = judge(evidence)
-    assert verdict.outcome == "will starve training"
-    assert "starving filter" in rules_of(verdict)
+    assert verdict.outcome == "filtering is not justified"
+    hard = evidence.method("Hard").lost
+    assert hard.low > 0.03
+    assert f"Hard {100 * hard.value:.1f}% ({100 * hard.low:.1f} to {100 * hard.high:.1f})." in verdict.summary
     assert settings_of(verdict).estimator == "gdpo"
+
+
+def test_a_filter_that_turns_a_negative_gain_positive_is_justified(checked, noise):
+    columns = {"group": GROUPS, "a": noise[0], "b": -0.5 * noise[0] + noise[1]}
+    evidence = checked(columns, weights={"b": 0.2}, taus=(0.4, 0.7, 0.75))
+    verdict = judge(evidence)
+    assert verdict.outcome == "filtering is justified"
+    before, chosen = evidence.method("GDPO"), settings_of(verdict).filter
+    after = evidence.method(f"SNR {chosen.options.threshold:g}")
+    assert before.gain["b"].high < 0 < after.gain["b"].value
+    assert after.lost.value == min(method.lost.value for method in evidence.snr if method.turned)
+    assert f"SNR {chosen.options.threshold:g} turns the gain of b from −0.2" in verdict.summary
+    texts = rules_of(verdict)
+    assert texts["negative gain"].startswith("Without a filter the update pushes b down: its gain is −0.2")
+    assert "turn it positive" in texts["negative gain"]
+
+
+def test_a_justified_filter_that_leaves_too_little_is_not_suggested(checked, noise):
+    columns = {"group": GROUPS, "a": noise[0], "b": noise[0] + 0.5 * noise[1], "c": -noise[0] + 0.8 * noise[2]}
+    verdict = judge(checked(columns, taus=(0.2, 0.8)))
+    assert verdict.outcome == "will starve training"
+    assert "SNR 0.8 and Hard would mend a gain, but each leaves too little" in verdict.summary
+    assert "justified filter" in rules_of(verdict)
+    assert settings_of(verdict).estimator == "gdpo"
+
+
+def test_a_gain_that_no_filter_mends_is_told(checked, noise):
+    columns = {"group": GROUPS, "a": noise[0], "b": -noise[0] + 0.01 * noise[1]}
+    verdict = judge(checked(columns, weights={"b": 0.1}, taus=()))
+    assert verdict.outcome == "filtering is not justified"
+    assert "No filter mends that" in rules_of(verdict)["negative gain"]
+
+
+def test_a_filter_that_turns_a_gain_negative_is_named_and_not_justified(checked, mixed):
+    evidence = checked(mixed, taus=())
+    hard = replace(evidence.method("Hard"), turned=("a",), lowered=("b",))
+    others = tuple(method for method in evidence.methods if method.name != "Hard")
+    verdict = judge(replace(evidence, methods=(*others, hard)))
+    assert verdict.outcome == "filtering is not justified"
+    assert rules_of(verdict)["harmful filter"].startswith("Hard pushes b (+0.")
 
 
 def test_two_binary_rewards_in_groups_of_four_make_snr_hard(checked):

@@ -14,10 +14,14 @@ REWARDS = ("useful", "harmless")
 def _metrics(step: int, level: float) -> dict[str, float]:
     rewards = {f"reward/{name}/mean": level + 0.01 * step * place for place, name in enumerate(REWARDS)}
     shares = {f"update/{name}/share": 0.5 for name in REWARDS}
+    gains = {f"update/{name}/gain": 0.3 - 0.1 * step * place for place, name in enumerate(REWARDS)}
+    unfiltered = {f"{name}_unfiltered": value + 0.05 for name, value in gains.items()}
     timings = {"timing_s/step": 4.0, "timing_s/gen": 2.0, "timing_s/update_actor": 1.5, "timing_s/testing": 3.0}
     return {
         **rewards,
         **shares,
+        **gains,
+        **unfiltered,
         **timings,
         "conflict/rate": 0.5,
         "conflict/kept": 0.5,

@@ -7,11 +7,14 @@ passes over [N, T] are one sum of the response mask and one product at the end.
 The way of one batch, one module each::
 
     checks         scores, ids and mask come in; nonsense is refused by name
-    normalisation  A_ik = (r_ik − mean_g) / (std_g + 1e-6) per reward and group; ties and groups of one give exactly 0
+    normalisation  scores relative to their groups: r_ik − mean_g; ties and groups of one give exactly 0
+    normalisers/   advantages A_ik: scores in units of a spread, (r_ik − mean_g) / (std_g + 1e-6) if not said otherwise
     votes          w_k A_ik: their sum, their conflict, their signal-to-noise ratio
-    filters/       which rollouts a conflict costs: none, hard, snr
+    filters/       which rollouts a conflict costs, or how much: none, hard, snr, share, soft, guard
+    combinations/  how votes become one advantage: sum, softmin, dvao, upgrad and its kin
     estimators/    grpo, gdpo, gd2po: one advantage per rollout
     whitening      zero mean, unit variance over the kept tokens or rollouts
+    gains          what the update does to each reward, to first order
     metrics        what happened, under the same names for every estimator
 
 Example: the two rewards agree about the first two rollouts and disagree about the others, so only those two are kept.
@@ -30,26 +33,48 @@ Example: the two rewards agree about the first two rollouts and disagree about t
 >>> [[round(token, 3) for token in row] for row in out.advantages.tolist()]
 [[0.577, 0.577, 0.0], [-1.155, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
 
-A new method is one new file in `estimators/` or `filters/`, with its options; from outside, :func:`register_estimator`
-and :func:`register_filter` do the same.
+A new method is one new file in `normalisers/`, `filters/`, `combinations/` or `estimators/`, with its options; from
+outside, :func:`register_normaliser`, :func:`register_filter`, :func:`register_combination` and
+:func:`register_estimator` do the same.
 """
 
 from gd2po.advantages.batch import Batch
 from gd2po.advantages.compute import compute_advantages, compute_rollout_advantages
+from gd2po.advantages.gains import gains
+from gd2po.advantages.normalisation import GroupScores
 from gd2po.advantages.outputs import AdvantageOutput, Estimate, RolloutAdvantages
-from gd2po.advantages.registry import estimator_names, filter_names, register_estimator, register_filter
+from gd2po.advantages.registry import (
+    COMPARES_SIZES,
+    KEEPS_SCALES,
+    combination_names,
+    estimator_names,
+    filter_names,
+    normaliser_names,
+    register_combination,
+    register_estimator,
+    register_filter,
+    register_normaliser,
+)
 from gd2po.advantages.votes import Votes
 
 __all__ = [
+    "COMPARES_SIZES",
+    "KEEPS_SCALES",
     "AdvantageOutput",
     "Batch",
     "Estimate",
+    "GroupScores",
     "RolloutAdvantages",
     "Votes",
+    "combination_names",
     "compute_advantages",
     "compute_rollout_advantages",
     "estimator_names",
     "filter_names",
+    "gains",
+    "normaliser_names",
+    "register_combination",
     "register_estimator",
     "register_filter",
+    "register_normaliser",
 ]

@@ -8,9 +8,11 @@ from torch import Tensor
 
 from gd2po.advantages import checks
 from gd2po.advantages.groups import Groups, group_rollouts
-from gd2po.advantages.normalisation import Normalised, normalise
+from gd2po.advantages.normalisation import GroupScores, Normalised, group_scores
+from gd2po.advantages.registry import Normaliser
 from gd2po.advantages.votes import Votes, cast_votes
 from gd2po.defaults import Direction, Missing
+from gd2po.registry import ChosenMethod
 
 
 @dataclass(frozen=True)
@@ -18,18 +20,18 @@ class Batch:
     """N rollouts scored by K rewards, on one device, float64.
 
     Attributes:
-        names: the K rewards, in the order of the first axis below.
-        scores: raw scores [K, N]; 0 where not scored.
-        scored: which of them exist [K, N] bool; never in a padding row.
+        names: The names of the K rewards, in the order of the first axis below.
+        scores: The raw scores [K, N]; 0 where not scored.
+        scored: Which of them exist [K, N] bool; never in a padding row.
         signs: +1 for maximize, −1 for minimize [K].
-        weights: w_k [K].
-        groups: which rollouts share a prompt.
-        lengths: response tokens [N].
+        weights: The weights w_k [K].
+        groups: Which rollouts share a prompt.
+        lengths: The number of response tokens [N].
         valid: False for padding rows [N] bool.
-        present: rollouts scored by at least one reward of non-zero weight [N] bool.
-        normalised: group-relative advantages per reward [K, N], direction applied, unweighted.
-        votes: the weighted ones, and their conflicts.
-        norm_by_std: whether `normalised` is divided by the standard deviation of the group.
+        present: The rollouts that at least one reward of non-zero weight scored [N] bool.
+        normaliser: What makes advantages of scores.
+        normalised: The advantages per reward [K, N] that it made, direction applied, unweighted.
+        votes: The weighted ones, and their conflicts.
     """
 
     names: tuple[str, ...]
@@ -41,9 +43,14 @@ class Batch:
     lengths: Tensor
     valid: Tensor
     present: Tensor
+    normaliser: ChosenMethod[Normaliser]
     normalised: Normalised
     votes: Votes
-    norm_by_std: bool
+
+    def normalise(self, values: Tensor, scored: Tensor) -> Normalised:
+        """Scores [..., N] as the normaliser of the batch measures them, 0 where not scored."""
+        scores = group_scores(values, scored, self.groups)
+        return Normalised(_advantages(self.normaliser, scores), scores.zero_spread)
 
 
 def assemble(
@@ -55,7 +62,7 @@ def assemble(
     directions: Mapping[str, Direction] | None,
     missing: Missing,
     valid: Tensor | None,
-    norm_by_std: bool,
+    normaliser: ChosenMethod[Normaliser],
 ) -> Batch:
     """Check the inputs of :func:`gd2po.advantages.compute_rollout_advantages` and do what all estimators share."""
     lengths = checks.token_counts(lengths)
@@ -65,8 +72,9 @@ def assemble(
     weights = torch.tensor(checks.weights(reward_weights, scores), dtype=torch.float64, device=device)
     signs = torch.tensor(checks.signs(directions, scores), dtype=torch.float64, device=device)
     groups = group_rollouts(group_ids, rollouts, device)
-    unsigned = normalise(values, scored, groups, norm_by_std=norm_by_std)
-    normalised = Normalised(signs[:, None] * unsigned.advantages, unsigned.zero_spread)
+    grouped = group_scores(values, scored, groups)
+    normalised = Normalised(signs[:, None] * _advantages(normaliser, grouped), grouped.zero_spread)
+    present = (scored & (weights != 0)[:, None]).any(0)
     return Batch(
         names=tuple(scores),
         scores=values,
@@ -76,8 +84,13 @@ def assemble(
         groups=groups,
         lengths=lengths,
         valid=is_valid,
-        present=(scored & (weights != 0)[:, None]).any(0),
+        present=present,
+        normaliser=normaliser,
         normalised=normalised,
-        votes=cast_votes(normalised.advantages, weights),
-        norm_by_std=norm_by_std,
+        votes=cast_votes(normalised.advantages, weights, present, grouped),
     )
+
+
+def _advantages(normaliser: ChosenMethod[Normaliser], scores: GroupScores) -> Tensor:
+    advantages = checks.finite_values(normaliser(scores), f"normaliser {normaliser.kind!r}", scores.values)
+    return torch.where(scores.scored, advantages, 0.0)

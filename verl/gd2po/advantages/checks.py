@@ -106,14 +106,40 @@ def one_of(argument: str, value: str, choices: tuple[str, ...]) -> None:
         raise unknown_name(argument, value, choices)
 
 
-def kept_rows(kept: object, name: str, like: Tensor) -> Tensor:
-    """What a conflict filter returned, if it is one flag per rollout like `like` [N]."""
-    if isinstance(kept, Tensor) and kept.dtype == torch.bool and kept.shape == like.shape:
-        return kept
-    returned = f"{kept.dtype} of shape {tuple(kept.shape)}" if isinstance(kept, Tensor) else type(kept).__name__
+def filter_factors(returned: object, name: str, like: Tensor) -> Tensor:
+    """What a conflict filter returned, if it is one flag, or one factor in [0, 1], per rollout like `like` [N]."""
+    if isinstance(returned, Tensor) and returned.dtype == torch.bool and returned.shape == like.shape:
+        return returned
+    if isinstance(returned, Tensor) and _like(returned, like) and ((returned >= 0) & (returned <= 1)).all():
+        return returned
     raise ValueError(
-        f"conflict filter {name!r} returned {returned}: expected torch.bool [{len(like)}], True for rollouts to keep"
+        f"conflict filter {name!r} returned {_described(returned)}: expected torch.bool [{len(like)}], True for "
+        "rollouts to keep, or torch.float64 of that shape with factors in [0, 1]"
     )
+
+
+def finite_values(returned: object, method: str, like: Tensor) -> Tensor:
+    """What a normaliser or a combination returned, if it is one finite float64 per entry of `like` [..., N]."""
+    if isinstance(returned, Tensor) and _like(returned, like) and returned.isfinite().all():
+        return returned
+    raise ValueError(
+        f"{method} returned {_described(returned)}: expected torch.float64 {list(like.shape)}, finite throughout"
+    )
+
+
+def _like(returned: Tensor, like: Tensor) -> bool:
+    return returned.dtype == torch.float64 and returned.shape == like.shape
+
+
+def _described(returned: object) -> str:
+    if not isinstance(returned, Tensor):
+        return type(returned).__name__
+    values = (
+        f" with values in [{returned.min()}, {returned.max()}]"
+        if returned.is_floating_point() and returned.numel()
+        else ""
+    )
+    return f"{returned.dtype} of shape {tuple(returned.shape)}{values}"
 
 
 def _score_row(name: str, row: Tensor, valid: Tensor) -> Tensor:

@@ -10,6 +10,9 @@ name                                    unit         meaning
 `reward/<name>/missing`                 rows, count  valid rows that this reward did not score
 `adv/<name>/zero_spread_groups`         groups       groups of two or more scored rollouts that tie on this reward
 `update/<name>/share`                   share        of this reward in the advantages: Σ |its terms| over rollouts
+`update/<name>/gain`                    per step     c_k of :func:`gd2po.advantages.gains.gains`; below 0 the update
+                                                     is expected to lower this reward
+`update/<name>/gain_unfiltered`         per step     the same for the same estimator without its filter
 `conflict/rate`                         share        rollouts whose votes w_k A_ik have both signs
 `conflict/masked`, `conflict/kept`      share        rollouts the filter dropped, and the rest
 `conflict/emptied_groups`               groups       groups of which nothing was kept
@@ -24,13 +27,14 @@ name                                    unit         meaning
 ======================================  ===========  ==================================================================
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import combinations
 
 import torch
 from torch import Tensor
 
 from gd2po.advantages.batch import Batch
+from gd2po.advantages.gains import gains
 from gd2po.advantages.outputs import Estimate
 from gd2po.advantages.votes import opposed
 
@@ -39,7 +43,7 @@ def batch_metrics(batch: Batch, estimate: Estimate) -> dict[str, float]:
     """Every metric of the module's table, as Python floats (one transfer from the device)."""
     figures = {
         **_rewards(batch),
-        **_update(batch, estimate),
+        **update_figures(batch, estimate),
         **_conflict(batch, estimate.kept),
         **_pairs(batch),
         **_weighting(batch, estimate),
@@ -49,26 +53,55 @@ def batch_metrics(batch: Batch, estimate: Estimate) -> dict[str, float]:
     return dict(zip(figures, values, strict=True))
 
 
+def watch_metrics(scores: Mapping[str, Tensor]) -> dict[str, float]:
+    """`watch/<name>/{mean,std,min,max,missing}` of scores that are logged and never trained on.
+
+    Args:
+        scores: name -> [N] raw scores, NaN where not scored. Padding rows are left out beforehand.
+    """
+    figures: dict[str, Tensor] = {}
+    for name, values in scores.items():
+        scored = ~values.isnan()
+        figures |= _range(f"watch/{name}", values[scored]) | {f"watch/{name}/missing": (~scored).sum()}
+    return {name: float(figure) for name, figure in figures.items()}
+
+
+def _range(prefix: str, scores: Tensor) -> dict[str, Tensor]:
+    return {
+        f"{prefix}/mean": _or_zero(scores, Tensor.mean),
+        f"{prefix}/std": scores.std() if len(scores) > 1 else scores.new_zeros(()),
+        f"{prefix}/min": _or_zero(scores, Tensor.min),
+        f"{prefix}/max": _or_zero(scores, Tensor.max),
+    }
+
+
 def _rewards(batch: Batch) -> dict[str, Tensor]:
-    figures = {}
+    figures: dict[str, Tensor] = {}
     for k, name in enumerate(batch.names):
-        scores = batch.scores[k][batch.scored[k]]
-        figures[f"reward/{name}/mean"] = _or_zero(scores, Tensor.mean)
-        figures[f"reward/{name}/std"] = scores.std() if len(scores) > 1 else scores.new_zeros(())
-        figures[f"reward/{name}/min"] = _or_zero(scores, Tensor.min)
-        figures[f"reward/{name}/max"] = _or_zero(scores, Tensor.max)
+        figures |= _range(f"reward/{name}", batch.scores[k][batch.scored[k]])
         figures[f"reward/{name}/missing"] = (batch.valid & ~batch.scored[k]).sum()
         figures[f"adv/{name}/zero_spread_groups"] = batch.normalised.zero_spread[k].sum()
     return figures
 
 
-def _update(batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
+def update_figures(batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
+    """`update/<name>/{share,gain,gain_unfiltered}` of the module's table, as tensors of one element."""
     terms = estimate.terms
     if terms is None:
         terms = estimate.query_weight * estimate.kept * batch.votes.weighted
     sizes = terms.abs().sum(1)
     shares = sizes / torch.where(sizes.sum() > 0, sizes.sum(), torch.inf)
-    return {f"update/{name}/share": share for name, share in zip(batch.names, shares, strict=True)}
+    used = _gains(batch, estimate.advantages)
+    unfiltered = used if estimate.unfiltered is None else _gains(batch, estimate.unfiltered)
+    return {
+        f"update/{name}/{figure}": value
+        for figure, values in (("share", shares), ("gain", used), ("gain_unfiltered", unfiltered))
+        for name, value in zip(batch.names, values, strict=True)
+    }
+
+
+def _gains(batch: Batch, advantages: Tensor) -> Tensor:
+    return gains(batch.normalised.advantages, advantages, batch.present)
 
 
 def _conflict(batch: Batch, kept: Tensor) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
-"""Group-relative advantages: each score against the other rollouts of its prompt."""
+"""Group-relative scores: each score against the other rollouts of its prompt. Normalisers make advantages of them."""
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from gd2po.advantages.groups import Groups
 
 STD_EPS = 1e-6
-"""Added to the group's standard deviation, as in verl."""
+"""Added to a standard deviation before it divides, as in verl."""
 
 SPREAD_FLOOR = 1e-6
 """A group whose spread in a reward is at most this share of its largest |score| is a tie: float noise is not a sign."""
@@ -22,12 +23,48 @@ class Normalised:
     zero_spread: Tensor
 
 
-def normalise(values: Tensor, scored: Tensor, groups: Groups, *, norm_by_std: bool) -> Normalised:
-    """Normalise scores within their groups, the step all three estimators share (GRPO, arXiv 2402.03300).
+@dataclass(frozen=True)
+class GroupScores:
+    """The scores of one or more rewards, and each score relative to the mean of its group.
 
-        A_i = (r_i − mean_g) / (std_g + 1e-6),    std_g² = Σ (r_i − mean_g)² / (n_g − 1)
+    Attributes:
+        values: The raw scores [..., N] float64; finite where scored.
+        scored: Which scores exist [..., N] bool.
+        groups: The groups of the N rollouts.
+        count: The number of scored rollouts in each group [..., G].
+        zero_spread: The groups of two or more scored rollouts that tie [..., G] bool.
+        deviations: r_i − mean_g [..., N]; exactly 0 where not scored, and in groups that tie or have fewer than two
+            scored rollouts.
+    """
 
-    over the `n_g` scored rollouts of the group; `norm_by_std=False` leaves the division out. A is exactly 0
+    values: Tensor
+    scored: Tensor
+    groups: Groups
+    count: Tensor
+    zero_spread: Tensor
+    deviations: Tensor
+
+    @functools.cached_property
+    def std(self) -> Tensor:
+        """Standard deviation of each group [..., G]: std_g² = Σ (r_i − mean_g)² / (n_g − 1); 0 for ties."""
+        return (self.groups.sum(self.deviations.square()) / (self.count - 1).clamp(min=1)).sqrt()
+
+    @functools.cached_property
+    def pooled_std(self) -> Tensor:
+        """One standard deviation for the batch [..., 1]: pooled² = mean of std_g² over groups of two or more."""
+        measured = self.count >= 2
+        total = (self.std.square() * measured).sum(-1, keepdim=True)
+        return (total / measured.sum(-1, keepdim=True).clamp(min=1)).sqrt()
+
+    def divided_by(self, std: Tensor) -> Tensor:
+        """(r_i − mean_g) / (std + 1e-6) [..., N], for a standard deviation of each group [..., G]."""
+        return self.deviations / (self.groups.to_rollouts(std) + STD_EPS)
+
+
+def group_scores(values: Tensor, scored: Tensor, groups: Groups) -> GroupScores:
+    """Centre scores within their groups, the step that all methods share (GRPO, arXiv 2402.03300).
+
+    A deviation is exactly 0
 
     - for a rollout that is not scored,
     - in a group with fewer than two scored rollouts,
@@ -37,10 +74,9 @@ def normalise(values: Tensor, scored: Tensor, groups: Groups, *, norm_by_std: bo
     Scores are taken relative to the group's minimum before anything is summed: a large common offset costs no digits.
 
     Args:
-        values: scores [..., N] float64, finite where scored.
-        scored: which of them exist [..., N] bool.
-        groups: the N rollouts' groups.
-        norm_by_std: divide by the standard deviation.
+        values: Scores [..., N] float64, finite where scored.
+        scored: Which of them exist [..., N] bool.
+        groups: The groups of the N rollouts.
     """
     low, high = groups.extremes(values, scored)
     count = groups.sum(scored)
@@ -49,8 +85,5 @@ def normalise(values: Tensor, scored: Tensor, groups: Groups, *, norm_by_std: bo
     above_low = torch.where(scored, values - groups.to_rollouts(low), 0.0)
     mean = groups.sum(above_low) / count.clamp(min=1)
     informative = scored & groups.to_rollouts(~tied & (count >= 2))
-    deviation = torch.where(informative, above_low - groups.to_rollouts(mean), 0.0)
-    if norm_by_std:
-        std = (groups.sum(deviation.square()) / (count - 1).clamp(min=1)).sqrt()
-        deviation = deviation / (groups.to_rollouts(std) + STD_EPS)
-    return Normalised(deviation, tied & (count >= 2))
+    deviations = torch.where(informative, above_low - groups.to_rollouts(mean), 0.0)
+    return GroupScores(values, scored, groups, count, tied & (count >= 2), deviations)

@@ -18,6 +18,7 @@ class Estimate:
         whitened: the whitening step, if there was one.
         terms: what each reward adds to a rollout's advantage [K, N], before whitening; None: its vote, times the query
             weight, where kept.
+        unfiltered: the advantages of the same estimator without its filter [N]; None: it has none, or it drops nothing.
     """
 
     advantages: Tensor
@@ -25,6 +26,7 @@ class Estimate:
     query_weight: Tensor
     whitened: Whitened | None = None
     terms: Tensor | None = None
+    unfiltered: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ def test_another_experiment_is_refused_with_a_table(run_of, override, then):
         "actor_rollout_ref.rollout.gpu_memory_utilization=0.4",
         "actor_rollout_ref.rollout.val_kwargs.n=4",
         "+algorithm.gd2po.reweight=keep_ratio",  # the default, spelt out
+        "+algorithm.gd2po.watch=[quality]",
     ],
 )
 def test_machine_schedule_and_validation_may_change(run_of, override):

@@ -1,5 +1,6 @@
 """What is refused before Ray starts, with the remedy named."""
 
+import importlib.util
 import math
 
 import pytest
@@ -7,8 +8,11 @@ import torch
 
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl.reading.run_settings import caution_about_scores, cautions, check_run, settings_of
+from gd2po.settings import Settings
 
 AB = ["+algorithm.gd2po.rewards.a.weight=1.0", "+algorithm.gd2po.rewards.b.weight=2.0"]
+POOLED, CENTRED = ([*AB, f"+algorithm.gd2po.normalise={kind}"] for kind in ("pooled", "group_mean"))
+GUARDED = ["+algorithm.gd2po.filter={kind: guard, min_kept: 0.7}"]
 REWARD_FILE = """
 from gd2po.rewards import returns_rewards
 
@@ -50,7 +54,10 @@ def test_stock_gdpo_keys_are_understood(verl_config):
 
 def test_norm_by_std_follows_verls_own_flag(verl_config):
     overrides = ["algorithm.adv_estimator=gd2po", *AB, "algorithm.norm_adv_by_std_in_grpo=false"]
-    assert settings_of(verl_config(*overrides)).norm_by_std is False
+    settings = settings_of(verl_config(*overrides))
+    assert settings.normalise.kind == "group_mean" and settings.resolved()["norm_by_std"] is False
+    both = settings_of(verl_config(*overrides, "+algorithm.gd2po.normalise=leave_one_out"))
+    assert both.resolved()["normalise"] == {"kind": "leave_one_out"}
 
 
 @pytest.mark.parametrize(
@@ -62,10 +69,23 @@ def test_norm_by_std_follows_verls_own_flag(verl_config):
         ("gd2po", [*AB, "+algorithm.gd2po.whitening=tokens"], r"whitening: unknown setting.*'whiten'"),
         ("gd2po", [*AB, "+algorithm.gd2po.rewards.a.requires.bb=1"], r"requires 'bb', which is not declared"),
         ("gd2po", ["+algorithm.gd2po.rewards.a.weight=inf"], r"weight: found inf; .*finite"),
+        ("gd2po", [*AB, "+algorithm.gd2po.watch=[b]"], "watch names 'b', which is declared as a reward"),
         ("gd2po", ["+algorithm.gd2po.rewards.a.weight=0"], "every reward has weight 0"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter.kind=snrr"], r"unknown conflict filter 'snrr'. Did you mean 'snr'"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter={kind: snr, threshold: 1.5}"], r"threshold: found 1.5"),
         ("gd2po", [*AB, "+algorithm.gd2po.filter.kind=snr", "+algorithm.gd2po.norm_by_std=false"], "norm_by_std: true"),
+        ("gd2po", [*POOLED, "algorithm.norm_adv_by_std_in_grpo=false"], "pooled divides .* remove one of the two"),
+        ("gd2po", [*CENTRED, "+algorithm.gd2po.norm_by_std=true"], "group_mean does not divide by one; remove"),
+        ("gd2po", [*CENTRED, "+algorithm.gd2po.filter=share"], "the share filter compares .* or filter.kind: hard"),
+        ("gdpo", [*CENTRED, "+algorithm.gd2po.combine=softmin"], "softmin compares .* or combine.kind: sum"),
+        ("gd2po", [*AB, *GUARDED, "+algorithm.gd2po.combine=dvao"], "guard filter judges the sum .* combine.kind: sum"),
+        ("gd2po", [*AB, "+algorithm.gd2po.norm_by_std=maybe"], r"norm_by_std: found 'maybe'; expected true or false"),
+        ("gd2po", [*AB, "+algorithm.gd2po.normalise=flored"], "unknown normaliser 'flored'. Did you mean 'floored'"),
+        ("gd2po", [*AB, "+algorithm.gd2po.normalise={kind: shrunk, share: 2}"], r"normalise\.share: found 2"),
+        ("gd2po", [*AB, "+algorithm.gd2po.normalise={kind: pooled, share: 1}"], r"normalise\.share: .*choose 'shrunk'"),
+        ("grpo", [*AB, "+algorithm.gd2po.normalise=floored"], "normalise is floored, but grpo runs as verl has it"),
+        ("gd2po", [*AB, "+algorithm.gd2po.combine=summ"], r"combine: unknown combination 'summ'. Did you mean 'sum'"),
+        ("grpo", [*AB, "+algorithm.gd2po.combine=sum"], "choose adv_estimator=gd2po or gdpo or remove the combine"),
         ("gd2po", [*AB, "algorithm.use_kl_in_reward=true"], "use_kl_loss"),
         ("gdpo", [*AB, "algorithm.use_kl_in_reward=true"], "use_kl_loss"),
         ("gdpo", [*AB, "+algorithm.gd2po.filter.kind=hard"], "choose adv_estimator=gd2po or remove the filter"),
@@ -91,6 +111,22 @@ def test_what_cannot_work_is_refused_with_its_remedy(verl_config, estimator, ove
         check_run(verl_config(f"algorithm.adv_estimator={estimator}", *overrides))
 
 
+def test_what_is_chosen_is_kept_with_the_run_and_read_again(verl_config):
+    chosen = ["+algorithm.gd2po.normalise={kind: shrunk, share: 0.3}", "+algorithm.gd2po.combine={kind: softmin}"]
+    settings = settings_of(verl_config("algorithm.adv_estimator=gdpo", *AB, *chosen))
+    resolved = settings.resolved()
+    assert resolved["normalise"] == {"kind": "shrunk", "share": 0.3} and "norm_by_std" not in resolved
+    assert resolved["combine"] == {"kind": "softmin", "sharpness": 1.0}
+    assert Settings.parse(resolved).resolved() == resolved
+
+
+def test_a_combination_without_its_package_is_refused(verl_config, monkeypatch):
+    config = verl_config("algorithm.adv_estimator=gdpo", *AB, "+algorithm.gd2po.combine=upgrad")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *_: None)
+    with pytest.raises(SettingsError, match=r"combination upgrad .*pip install 'gd2po\[torchjd\]'"):
+        settings_of(config)
+
+
 def test_a_misspelt_reward_is_refused_where_the_function_says_what_it_returns(verl_config, tmp_path):
     path = tmp_path / "reward.py"
     path.write_text(REWARD_FILE)
@@ -99,6 +135,9 @@ def test_a_misspelt_reward_is_refused_where_the_function_says_what_it_returns(ve
     assert check_run(verl_config("algorithm.adv_estimator=gd2po", declared.format("length"), function)) is not None
     with pytest.raises(SettingsError, match=r"'lenght'.*returns correctness, length\. Did you mean 'length'"):
         check_run(verl_config("algorithm.adv_estimator=gd2po", declared.format("lenght"), function))
+    watched = "+algorithm.gd2po.watch=[corectness]"
+    with pytest.raises(SettingsError, match=r"watch names 'corectness'.*Did you mean 'correctness'"):
+        check_run(verl_config("algorithm.adv_estimator=gd2po", declared.format("length"), watched, function))
 
 
 def test_the_check_is_the_first_thing_verl_does_with_a_configuration(verl_config):

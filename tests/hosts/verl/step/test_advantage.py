@@ -231,3 +231,20 @@ def test_collections_leave_out_the_libraries_of_a_run_and_stock_verl_keeps_its_o
 def test_every_trainer_mode_has_the_wrapped_step():
     steps = {get_trainer_cls(mode)._compute_advantage for mode in ("sync", "colocate_async", "separate_async")}
     assert len(steps) == 1 and hasattr(steps.pop(), "__gd2po_wraps__")
+
+
+WATCHING = [*GD2PO, "+algorithm.gd2po.watch=[quality]"]
+
+
+def test_watched_scores_are_logged_and_change_no_advantage(rollouts, bare_trainer, advantages_of):
+    infos = {key: info | {"quality": float(row)} for row, (key, info) in enumerate(INFOS.items())}
+    found, metrics = advantages_of(bare_trainer(*WATCHING), rollouts.put(infos, LENGTHS))
+    assert found == expected("gd2po")
+    assert (metrics["watch/quality/mean"], metrics["watch/quality/max"]) == (3.5, 7)
+
+
+def test_a_watched_score_that_nothing_returns_is_refused(rollouts, bare_trainer, advantages_of):
+    with pytest.raises(
+        RewardError, match="reward 'quality' is watched, but the reward function returned it for none of"
+    ):
+        advantages_of(bare_trainer(*WATCHING), rollouts.put(INFOS, LENGTHS))

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from gd2po.advantages.batch import Batch
-from gd2po.advantages.normalisation import normalise
 from gd2po.advantages.outputs import Estimate
 from gd2po.advantages.registry import register_estimator
 
@@ -16,9 +15,10 @@ def grpo(batch: Batch) -> Estimate:
         r_i = Σ_k w_k d_k r_ik,    advantage_i = (r_i − mean_g) / (std_g + 1e-6)
 
     d_k is +1 for maximize, −1 for minimize. A missing score leaves its term out of the sum. No whitening, no filter.
+    Another normaliser than `group_std` measures the sum instead: `group_mean` gives Dr. GRPO, `leave_one_out` RLOO.
     """
     rewards = (batch.weights * batch.signs)[:, None] * batch.scores
-    advantages = normalise(rewards.sum(0), batch.present, batch.groups, norm_by_std=batch.norm_by_std).advantages
+    advantages = batch.normalise(rewards.sum(0), batch.present).advantages
     query_weight = batch.present.to(advantages.dtype)
     return Estimate(advantages, batch.present, query_weight, terms=_terms(rewards, advantages, batch))
 

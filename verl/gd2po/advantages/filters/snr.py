@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from gd2po.advantages.registry import register_filter
+from gd2po.advantages.registry import COMPARES_SIZES, register_filter
 from gd2po.advantages.votes import Votes
 from gd2po.defaults import THRESHOLD
 
@@ -23,7 +23,7 @@ class SnrOptions:
     threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = THRESHOLD
 
 
-@register_filter("snr", SnrOptions)
+@register_filter("snr", SnrOptions, traits={COMPARES_SIZES})
 def snr(votes: Votes, options: SnrOptions) -> Tensor:
     """Keep rollouts [N] without conflict, and those whose votes nearly agree all the same.
 

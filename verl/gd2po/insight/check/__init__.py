@@ -4,7 +4,7 @@
 
     reading      files → ids and scores
     statistics   each reward, and two by two
-    methods      GRPO, GDPO, Hard and SNR on these rollouts, with bootstrap intervals
+    methods      every registered method on these rollouts, with bootstrap intervals
     evidence     all of that as numbers
     verdict      what follows, by stated rules
     terminal, page, as_json   the same for people and programs

@@ -9,7 +9,7 @@ from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.verdict import Verdict
 from gd2po.intervals import Interval
 
-FORMAT = "gd2po check 1"
+FORMAT = "gd2po check 2"
 
 
 def to_json(evidence: Evidence, verdict: Verdict) -> str:

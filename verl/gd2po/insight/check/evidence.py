@@ -24,7 +24,7 @@ class Evidence:
         pairs: The statistics of each pair of rewards.
         sizes: The conflict by group size.
         sources: The conflict by data source.
-        methods: The results of GRPO, GDPO, SNR in ascending order of τ, Hard, and filters of plug-ins.
+        methods: The results of GRPO, GDPO, SNR in ascending order of τ, Hard, and every other registered method.
     """
 
     account: Account
@@ -47,3 +47,8 @@ class Evidence:
     def snr(self) -> tuple[MethodResult, ...]:
         """The SNR filters, in ascending order of τ."""
         return tuple(method for method in self.methods if method.tau is not None)
+
+    @property
+    def filters(self) -> tuple[MethodResult, ...]:
+        """The conflict filters, each on GDPO."""
+        return tuple(method for method in self.methods if method.filters)

@@ -32,7 +32,7 @@ def examine(files: Sequence[str], choice: Choice) -> Evidence:
 def measure(rollouts: Rollouts, taus: tuple[float, ...]) -> Evidence:
     """All that is measured on these rollouts, with the SNR filter at these thresholds."""
     methods = Methods(rollouts)
-    metrics, conflict = methods.gdpo.metrics, methods.gdpo.conflict.numpy()
+    metrics, conflict = methods.metrics, methods.conflict
     names, sizes = rollouts.names, rollouts.sizes
     ranks = {name: RewardRanks(rollouts.groups, scores) for name, scores in zip(names, rollouts.scores, strict=True)}
     return Evidence(

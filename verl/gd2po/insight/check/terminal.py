@@ -13,11 +13,11 @@ from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import GDPO, GRPO, HARD, MethodResult, snr_name
 from gd2po.insight.check.statistics.parts import Subset
 from gd2po.insight.check.verdict import LEVELS, Verdict
-from gd2po.insight.check.verdict.findings import decimal, percent, with_interval
-from gd2po.insight.check.wording import account_lines, number, of_rewards, signed
+from gd2po.insight.check.verdict.findings import decimal, percent, with_interval, with_loss
+from gd2po.insight.check.wording import account_lines, number, of_rewards, short_gain, signed
 
 STYLES = {"good": "green", "note": "", "caution": "yellow", "bad": "red"}
-PAIRS_AT_MOST, PARTS_AT_MOST, NAME_AT_MOST = 15, 12, 14
+PAIRS_AT_MOST, PARTS_AT_MOST, GAINS_AT_MOST, NAME_AT_MOST = 15, 12, 5, 14
 
 
 def show(evidence: Evidence, verdict: Verdict, console: Console) -> None:
@@ -29,6 +29,10 @@ def show(evidence: Evidence, verdict: Verdict, console: Console) -> None:
         ("Conflict by group size", _parts(evidence.sizes)),
         ("Conflict by data source", _parts(evidence.sources)),
         ("Methods", _methods(evidence)),
+        (
+            "Gain of each reward as GDPO normalises it, ± half its interval; lost: share of GDPO's summed gain",
+            _gains(evidence),
+        ),
         ("Each reward's share in the update, and the cosine with the update of that reward alone", _update(evidence)),
     )
     for heading, content in sections:
@@ -99,8 +103,18 @@ def _methods(evidence: Evidence) -> Table:
     )
     for method in evidence.methods:
         shares = (method.kept, method.emptied, method.tokens_masked, method.effective)
-        table.add_row(method.name, *map(with_interval, shares), decimal(method.cosine_gdpo.value))
+        table.add_row(Text(method.name), *map(with_interval, shares), decimal(method.cosine_gdpo.value))
     return table
+
+
+def _gains(evidence: Evidence) -> RenderableType:
+    names = of_rewards(evidence)
+    table = _table((method.name for method in evidence.methods), "lost", *names[:GAINS_AT_MOST])
+    for method in evidence.methods:
+        cells = (Text(short_gain(gain), "red" if gain.high < 0 else "") for gain in method.gain.values())
+        style = "green" if method.justified else ""
+        table.add_row(Text(method.name, style), with_loss(method.lost), *list(cells)[:GAINS_AT_MOST])
+    return _and_more(table, len(names) - GAINS_AT_MOST, "rewards")
 
 
 def _update(evidence: Evidence) -> Table:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gd2po.insight.check.evidence import Evidence
+from gd2po.intervals import Interval
 
 FILES_NAMED = 3
 
@@ -53,3 +54,9 @@ def signed(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "–"
     return "0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
+
+
+def short_gain(gain: Interval) -> str:
+    """A gain and half the width of its interval: ``−0.22 ±0.01``."""
+    width = (gain.high - gain.low) / 2
+    return signed(gain.value) + ("" if math.isnan(width) else f" ±{width:.2f}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from gd2po.insight.charts import SERIES, page_figure, to_png, to_svg
+from gd2po.insight.charts import SERIES, TEXT, page_figure, to_png, to_svg
 from gd2po.insight.report.curves import Curve, Floats
 from gd2po.insight.report.series import Series
 
@@ -81,8 +81,15 @@ def style_of(number: int) -> tuple[str, str]:
     return SERIES[number % len(SERIES)], _DASHES[number // len(SERIES) % len(_DASHES)]
 
 
-def lines(figure: "Figure", curves: Mapping[Series, Curve], share: bool) -> None:
-    """A line per series, a band from its smallest to its largest run; ``share``: the values are shares of 1."""
+def lines(figure: "Figure", curves: Mapping[Series, Curve], share: bool, zero_line: bool = False) -> None:
+    """A line per series, a band from its smallest to its largest run.
+
+    Args:
+        figure: The figure to draw in.
+        curves: The curve of each series.
+        share: Whether the values are shares of 1.
+        zero_line: Whether 0 is drawn as a line, and shown in any case.
+    """
     axes = _axes(figure)
     for series, curve in curves.items():
         colour, dash = style_of(series.number)
@@ -95,6 +102,8 @@ def lines(figure: "Figure", curves: Mapping[Series, Curve], share: bool) -> None
             axes.fill_between(curve.steps, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
     if share:
         _shares(axes)
+    if zero_line:
+        axes.axhline(0, color=TEXT, linewidth=0.8)
     axes.margins(x=0.02)
     axes.grid(linewidth=0.6)
 

@@ -22,12 +22,14 @@ class Panel:
         quantity: The value in each step.
         share: Whether the quantity is a share of 1.
         every_step: Whether no steps are averaged, since few have a value.
+        zero_line: Whether values below 0 mean something else than values above.
     """
 
     caption: str
     quantity: Quantity
     share: bool = False
     every_step: bool = False
+    zero_line: bool = False
 
 
 def reward_names(series: Sequence[Series]) -> list[str]:
@@ -35,6 +37,12 @@ def reward_names(series: Sequence[Series]) -> list[str]:
     declared = [name for experiment in series for run in experiment.runs for name in run.description.weights]
     measured = [key.split("/", 1)[1].rpartition("/")[0] for key in _metrics(series) if _is_reward_mean(key)]
     return list(dict.fromkeys((*declared, *measured)))
+
+
+def watched_names(series: Sequence[Series]) -> list[str]:
+    """Scores that were logged and never trained on."""
+    keys = (key for key in _metrics(series) if key.startswith("watch/") and key.endswith("/mean"))
+    return list(dict.fromkeys(key.split("/", 1)[1].rpartition("/")[0] for key in keys))
 
 
 def pair_names(series: Sequence[Series]) -> list[tuple[str, str]]:
@@ -57,6 +65,21 @@ def seconds(timer: str) -> Quantity:
 def training(rewards: Sequence[str]) -> list[Panel]:
     """Each reward over training."""
     return [Panel(f"{name}, mean score of the rollouts", metric(f"reward/{name}/mean")) for name in rewards]
+
+
+def watched(names: Sequence[str]) -> list[Panel]:
+    """Each watched score over training."""
+    return [Panel(f"watched {name}, mean score of the rollouts", metric(f"watch/{name}/mean")) for name in names]
+
+
+def gains(series: Sequence[Series], rewards: Sequence[str]) -> Iterator[Panel]:
+    """What the update does to each reward, and what the filter changes in that where it changes something."""
+    for name in rewards:
+        yield Panel(f"gain of {name}", metric(f"update/{name}/gain"), zero_line=True)
+    for name in rewards:
+        change = _change_by_filter(name)
+        if any(change(step) for experiment in series for run in experiment.runs for step in run.steps.values()):
+            yield Panel(f"gain of {name}: with the filter, less without", change, zero_line=True)
 
 
 def validation(series: Sequence[Series], rewards: Sequence[str]) -> Iterator[Panel]:
@@ -105,6 +128,14 @@ def masked_tokens(values: Values) -> float | None:
     if share is None or length is None or rollouts is None:
         return None
     return share * length * (rollouts + values.get("rollouts/unscored", 0.0))
+
+
+def _change_by_filter(reward: str) -> Quantity:
+    def change(values: Values) -> float | None:
+        gain, unfiltered = (values.get(f"update/{reward}/{figure}") for figure in ("gain", "gain_unfiltered"))
+        return None if gain is None or unfiltered is None else gain - unfiltered
+
+    return change
 
 
 def _emptied(values: Values) -> float | None:

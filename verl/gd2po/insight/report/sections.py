@@ -40,6 +40,11 @@ _PAIRS = (
     "How often two rewards vote in opposite ways on a rollout: over time, the fuller the more often, and as a share in "
     "the last quarter of the run, mean over its runs."
 )
+_WATCHED = "Watched scores are logged beside the rewards, and nothing is trained on them."
+_GAINS = (
+    "What the update does to each reward, to first order: ⟨advantages of the reward, advantages used⟩ over the number "
+    "of rollouts and the size of the advantages used. Below 0 the update is expected to push the reward down."
+)
 _UPDATE = (
     "Shares of the rewards are of the sum of the magnitudes of their terms over kept rollouts. The weight of a query "
     "is its kept share; its distribution shows the share of queries by weight, the fuller the more."
@@ -68,11 +73,17 @@ def sections(series: Sequence[Series], pictures: Pictures) -> list[Section]:
     """All sections that have a chart."""
     rewards = panels.reward_names(series)
     curves = partial(_curves, series, pictures)
+    watched = panels.watched_names(series)
     candidates = [
-        Section("Rewards in training", _TRAINING, curves(panels.training(rewards))),
+        Section(
+            "Rewards in training",
+            f"{_TRAINING} {_WATCHED}" if watched else _TRAINING,
+            curves([*panels.training(rewards), *panels.watched(watched)]),
+        ),
         Section("Rewards in validation", _VALIDATION, curves(panels.validation(series, rewards))),
         Section("Conflict", _CONFLICT, curves(panels.conflict())),
         Section("Which rewards conflict", _PAIRS, tuple(_conflicts(series, pictures))),
+        Section("Gain of each reward", _GAINS, curves(panels.gains(series, rewards))),
         Section("The update", _UPDATE, (*curves(panels.update(rewards)), *_query_weights(series, pictures))),
         Section("Responses and time", "", curves(panels.responses())),
         Section("Time by phase", _TIME, tuple(_phases(series, pictures)), has_series=False),
@@ -88,7 +99,9 @@ def _panel(series: Sequence[Series], pictures: Pictures, panel: Panel) -> Iterat
     width = 1 if panel.every_step else bin_width(last_step(series))
     curves = {experiment: line for experiment in series if (line := curve(experiment, panel.quantity, width))}
     if curves:
-        yield pictures.draw(panel.caption, partial(drawing.lines, curves=curves, share=panel.share))
+        yield pictures.draw(
+            panel.caption, partial(drawing.lines, curves=curves, share=panel.share, zero_line=panel.zero_line)
+        )
 
 
 def _conflicts(series: Sequence[Series], pictures: Pictures) -> Iterator[Picture]:

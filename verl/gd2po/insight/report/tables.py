@@ -9,6 +9,7 @@ from gd2po.insight.report.curves import Quantity, last_quarter, metric
 from gd2po.insight.report.rollouts import Row, named, scores, votes
 from gd2po.insight.report.run import Run
 from gd2po.insight.report.series import Series, differences
+from gd2po.insight.report.watched import watched_notes
 
 Table = list[dict[str, str]]
 """Rows: heading → cell."""
@@ -23,6 +24,7 @@ def results(series: Sequence[Series]) -> Table:
     """A row per series: means over the last quarter of its runs, and from the smallest run to the largest."""
     columns: dict[str, tuple[Quantity, Callable[[float], str]]] = {
         **{name: (metric(f"reward/{name}/mean"), _number) for name in panels.reward_names(series)},
+        **{f"{name} (watched)": (metric(f"watch/{name}/mean"), _number) for name in panels.watched_names(series)},
         "conflict rate": (metric("conflict/rate"), _share),
         "kept share": (metric("conflict/kept"), _share),
         "tokens masked": (metric("tokens/masked_share"), _share),
@@ -80,7 +82,11 @@ def notes(series: Sequence[Series]) -> list[str]:
     return [
         note
         for member in series
-        for note in (*_same_seeds(member), *(text for run in member.runs for text in run.notes))
+        for note in (
+            *_same_seeds(member),
+            *watched_notes(member),
+            *(text for run in member.runs for text in run.notes),
+        )
     ]
 
 

@@ -53,7 +53,14 @@ def settings_of(config: DictConfig) -> Settings | None:
             f"algorithm.gd2po.norm_by_std is {block['norm_by_std']}, but grpo runs as verl has it, with "
             f"algorithm.norm_adv_by_std_in_grpo={by_std}; set that one"
         )
-    return Settings.parse({"norm_by_std": by_std, **block, "estimator": estimator})
+    centred = {} if by_std else {"norm_by_std": False}
+    settings = Settings.parse({**centred, **block, "estimator": estimator})
+    if estimator == VERLS_OWN and settings.normalise.kind != ("group_std" if by_std else "group_mean"):
+        raise SettingsError(
+            f"algorithm.gd2po.normalise is {settings.normalise.kind}, but grpo runs as verl has it, with "
+            f"algorithm.norm_adv_by_std_in_grpo={by_std}; remove it, or choose adv_estimator=gdpo or gd2po"
+        )
+    return settings
 
 
 def _multi_reward_estimators() -> set[str]:
@@ -134,6 +141,12 @@ def _check_names(config: DictConfig, settings: Settings) -> None:
         if reward.model is None and name not in returned:
             raise SettingsError(
                 f"algorithm.gd2po.rewards names {name!r}, but the reward function "
+                f"{config.reward.custom_reward_function.name} returns {', '.join(returned)}.{nearest(name, returned)}"
+            )
+    for name in settings.watch:
+        if name not in returned:
+            raise SettingsError(
+                f"algorithm.gd2po.watch names {name!r}, but the reward function "
                 f"{config.reward.custom_reward_function.name} returns {', '.join(returned)}.{nearest(name, returned)}"
             )
 

@@ -55,7 +55,23 @@ def read_scores(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], names: 
     for info in infos:
         if info.get(ERROR_KEY):
             raise RewardError(info[ERROR_KEY])
+    _check_returned(infos, names, "declared")
     _check_present(infos, keys, names)
+    return _score_columns(infos, keys, names)
+
+
+def read_watched(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], names: Iterable[str]) -> dict[str, Tensor]:
+    """Read the scores of S rollouts that are logged and never trained on, as :func:`read_scores` reads rewards.
+
+    Raises:
+        RewardError: A value is no score, or no rollout of the batch has one of the names.
+    """
+    names = list(names)
+    _check_returned(infos, names, "watched")
+    return _score_columns(infos, keys, names)
+
+
+def _score_columns(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], names: list[str]) -> dict[str, Tensor]:
     return {
         name: torch.tensor(
             [as_score(name, info.get(name), f"rollout {key}") for info, key in zip(infos, keys, strict=True)],
@@ -65,15 +81,18 @@ def read_scores(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], names: 
     }
 
 
-def _check_present(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], names: list[str]) -> None:
+def _check_returned(infos: Sequence[Mapping[str, Any]], names: list[str], use: str) -> None:
     returned = sorted({name for info in infos for name in info})
     for name in names:
         if infos and name not in returned:
             raise RewardError(
-                f"reward {name!r} is declared, but the reward function returned it for none of {len(infos)} rollouts "
+                f"reward {name!r} is {use}, but the reward function returned it for none of {len(infos)} rollouts "
                 f"(it returned: {', '.join(returned) or 'nothing'}).{nearest(name, returned)} "
                 "Where it cannot be scored, return None for it."
             )
+
+
+def _check_present(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], names: list[str]) -> None:
     for info, key in zip(infos, keys, strict=True):
         if not any(name in info for name in names):
             raise RewardError(

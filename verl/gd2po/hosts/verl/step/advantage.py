@@ -10,10 +10,11 @@ from typing import Any
 from torch import Tensor
 
 from gd2po.advantages import compute_rollout_advantages
+from gd2po.advantages.metrics import watch_metrics
 from gd2po.hosts.verl.reading.names import is_colocated
 from gd2po.hosts.verl.reading.run_settings import caution_about_scores
 from gd2po.hosts.verl.reading.run_state import BatchAdvantages, RunState, caller, calling, state_of
-from gd2po.hosts.verl.reading.scores import plain_column, read_scores
+from gd2po.hosts.verl.reading.scores import plain_column, read_scores, read_watched
 from gd2po.hosts.verl.reward_models.service import service_metrics
 from gd2po.hosts.verl.step.first_step import started_state
 from gd2po.hosts.verl.step.records import keep_records
@@ -109,6 +110,7 @@ def estimate(step: Step, state: RunState, uids: Sequence[str], tokens: Tensor) -
     settings = state.settings
     scored = step.scored.result() if step.scored else _fetch(step.trainer, step.batch, settings)
     scores = read_scores(scored.infos, scored.keys, settings.rewards)
+    watched = read_watched(scored.infos, scored.keys, settings.watch)
     if caution := caution_about_scores(step.trainer.config, settings, scores):
         _say_once(caution)
     result = compute_rollout_advantages(
@@ -117,8 +119,8 @@ def estimate(step: Step, state: RunState, uids: Sequence[str], tokens: Tensor) -
         scored.sessions.token_counts(tokens),
         **settings.advantage_arguments(),
     )
-    step.metrics.update(result.metrics | service_metrics(scored.infos))
-    keep_records(step.trainer, scored.keys, scores, result)
+    step.metrics.update(result.metrics | watch_metrics(watched) | service_metrics(scored.infos))
+    keep_records(step.trainer, scored.keys, scores, result, watched)
     rows = scored.sessions.to_rows(result.rollout_advantages)
     state.batch_advantages = BatchAdvantages(list(step.batch.keys), rows)
     return state.batch_advantages
@@ -136,7 +138,7 @@ def _fetch(trainer: Any, batch: Any, settings: Settings) -> ScoredRollouts:
     sessions = Sessions.of(batch.keys, batch.tags)
     keys = [batch.keys[row] for row in sessions.final_rows]
     colocated = trainer.reward_loop_manager.reward_loop_worker_handles is None and not is_colocated(settings)
-    fields = list(settings.rewards) if colocated else ["extra_fields"]
+    fields = [*settings.rewards, *settings.watch] if colocated else ["extra_fields"]
     fetched = tq.kv_batch_get(keys=keys, partition_id=batch.partition_id, select_fields=fields)
     columns = [plain_column(fetched[name]) for name in fields]
     if colocated:

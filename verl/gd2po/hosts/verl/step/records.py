@@ -9,7 +9,9 @@ from torch import Tensor
 from gd2po.hosts.verl.reading.run_state import Records, state_of
 
 
-def keep_records(trainer: Any, keys: Sequence[str], scores: Mapping[str, Tensor], result: Any) -> None:
+def keep_records(
+    trainer: Any, keys: Sequence[str], scores: Mapping[str, Tensor], result: Any, watched: Mapping[str, Tensor]
+) -> None:
     """Keep the records of a batch of S rollouts on the trainer until it dumps them; only if it will.
 
     Args:
@@ -17,11 +19,13 @@ def keep_records(trainer: Any, keys: Sequence[str], scores: Mapping[str, Tensor]
         keys: [S] TransferQueue key of each rollout's last output.
         scores: name → [S] raw scores, NaN where not scored.
         result: what :func:`gd2po.advantages.compute_rollout_advantages` returned.
+        watched: name → [S] scores that are not trained on, NaN where not scored.
     """
     if not trainer.config.trainer.get("rollout_data_dir"):
         return
     columns = {f"reward/{name}": values for name, values in scores.items()}
     columns |= {f"adv/{name}": values for name, values in result.per_reward.items()}
+    columns |= {f"watch/{name}": values for name, values in watched.items()}
     columns |= {name: getattr(result, name) for name in ("conflict", "kept", "query_weight")}
     columns["advantage"] = result.rollout_advantages
     sessions = _sessions(keys)

@@ -83,7 +83,7 @@ def _scores_after_rollouts(config: Any, settings: Settings) -> bool:
 
 def _checked(result: dict[str, Any], data: Any, settings: Settings) -> dict[str, Any]:
     info = dict(result.get("reward_extra_info") or {})
-    for name in settings.rewards:
+    for name in (*settings.rewards, *settings.watch):
         if name in info:
             score = as_score(name, info[name], _sample(data))
             info[name] = None if math.isnan(score) else score

@@ -1,6 +1,7 @@
 """95 % intervals: what other prompts of the same kind might have given."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,30 @@ BLOCKS = 10_000
 
 _SEED = 42
 _ENDS = (2.5, 97.5)
+
+
+class Resampled(NamedTuple):
+    """A figure.
+
+    Attributes:
+        value: The figure of the rollouts as they are.
+        drawn: The figure in each bootstrap sample [RESAMPLES].
+    """
+
+    value: float
+    drawn: Numbers
+
+    def interval(self) -> Interval:
+        """The value with its 95 % interval; without one where no sample has the figure, or all are the same."""
+        there = self.drawn[~np.isnan(self.drawn)]
+        if len(there) == 0:
+            return Interval(self.value, np.nan, np.nan)
+        low, high = np.percentile(there, _ENDS)
+        return Interval(self.value, float(low), float(high))
+
+    def minus(self, other: "Resampled") -> "Resampled":
+        """The difference of two figures, sample by sample."""
+        return Resampled(self.value - other.value, self.drawn - other.drawn)
 
 
 class Bootstrap:
@@ -35,8 +60,8 @@ class Bootstrap:
         generator = np.random.default_rng(_SEED)
         self._draws = np.stack([self._draw(generator) for _ in range(RESAMPLES)])
 
-    def intervals(self, sums: Mapping[str, Numbers]) -> dict[str, Interval]:
-        """Name → figure with its interval, from sums over each group [G]; NaN where there is none.
+    def resample(self, sums: Mapping[str, Numbers]) -> dict[str, Resampled]:
+        """Name → figure, from sums over each group [G]; NaN where there is none, and in all samples of a single group.
 
         Args:
             sums: The result of :func:`gd2po.insight.check.methods.moments.moments`.
@@ -46,15 +71,11 @@ class Bootstrap:
         blocks = np.add.reduceat(table, self._starts, axis=0).astype(np.float32)
         resampled = dict(zip(names, (self._draws @ blocks).astype(np.float64).T, strict=True))
         values = figures(dict(zip(names, table.sum(0), strict=True)))
-        return {name: self._interval(float(values[name]), drawn) for name, drawn in figures(resampled).items()}
+        drawn = figures(resampled)
+        if self._blocks < 2:
+            drawn = {name: np.full(RESAMPLES, np.nan) for name in drawn}
+        return {name: Resampled(float(values[name]), drawn[name]) for name in drawn}
 
     def _draw(self, generator: np.random.Generator) -> Numbers:
         picked = generator.integers(0, self._blocks, self._blocks)
         return np.bincount(picked, minlength=self._blocks).astype(np.float32)
-
-    def _interval(self, value: float, resampled: Numbers) -> Interval:
-        there = resampled[~np.isnan(resampled)]
-        if self._blocks < 2 or not len(there):
-            return Interval(value, np.nan, np.nan)
-        low, high = np.percentile(there, _ENDS)
-        return Interval(value, float(low), float(high))

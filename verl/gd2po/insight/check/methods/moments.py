@@ -43,6 +43,7 @@ def moments(
         other = _without_noise(other)
         sums[f"product {name}"] = total(advantages * other)
         sums[f"square {name}"] = total(other.astype(np.float64) ** 2)
+        sums[f"spread {name}"] = sums[f"product {name}"] ** 2
     return sums
 
 
@@ -53,18 +54,27 @@ def _without_noise(advantages: Numbers) -> Numbers:
 
 
 def figures(sums: Mapping[str, Numbers]) -> dict[str, Numbers]:
-    """Name → figure [...] from sums over all groups [...]; NaN where it has no meaning."""
+    """Name → figure [...] from sums over all groups [...]; NaN where it has no meaning.
+
+    `gain` is that of :func:`gd2po.advantages.gains.gains`. `certainty` is the gain over its standard error, of the sum
+    over groups, with the size of the advantages held fixed.
+    """
     statistics = {
-        "kept": _ratio(sums["kept"], sums["rollouts"]),
-        "emptied": _ratio(sums["emptied"], sums["groups"]),
-        "tokens_masked": _ratio(sums["tokens_masked"], sums["tokens"]),
-        "effective": _ratio(sums["magnitude"] ** 2, sums["square"] * sums["rollouts"]),
+        "kept": ratio(sums["kept"], sums["rollouts"]),
+        "emptied": ratio(sums["emptied"], sums["groups"]),
+        "tokens_masked": ratio(sums["tokens_masked"], sums["tokens"]),
+        "effective": ratio(sums["magnitude"] ** 2, sums["square"] * sums["rollouts"]),
     }
     for name in (key.removeprefix("product ") for key in sums if key.startswith("product ")):
         size = np.sqrt(sums["square"] * sums[f"square {name}"])
-        statistics[f"cosine {name}"] = np.clip(_ratio(sums[f"product {name}"], size), -1, 1)
+        product = sums[f"product {name}"]
+        statistics[f"cosine {name}"] = np.clip(ratio(product, size), -1, 1)
+        statistics[f"gain {name}"] = ratio(product, np.sqrt(sums["rollouts"] * sums["square"]))
+        noise = np.sqrt(np.clip(sums[f"spread {name}"] - product**2 / sums["groups"], 0, None))
+        statistics[f"certainty {name}"] = ratio(product, noise)
     return statistics
 
 
-def _ratio(part: Numbers, whole: Numbers) -> Numbers:
+def ratio(part: Numbers, whole: Numbers) -> Numbers:
+    """part / whole [...]; NaN where the whole is not above 0."""
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)

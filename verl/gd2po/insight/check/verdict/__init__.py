@@ -4,14 +4,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gd2po.insight.check.evidence import Evidence
-from gd2po.insight.check.methods.runs import HARD, MethodResult
-from gd2po.insight.check.verdict.about_filters import filter_findings, fitting_filter, has_work
+from gd2po.insight.check.methods.runs import MethodResult
+from gd2po.insight.check.verdict.about_filters import cost, filter_findings, fitting_filter, has_work
+from gd2po.insight.check.verdict.about_gains import gain_findings, mended
 from gd2po.insight.check.verdict.about_rewards import data_findings, reward_findings
-from gd2po.insight.check.verdict.findings import Level, VerdictFinding, percent
+from gd2po.insight.check.verdict.findings import Level, VerdictFinding, listed, percent, with_loss
 from gd2po.insight.check.verdict.suggestion import suggest
 
-Outcome = Literal["no effect", "likely useful", "will starve training"]
-LEVELS: dict[Outcome, Level] = {"no effect": "note", "likely useful": "good", "will starve training": "bad"}
+Outcome = Literal["no effect", "filtering is justified", "filtering is not justified", "will starve training"]
+LEVELS: dict[Outcome, Level] = {
+    "no effect": "note",
+    "filtering is justified": "good",
+    "filtering is not justified": "caution",
+    "will starve training": "bad",
+}
 
 
 @dataclass(frozen=True)
@@ -35,16 +41,27 @@ def judge(evidence: Evidence) -> Verdict:
     """Apply the rules of :mod:`gd2po.insight.check.verdict.rules`."""
     chosen = fitting_filter(evidence) if has_work(evidence) else None
     outcome, summary = _outcome(evidence, chosen)
-    findings = (*filter_findings(evidence), *reward_findings(evidence), *data_findings(evidence))
+    filters = (*gain_findings(evidence), *filter_findings(evidence, chosen))
+    findings = (*filters, *reward_findings(evidence), *data_findings(evidence))
     return Verdict(outcome, summary, findings, suggest(evidence, chosen))
 
 
 def _outcome(evidence: Evidence, chosen: MethodResult | None) -> tuple[Outcome, str]:
     if not has_work(evidence):
         return "no effect", "On these rollouts a conflict filter changes next to nothing: GDPO gives the same update."
-    if chosen is None:
-        text = "On these rollouts every filter that changes the update leaves too little of it."
-        return "will starve training", text
-    facts = f"{chosen.name} drops {percent(1 - chosen.kept.value)} of these rollouts and leaves enough"
-    strictest = "" if chosen.name == HARD else "; Hard does not"
-    return "likely useful", f"There is conflict to filter: {facts}{strictest}."
+    justified = [method for method in evidence.filters if method.justified]
+    if chosen:
+        return "filtering is justified", (
+            f"Filtering is justified on these rollouts: {chosen.name} {mended(chosen, evidence)}. It drops "
+            f"{percent(1 - chosen.kept.value)} of the rollouts and costs {with_loss(chosen.lost)} of the summed gain."
+        )
+    if justified:
+        names, each = listed(method.name for method in justified), "each" if len(justified) > 1 else "it"
+        return "will starve training", (
+            f"On these rollouts {names} would mend a gain, but {each} leaves too little to train on. GDPO is "
+            "suggested, with other weights."
+        )
+    return "filtering is not justified", (
+        f"Filtering is not justified on these rollouts: no filter mends the gain of a reward. {cost(evidence)} GDPO is "
+        "suggested."
+    )

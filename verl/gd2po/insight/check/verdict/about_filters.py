@@ -6,7 +6,15 @@ from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import HARD, MethodResult
 from gd2po.insight.check.verdict import rules
 from gd2po.insight.check.verdict.about_rewards import is_dead
-from gd2po.insight.check.verdict.findings import VerdictFinding, decimal, listed, percent, with_interval
+from gd2po.insight.check.verdict.findings import (
+    Level,
+    VerdictFinding,
+    decimal,
+    listed,
+    percent,
+    with_interval,
+    with_loss,
+)
 
 
 def changes_update(method: MethodResult) -> bool:
@@ -25,13 +33,31 @@ def has_work(evidence: Evidence) -> bool:
 
 
 def fitting_filter(evidence: Evidence) -> MethodResult | None:
-    """The strictest filter that changes the update and leaves enough: Hard, else SNR of the largest τ; or None."""
-    candidates = (evidence.method(HARD), *reversed(evidence.snr))
-    return next((method for method in candidates if changes_update(method) and not starves(method)), None)
+    """The justified filter that changes the update, leaves enough and costs least of the summed gain; or None.
+
+    One that turns a negative gain positive comes before one that makes a gain larger beside its standard error.
+    """
+    fitting = [
+        method for method in evidence.filters if method.justified and changes_update(method) and not starves(method)
+    ]
+    return min(fitting, key=lambda method: (not method.turned, method.lost.value), default=None)
 
 
-def filter_findings(evidence: Evidence) -> Iterator[VerdictFinding]:
-    """All findings about filters."""
+def cost(evidence: Evidence) -> str:
+    """What the filters that change the update would cost, from the least to the most, in a sentence."""
+    by_cost = sorted(
+        (method for method in evidence.filters if changes_update(method) and method.lost.value > 0),
+        key=lambda method: method.lost.value,
+    )
+    if not by_cost:
+        return "None of them changes the update."
+    least, most = by_cost[0], by_cost[-1]
+    text = f"{least.name} would cost {with_loss(least.lost)} of the summed gain"
+    return f"{text}, {most.name} {with_loss(most.lost)}." if most is not least else f"{text}."
+
+
+def filter_findings(evidence: Evidence, chosen: MethodResult | None) -> Iterator[VerdictFinding]:
+    """All findings about filters, of which one may have been chosen."""
     hard = evidence.method(HARD)
     voting = sum(reward.weight != 0 and not is_dead(reward) for reward in evidence.rewards)
     independent = f"{voting} independent votes: {percent(1 - 2 ** (1 - voting))}" if voting else "no reward votes"
@@ -42,11 +68,27 @@ def filter_findings(evidence: Evidence) -> Iterator[VerdictFinding]:
         f"cosine of Hard's advantages with GDPO's: {decimal(hard.cosine_gdpo.value)}.",
     )
     if has_work(evidence):
-        chosen = fitting_filter(evidence)
+        yield from _justified(evidence)
         yield from _effect(hard, chosen)
         yield from _starving_thresholds(evidence.snr)
         yield from _borderline(chosen or hard)
         yield from _same_as_hard(evidence, hard)
+
+
+def _justified(evidence: Evidence) -> Iterator[VerdictFinding]:
+    justified = [method for method in evidence.filters if method.justified]
+    levels: tuple[tuple[bool, Level, str], ...] = (
+        (True, "good", ""),
+        (False, "caution", ", but too little is left to train on"),
+    )
+    for leaves_enough, level, note in levels:
+        names = [
+            f"{method.name} (for {with_loss(method.lost)} of the summed gain)"
+            for method in justified
+            if starves(method) != leaves_enough
+        ]
+        if names:
+            yield VerdictFinding("justified filter", level, f"Justified by the gains: {listed(names)}{note}.")
 
 
 def _effect(hard: MethodResult, chosen: MethodResult | None) -> Iterator[VerdictFinding]:
@@ -55,9 +97,9 @@ def _effect(hard: MethodResult, chosen: MethodResult | None) -> Iterator[Verdict
         f"groups (limits: {percent(rules.KEPT_AT_LEAST)} kept, {percent(rules.EMPTIED_AT_MOST)} emptied)."
     )
     if starves(hard):
-        yield VerdictFinding("starving filter", "caution" if chosen else "bad", text)
+        yield VerdictFinding("starving filter", "caution" if chosen or not hard.justified else "bad", text)
     else:
-        yield VerdictFinding("enough left", "good", text)
+        yield VerdictFinding("enough left", "note", text)
 
 
 def _starving_thresholds(snr: Sequence[MethodResult]) -> Iterator[VerdictFinding]:

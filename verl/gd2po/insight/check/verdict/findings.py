@@ -43,6 +43,26 @@ def with_interval(share: Interval) -> str:
     return f"{percent(share.value)} ({100 * share.low:.0f}–{100 * share.high:.0f})"
 
 
+def with_loss(share: Interval) -> str:
+    """A share of the summed gain with its 95 % interval, to a tenth of a per cent; below 0 where nothing is lost."""
+    if math.isnan(share.value):
+        return "–"
+    shown = f"{100 * share.value:.1f}%"
+    if not math.isnan(share.low) and share.low != share.high:
+        shown += f" ({100 * share.low:.1f} to {100 * share.high:.1f})"
+    return shown.replace("-", "−")
+
+
+def with_gain(gain: Interval) -> str:
+    """A gain with its 95 % interval, where it has one."""
+    if math.isnan(gain.value):
+        return "–"
+    shown = f"{gain.value:+.2f}"
+    if not math.isnan(gain.low) and gain.low != gain.high:
+        shown += f" ({gain.low:+.2f} to {gain.high:+.2f})"
+    return shown.replace("-", "−")
+
+
 def decimal(value: float) -> str:
     """A cosine to three places: the limits are that fine."""
     return "–" if math.isnan(value) else f"{value:.3f}"

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import MethodResult
@@ -14,15 +15,15 @@ _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 
 def suggest(evidence: Evidence, chosen: MethodResult | None) -> str:
-    """YAML for ``algorithm``: the rewards as they were checked, and the filter that fits; GDPO if none does."""
+    """YAML for ``algorithm``: the rewards as they were checked, and the filter that is justified; GDPO if none is."""
     lines = ["algorithm:", f"  adv_estimator: {'gd2po' if chosen else 'gdpo'}", "  gd2po:", "    rewards:"]
     copies = {second: first for first, second, within in linked(evidence) if within > 0}
     for reward in evidence.rewards:
         comment = "".join(f"  # {text}" for text in _comments(reward, copies))
         lines.append(f"      {_key(reward.name)}: {_settings(reward)}{comment}")
     if chosen:
-        kind = "{kind: hard}" if chosen.tau is None else f"{{kind: snr, threshold: {chosen.tau:g}}}"
-        lines.append(f"    filter: {kind}")
+        options = ", ".join(f"{name}: {_value(value)}" for name, value in chosen.settings["filter"].items())
+        lines.append(f"    filter: {{{options}}}")
     return "\n".join(lines) + "\n"
 
 
@@ -36,6 +37,10 @@ def _comments(reward: RewardStatistics, copies: dict[str, str]) -> Iterator[str]
         yield "no vote here: repair or drop it"
     elif reward.name in copies:
         yield f"votes as {copies[reward.name]} does: drop one, or halve both weights"
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
 
 
 def _key(name: str) -> str:
