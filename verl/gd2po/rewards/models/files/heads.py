@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _LANGUAGE_HEADS = ("lm_head.", "embed_out.")
 """The head by which a language model names its next token, which no score depends on."""
 _LIKE_A_HEAD = re.compile("head|score|reward|value|classif|regress|summary")
+_LIKE_A_BACKBONE = re.compile("model|transformer|tower|project|vis|audio|embed|encoder|decoder|layer|norm|pooler")
 _HEAD_FILES = ("value_head.safetensors", "value_head.bin", "v_head.safetensors", "v_head.bin")
 """Files in which LLaMA-Factory saves the head of a reward model beside its backbone."""
 
@@ -20,11 +21,16 @@ _HEAD_FILES = ("value_head.safetensors", "value_head.bin", "v_head.safetensors",
 def outside_backbone(names: Collection[str]) -> list[str]:
     """The names of the tensors that stand neither under the backbone nor in a language model's own head.
 
-    The backbone is the first part that most names share.
+    The backbone is the first part that most names share, and whatever the first part says to be one.
     """
     shared = Counter(name.partition(".")[0] for name in names).most_common(1)
     backbone = f"{shared[0][0]}." if shared else ""
-    return sorted(name for name in names if not name.startswith((backbone, *_LANGUAGE_HEADS)))
+    return sorted(
+        name
+        for name in names
+        if not name.startswith((backbone, *_LANGUAGE_HEADS))
+        and (_LIKE_A_HEAD.search(first := name.partition(".")[0]) or not _LIKE_A_BACKBONE.search(first))
+    )
 
 
 def other_head(folder: Path, tensors: "Mapping[str, torch.Tensor]", known: Collection[str], convertible: bool) -> str:
