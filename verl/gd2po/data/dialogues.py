@@ -7,7 +7,8 @@
      "calls": [{"name": …, "parameters": {…}}], "response": …, "think": …}
 
 ``calls``, ``response`` or both are the reference answer to the last message. ``think`` is its thought, which a warm
-start imitates and a reward does not read. ``content`` may be null beside ``tool_calls``, or a list of text parts. A system message goes to the end of the one that offers the tools.
+start imitates and a reward does not read. A system message goes to the end of the one that offers the tools. The
+content of a message may also be a list of text parts, and null beside ``tool_calls``.
 """
 
 import json

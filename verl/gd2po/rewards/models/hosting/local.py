@@ -93,6 +93,11 @@ def _load(auto_class: Any, path: str) -> Any:
             )
     except (OSError, ValueError) as error:
         raise RewardModelError(f"reward model {path} cannot be loaded: {error}") from error
+    if getattr(model, "_hf_peft_config_loaded", False):
+        raise RewardModelError(
+            f"reward model {path} is an adapter, which vLLM would not add to its model; merge it once by PEFT's "
+            "merge_and_unload(), save it with its tokenizer, and name that folder"
+        )
     if loading["missing_keys"]:
         missing, unused = (", ".join(sorted(loading[keys])) or "none" for keys in ("missing_keys", "unexpected_keys"))
         raise RewardModelError(
@@ -103,16 +108,11 @@ def _load(auto_class: Any, path: str) -> Any:
 
 
 def _prepare_head(model: Any, path: str) -> None:
-    """Refuse all but one output of a supported family, without an adapter, and keep the head in float32.
+    """Refuse all but one output of a supported family, and keep the head in float32.
 
     In bfloat16, scores near 8 would be multiples of 1/32 and tie.
     """
     check_family(path, model.config.to_dict())
-    if getattr(model, "_hf_peft_config_loaded", False):
-        raise RewardModelError(
-            f"reward model {path} is an adapter, which vLLM would not add to its model; merge it once by PEFT's "
-            "merge_and_unload(), save it with its tokenizer, and name that folder"
-        )
     if model.config.num_labels != 1:
         raise RewardModelError(
             f"reward model {path} has {model.config.num_labels} outputs (num_labels), expected 1; choose a reward "
