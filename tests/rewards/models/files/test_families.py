@@ -162,7 +162,8 @@ def test_entries_that_name_two_families_are_refused(folder_of: Any) -> None:
 def test_each_family_of_transformers_is_in_the_table_once() -> None:
     tables = [LAST_TOKEN, ENCODERS, REFUSED.keys()]
     listed = [family for table in tables for family in table]
-    assert sorted(listed) == sorted(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
+    assert len(listed) == len(set(listed))
+    assert MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES.keys() <= set(listed)
 
 
 def test_the_guide_lists_the_table() -> None:
