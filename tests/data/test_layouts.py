@@ -158,3 +158,22 @@ def test_imitation_needs_a_thought_of_its_own():
     assert "think is missing" in reason(change(think=" "), imitate=True)
     assert texts(change(think="Zürich is asked."), imitate=True).output.startswith("<think> Zürich is asked. </think>")
     assert texts(TEXTS, imitate=True).output == TEXTS["output"]
+
+
+def test_null_entries_and_text_parts_are_read_as_chat_apis_mean_them():
+    """As clients write a message out: every entry that they know, most of them null."""
+    call = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    parts = [{"type": "text", "text": "How is the weather "}, {"type": "text", "text": "in Zürich?"}]
+    messages = [
+        {"role": "user", "content": parts, "name": None},
+        {"role": "assistant", "content": None, "refusal": None, "audio": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "3"}]},
+    ]
+    plain = [
+        {"role": "user", "content": "How is the weather in Zürich?"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "3"},
+    ]
+    assert texts(DIALOGUE | {"messages": messages}) == texts(DIALOGUE | {"messages": plain})
+    image = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]
+    assert "messages.0.content: its content has a part of type 'image_url'" in reason(DIALOGUE | {"messages": image})

@@ -105,6 +105,16 @@ def test_unreadable_sources_say_where(tmp_path: Path, text: str, says: str) -> N
             row(prompt=[{"role": "system", "content": None}, {"role": "user", "content": "a"}]),
             "system message is empty",
         ),
+        (
+            row(
+                prompt=[
+                    {"role": "system", "content": "a"},
+                    {"role": "user", "content": [{"type": "text", "text": "a"}]},
+                ]
+            ),
+            "content of the user message is a list, expected a text",
+        ),
+        (row(f"<think> t </think>\n{CALL}\n{CALL}"), "2 <tool_call> blocks, expected one with all calls"),
         (row(extra_info={"split": "train"}), "lacks split or index"),
         (row(reward_model=None), "NoneType"),
         (row("42"), "none of <think>"),

@@ -104,7 +104,7 @@ def test_no_token_comes_before_the_template(settings_of, scalar_model, tokenizer
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"template": "alpaca"}, "neither chat nor beaver, nor a file"),
+        ({"template": "alpaca"}, "neither chat nor beaver, nor a file$"),
         ({"path": "/no/such/model"}, "tokenizer of reward model /no/such/model cannot be loaded"),
     ],
 )
@@ -119,3 +119,100 @@ def test_without_a_chat_template_the_remedy_is_named(settings_of, scalar_model, 
     bare.chat_template = None
     with pytest.raises(RewardModelError, match="has no chat template; set template: beaver"):
         PromptWriter(settings_of(scalar_model), bare)
+
+
+TEMPLATES = {
+    "default": "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}",
+    "tool_use": "TOOLS {% for m in messages %}{{ m['content'] }}{% endfor %}",
+}
+
+
+def with_templates(tokenizer, templates):
+    changed = copy.deepcopy(tokenizer)
+    changed.chat_template = templates
+    return changed
+
+
+def test_of_several_templates_the_default_one_is_taken_as_transformers_does(settings_of, scalar_model, tokenizer):
+    several = with_templates(tokenizer, TEMPLATES)
+    turns = [*QUESTION, {"role": "assistant", "content": "mix"}]
+    ids = PromptWriter(settings_of(scalar_model), several).write(QUESTION, "mix").ids
+    assert tokenizer.decode(ids) == several.apply_chat_template(turns, tokenize=False)
+    ids = PromptWriter(settings_of(scalar_model, template="tool_use"), several).write(QUESTION, "mix").ids
+    assert tokenizer.decode(ids) == several.apply_chat_template(turns, chat_template="tool_use", tokenize=False)
+
+
+def test_several_templates_without_a_default_are_named(settings_of, scalar_model, tokenizer):
+    several = with_templates(tokenizer, {"rag": "a", "tool_use": "b"})
+    with pytest.raises(RewardModelError, match=r"several chat templates \(rag, tool_use\), and none called default"):
+        PromptWriter(settings_of(scalar_model), several)
+    with pytest.raises(RewardModelError, match="nor one of the tokenizer's own: rag, tool_use"):
+        PromptWriter(settings_of(scalar_model, template="tools"), several)
+
+
+def test_named_templates_as_they_are_saved(settings_of, scalar_model, tokenizer, tmp_path):
+    with_templates(tokenizer, TEMPLATES).save_pretrained(tmp_path)
+    writer = PromptWriter(settings_of(scalar_model), load_tokenizer(str(tmp_path)))
+    assert tokenizer.decode(writer.write(QUESTION, "mix").ids).startswith("user: how do i bake bread ?")
+
+
+QWEN = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% for call in m.tool_calls or [] %}"
+    "<call>{{ call.function.name }} {{ call.function.arguments }}{% endfor %}<|im_end|>\n{% endfor %}"
+)
+CALLED = [
+    {"role": "user", "content": [{"type": "text", "text": "bake "}, {"type": "text", "text": "bread"}]},
+    {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "bake", "arguments": '{"x": 1}'}}]},
+    {"role": "tool", "content": "done", "tool_calls": None},
+]
+
+
+def test_null_content_text_parts_and_messages_of_tools_are_read(settings_of, scalar_model, tokenizer):
+    before = copy.deepcopy(CALLED)
+    writer = PromptWriter(settings_of(scalar_model), with_templates(tokenizer, QWEN))
+    written = tokenizer.decode(writer.write(CALLED, "mix").ids)
+    turns = ("user\nbake bread", 'assistant\n<call>bake {"x": 1}', "tool\ndone", "assistant\nmix")
+    assert written == "".join(f"<|im_start|>{turn}<|im_end|>\n" for turn in turns)
+    assert before == CALLED
+
+
+def test_the_texts_of_calls_form_no_special_token(settings_of, scalar_model, tokenizer):
+    call = {"function": {"name": "f<|im_end|>", "arguments": {"x": ["<|im_start|>system"]}}}
+    messages = [*QUESTION, {"role": "assistant", "content": "", "tool_calls": [call]}]
+    ids = PromptWriter(settings_of(scalar_model), with_templates(tokenizer, QWEN)).write(messages, "mix").ids
+    assert [ids.count(tokenizer.convert_tokens_to_ids(token)) for token in ("<|im_start|>", "<|im_end|>")] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("template", "parts"),
+    [
+        (TEMPLATES["default"], "leaves out tool_calls of a prompt"),
+        (
+            "{% for m in messages if m.role in ('user', 'assistant') %}{{ m.content }}{% endfor %}",
+            "leaves out tool_calls and messages with the role tool of a prompt",
+        ),
+    ],
+)
+def test_a_template_that_knows_no_tools_is_refused_where_there_are_any(
+    template, parts, settings_of, scalar_model, tokenizer
+):
+    writer = PromptWriter(settings_of(scalar_model), with_templates(tokenizer, template))
+    assert writer.write(QUESTION, "mix").ids
+    with pytest.raises(RewardModelError, match=f"{parts}.*set template to a Jinja file"):
+        writer.write(CALLED, "mix")
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (
+            {"role": "user", "content": [{"type": "image", "image": "x"}]},
+            "message 1 of a prompt .user.*part of type 'image'",
+        ),
+        ({"role": "user", "content": 3}, "its content is of type int, expected a text or a list of text parts"),
+        ({"content": "x"}, "message 1 of a prompt has the role None"),
+    ],
+)
+def test_a_message_that_is_no_text_is_refused(message, says, settings_of, scalar_model, tokenizer):
+    with pytest.raises(RewardModelError, match=says):
+        PromptWriter(settings_of(scalar_model), tokenizer).write([message], "mix")

@@ -143,8 +143,17 @@ def test_a_megabyte_is_scored(piece: str) -> None:
         (block('{"name": "f"}'), '{"name": "f"}'),
         (block('{"name": 3, "parameters": {}}'), "expected"),
         (block('{"name": "f", "parameters": []}'), "expected"),
+        (block('{"name": "f", "arguments": {}}'), 'rename "arguments" to "parameters"'),
+        (f"{GOLD}\n<tool_call>\n{CALL}\n</tool_call>", "2 <tool_call> blocks, expected one with all calls"),
+        (f"{GOLD}<tool_call>{CALL}</tool_call>\n<response> r </response><tool_call>\n{CALL}\n</tool_call>", "has 3"),
+        (f"<tool_call>\n{CALL}\n<tool_call>\n{CALL}\n</tool_call>", "has 2"),
     ],
 )
 def test_a_bad_ground_truth_is_an_error(truth: str, says: str) -> None:
     with pytest.raises(GroundTruthError, match=says):
         score(GOLD, truth)
+
+
+def test_a_reference_answer_may_tell_the_user_of_the_tag() -> None:
+    """Text for the user is no tool block, and was never read as one."""
+    assert score(GOLD, f"{GOLD}\n<response> i wrote <tool_call> </response>")["correctness"] == 3

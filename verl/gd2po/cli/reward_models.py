@@ -12,12 +12,15 @@ from gd2po.cli.app import app, refusals
 def convert_reward_model(
     source: Annotated[Path, typer.Argument(help="folder of a SafeRLHF or align-anything checkpoint")],
     destination: Annotated[Path, typer.Argument(help="the folder to make")],
+    head: Annotated[
+        str, typer.Option(help="name of the head's weight: one linear layer, read at the last token")
+    ] = "score_head.weight",
 ) -> None:
     """Make a reward model with a score_head loadable: the sequence classification of vLLM, SGLang and transformers."""
     from gd2po.rewards.models.files.conversion import convert
 
     with refusals():
-        report = convert(source, destination)
+        report = convert(source, destination, head)
     lines = [("written anew", report.rewritten), ("hard-linked", report.linked), ("copied", report.copied)]
     lines += [("kept", report.kept), ("left out, tensors", report.dropped), ("left out, files", report.left_out)]
     typer.echo(f"{destination}: {report.architecture}, was {report.was}")

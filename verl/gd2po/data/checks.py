@@ -93,7 +93,10 @@ def _reason(row: Row) -> str | None:
     if roles != ["system", "user"]:
         return f"the prompt has the roles {roles}, expected ['system', 'user']"
     for message in messages:
-        if not (message["content"] or "").strip():
+        content = message["content"]
+        if not (content is None or isinstance(content, str)):
+            return f"the content of the {message['role']} message is a {type(content).__name__}, expected a text"
+        if not (content or "").strip():
             return f"the {message['role']} message is empty"
     extra = row["extra_info"] or {}
     if extra.get("split") is None or extra.get("index") is None:

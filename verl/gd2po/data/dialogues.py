@@ -7,7 +7,8 @@
      "calls": [{"name": …, "parameters": {…}}], "response": …, "think": …}
 
 ``calls``, ``response`` or both are the reference answer to the last message. ``think`` is its thought, which a warm
-start imitates and a reward does not read. A system message goes to the end of the one that offers the tools.
+start imitates and a reward does not read. A system message goes to the end of the one that offers the tools. The
+content of a message may also be a list of text parts, and null beside ``tool_calls``.
 """
 
 import json
@@ -19,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from gd2po.data.records import StrictRecord, Texts
 from gd2po.errors import nearest
+from gd2po.rewards.models.messages import text_of
 from gd2po.rewards.tool_calling.answers import NO_THOUGHT, write_answer
 from gd2po.rewards.tool_calling.prompt import system_prompt, user_prompt
 
@@ -67,14 +69,29 @@ class ToolCall(StrictRecord):
     type: Literal["function"] = "function"
 
 
+def _without_nulls(message: Any) -> Any:
+    """A message without entries that are null, which clients of chat APIs write for whatever they know."""
+    return (
+        {name: value for name, value in message.items() if value is not None}
+        if isinstance(message, Mapping)
+        else message
+    )
+
+
+def _text(content: Any) -> Any:
+    return text_of(content) if isinstance(content, list) else content
+
+
 class ChatMessage(StrictRecord):
-    """A message of the dialogue so far."""
+    """A message of the dialogue so far; its content is a text, null, or a list of text parts."""
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str | None = None
+    content: Annotated[str | None, BeforeValidator(_text)] = None
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
     name: str | None = None
+
+    _drop_nulls = model_validator(mode="before")(_without_nulls)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

@@ -47,3 +47,22 @@ def test_a_message_cut_within_has_lost_its_beginning(tokenizer, prompt, content)
 def test_a_message_that_the_template_rewrites_is_kept(tokenizer):
     shouting = "{% for message in messages %}{{ message['content'] | upper }}\n{% endfor %}"
     assert as_seen(DIALOGUE, tokenizer, 3, {"chat_template": shouting}) == DIALOGUE
+
+
+TOOLS = """{% for m in messages %}{{ m.role }}: {{ m.content }}
+{% for call in m.tool_calls or [] %}{{ call.function.name }}
+{% endfor %}
+{% endfor %}"""
+
+
+def test_calls_of_tools_are_seen_whole_or_not_at_all(tokenizer):
+    called = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "bake", "arguments": {}}}]}
+    dialogue = [DIALOGUE[0], called, {"role": "tool", "content": "mix"}]
+    options = {"chat_template": TOOLS}
+    prompt = tokenizer.apply_chat_template(dialogue, add_generation_prompt=True, **options)["input_ids"]
+    for kept in range(1, len(prompt)):
+        text, seen = tokenizer.decode(prompt[-kept:]), as_seen(dialogue, tokenizer, kept, options)
+        if "bake\n" in text:
+            assert called in seen
+        elif not text.partition("tool:")[0].strip():
+            assert called not in seen

@@ -125,3 +125,54 @@ def test_a_bin_that_cannot_be_mapped(scalar):
     assert "cannot be read" in refusal(scalar) and "saved anew" in refusal(scalar)
     (scalar / "pytorch_model.bin").write_bytes(b"")
     assert "cannot be read" in refusal(scalar)
+
+
+CLASSIFIER = {"score__weight": None}
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        ({"value_head__weight": torch.ones(1, 32)}, "--head value_head.weight"),
+        ({"rm_head__weight": torch.ones(1, 32), "rm_head__bias": torch.zeros(1)}, "--head rm_head.weight"),
+        ({"v_head__summary__weight": torch.ones(1, 32)}, "--head v_head.summary.weight"),
+        ({"v_head__weight": torch.ones(1, 32), "v_head__bias": torch.ones(1)}, "not the one linear layer"),
+        (
+            {"score__0__weight": torch.ones(32, 32), "score__2__weight": torch.ones(1, 32)},
+            "score.0.weight [32, 32], score.2",
+        ),
+        ({"regression_head__weight": torch.ones(5, 32)}, "regression_head.weight [5, 32]: if that is its head"),
+    ],
+)
+@pytest.mark.parametrize("architecture", ["Qwen2ForSequenceClassification", "Qwen2ForCausalLM", "Qwen2RewardModel"])
+def test_a_head_of_another_name_is_named_with_what_to_do(scalar, head, says, architecture):
+    change_weights(scalar, **CLASSIFIER, **head)
+    change_config(scalar, architectures=[architecture])
+    assert says in refusal(scalar) and architecture in refusal(scalar)
+    assert ("placement: server" in refusal(scalar)) == ("--head" not in says)
+
+
+def test_a_head_in_a_file_of_its_own(scalar):
+    change_weights(scalar, **CLASSIFIER)
+    save_file({"v_head.summary.weight": torch.ones(1, 32)}, scalar / "value_head.safetensors")
+    assert "value_head.safetensors, as LLaMA-Factory writes it" in refusal(scalar)
+
+
+@pytest.mark.parametrize("extra", ["score__bias", "mean", "v_head__weight"])
+def test_what_stands_beside_the_head_would_be_left_out(scalar, extra):
+    change_weights(scalar, **{extra: torch.ones(1)})
+    assert f"holds {extra.replace('__', '.')} beside its backbone and its head score.weight" in refusal(scalar)
+
+
+def test_the_head_of_the_language_model_is_left_alone(scalar):
+    change_weights(scalar, lm_head__weight=torch.ones(3, 32))
+    check_checkpoint(scalar, "scalar")
+
+
+def test_shards_of_a_training_are_named_with_what_merges_them(tmp_path):
+    (tmp_path / "model_world_size_2_rank_0.pt").write_bytes(b"")
+    assert f"python -m verl.model_merger merge --backend fsdp --local_dir {tmp_path}" in refusal(tmp_path)
+    (tmp_path / "model_world_size_2_rank_0.pt").rename(tmp_path / "mp_rank_00_model_states.pt")
+    assert "zero_to_fp32.py" in refusal(tmp_path)
+    (tmp_path / "mp_rank_00_model_states.pt").rename(tmp_path / "model.gguf")
+    assert "a model in GGUF" in refusal(tmp_path)

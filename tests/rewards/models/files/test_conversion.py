@@ -250,7 +250,7 @@ def test_an_interrupted_conversion_leaves_nothing(make: Make, tmp_path, monkeypa
     [
         ({"score_head.bias": torch.tensor([0.5])}, r"score_head.bias of \[0.5\].*no place"),
         ({"config": {"do_normalize": True}}, "normalises its scores"),
-        ({"config": {"model_type": "gemma"}}, r"family 'gemma'.*qwen2, llama"),
+        ({"config": {"model_type": "gpt2"}}, r"family 'gpt2'.*llama.*qwen2"),
         ({"score_head.weight": torch.ones(2, 32)}, r"shape \[2, 32\]; a reward model has \[1, 32\]"),
         ({"value_head.weight": torch.ones(1)}, "holds value_head.weight, and it is not known"),
     ],
@@ -260,6 +260,24 @@ def test_what_would_change_scores_is_refused(make: Make, tmp_path, options, mess
     with pytest.raises(RewardModelError, match=message):
         convert(source, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_head_of_another_name_is_converted_where_it_is_named(make: Make, tmp_path, tokenizer):
+    source, original = make()
+    for file in source.glob("model*"):
+        file.unlink()
+    names = {"score_head.weight": "v_head.weight"}
+    tensors = {names.get(name, name): tensor for name, tensor in original.state_dict().items()}
+    write_shards(source, tensors | {"v_head.bias": torch.zeros(1)})
+    with pytest.raises(RewardModelError, match=r"convert-reward-model '.*' '.*-converted' --head v_head\.weight$"):
+        check_checkpoint(source, "scalar")
+    with pytest.raises(RewardModelError, match=r"without score_head\.weight.*--head NAME"):
+        convert(source, tmp_path / "new")
+    command = ["convert-reward-model", str(source), str(tmp_path / "new"), "--head", "v_head.weight"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    ids, mask = batch(tokenizer.pad_token_id, len(tokenizer))
+    assert torch.equal(classify(tmp_path / "new", torch.float32, ids, mask), original(ids, mask))
 
 
 def test_what_is_not_that_layout_is_refused(scalar_model, guard_model, tmp_path):

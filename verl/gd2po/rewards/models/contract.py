@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gd2po.errors import GD2POError
 
-Message = Mapping[str, str]
-"""``{"role": "system" | "user" | "assistant", "content": text}``."""
+Message = Mapping[str, Any]
+"""``{"role": "system" | "user" | "assistant" | "tool", "content": text}``, and ``tool_calls`` as chat templates read
+them; see :func:`gd2po.rewards.models.messages.plain_messages` for content of other kinds."""
 
 
 class RewardModelError(GD2POError, RuntimeError):

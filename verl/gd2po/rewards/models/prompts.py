@@ -1,11 +1,12 @@
 """The token ids of a conversation, as a reward model reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gd2po.rewards.models.contract import Message, RewardModelError, RewardPrompt
 from gd2po.rewards.models.labels import Labels
+from gd2po.rewards.models.messages import plain_messages, unread_parts, with_texts
 from gd2po.rewards.models.settings import ModelSettings
 from gd2po.rewards.models.special import Neutralizer
 
@@ -19,6 +20,9 @@ BEAVER = (
     "{% if add_generation_prompt %} ASSISTANT:{% endif %}"
 )
 """The format of the Beaver reward and cost models, as a chat template."""
+
+_DEFAULT = "default"
+"""The one of several named chat templates that transformers takes where no tools are offered."""
 
 _BEAVER_MARKS = ("BEGINNING OF CONVERSATION:", "USER:", "ASSISTANT:")
 
@@ -75,27 +79,39 @@ class PromptWriter:
         """The conversation with the response as its last turn; for a guard, up to where its label stands.
 
         Args:
-            messages: The conversation before the response; not changed.
+            messages: The conversation before the response; not changed. Content may be a text, None or text parts, see
+                :func:`gd2po.rewards.models.messages.plain_messages`.
             response: The text of the response.
 
         Raises:
-            RewardModelError: The template refuses the conversation.
+            RewardModelError: A message has no text, or the template refuses the conversation or leaves out what it
+                says of tools.
         """
+        turns = [with_texts(message, self._harmless) for message in plain_messages(messages)]
+        if unread := unread_parts(turns, self._render):
+            raise RewardModelError(
+                f"the template of reward model {self._settings.path} leaves out {' and '.join(unread)} of a prompt, so "
+                "the model would judge an answer to another conversation; set template to a Jinja file that writes "
+                "them, or choose a reward model whose template does"
+            )
+        text = self._render([*turns, {"role": "assistant", "content": self._harmless(response)}])
+        ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]  # the template has written those at its ends
+        return self._fitting(ids + self.labels.opening if self.labels else ids)
+
+    def _render(self, turns: Sequence[Message]) -> str:
         from jinja2 import TemplateError
 
-        turns = [{**message, "content": self._harmless(message["content"])} for message in messages]
-        turns.append({"role": "assistant", "content": self._harmless(response)})
         try:
-            text = self._tokenizer.apply_chat_template(
-                turns, chat_template=self._template, tokenize=False, add_generation_prompt=self.labels is not None
+            return str(
+                self._tokenizer.apply_chat_template(
+                    turns, chat_template=self._template, tokenize=False, add_generation_prompt=self.labels is not None
+                )
             )
-        except TemplateError as error:
+        except (TemplateError, TypeError) as error:  # a TypeError where a template joins a text with something else
             roles = ", ".join(turn["role"] for turn in turns)
             raise RewardModelError(
                 f"the template of reward model {self._settings.path} refuses turns of {roles}: {error}"
             ) from error
-        ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]  # the template has written those at its ends
-        return self._fitting(ids + self.labels.opening if self.labels else ids)
 
     def _fitting(self, ids: list[int]) -> RewardPrompt:
         longest = self._settings.max_length
@@ -107,16 +123,33 @@ class PromptWriter:
 def _template(settings: ModelSettings, tokenizer: Any) -> str:
     if settings.template == "beaver":
         return BEAVER
+    own = tokenizer.chat_template
+    named = own if isinstance(own, dict) else {}
+    if settings.template in named:
+        return str(named[settings.template])
     if settings.template != "chat":
         file = Path(settings.template).expanduser()
         if not file.is_file():
             raise RewardModelError(
                 f"template {settings.template!r} of reward model {settings.path} is neither chat nor beaver, nor a file"
+                f"{_or_a_name(named)}"
             )
         return file.read_text(encoding="utf-8")
-    if not tokenizer.chat_template:
+    if not own:
         raise RewardModelError(
             f"the tokenizer of reward model {settings.path} has no chat template; set template: beaver, or name the "
             "Jinja file of the format it was trained with"
         )
-    return str(tokenizer.chat_template)
+    if not named:
+        return str(own)
+    if _DEFAULT not in named:
+        raise RewardModelError(
+            f"the tokenizer of reward model {settings.path} has several chat templates ({', '.join(sorted(named))}), "
+            f"and none called {_DEFAULT}, which transformers would take; set template to the name of the one that the "
+            "model was trained with"
+        )
+    return str(named[_DEFAULT])
+
+
+def _or_a_name(named: Mapping[str, str]) -> str:
+    return f", nor one of the tokenizer's own: {', '.join(sorted(named))}" if named else ""

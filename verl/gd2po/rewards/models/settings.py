@@ -35,7 +35,8 @@ class ModelSettings(_ModelBlock):
         kind: ``scalar``, a sequence-classification head with one output, of which the raw logit is taken; or ``guard``.
         guard: How the answer of a generative guard is read.
         sign_check: Whether a model that prefers the worse answer of known pairs is refused.
-        template: ``chat``, the template of the model's tokenizer; ``beaver``, of the Beaver models; or a Jinja file.
+        template: ``chat``, the template of the model's tokenizer, of several the one named ``default``; the name of
+            another one of them; ``beaver``, of the Beaver models; or a Jinja file.
         prompt: ``seen``, what the policy saw of the conversation; or ``full``, also where that was cut.
         max_length: The longest conversation in tokens, response and template included; as published.
         truncation: The side on which a longer conversation loses tokens. The score is read at the right end, so

@@ -11,6 +11,9 @@ THINK = ("<think>", "</think>")
 TOOLS = ("<tool_call>", "</tool_call>")
 ANSWER = ("<response>", "</response>")
 _THINK_PART = re.compile(f"{THINK[0]}.*?(?:{THINK[1]}|\\Z)", re.DOTALL)
+_ANSWER_PART = re.compile(f"{ANSWER[0]}.*?(?:{ANSWER[1]}|\\Z)", re.DOTALL)
+_TOOL_TAG = re.compile("|".join(TOOLS))
+_RENAME = '; rename "arguments" to "parameters"'
 
 
 class GroundTruthError(GD2POError, ValueError):
@@ -88,8 +91,9 @@ def read_ground_truth(text: str) -> GroundTruth:
     """Parse a reference answer.
 
     Raises:
-        GroundTruthError: It is no string, has none of the tags, or holds a call that is not
-            ``{"name": str, "parameters": object}`` on a line of its own.
+        GroundTruthError: It is no string, has none of the tags, has several tool blocks, of which the published scorer
+            reads the first alone, or holds a call that is not ``{"name": str, "parameters": object}`` on a line of its
+            own.
     """
     if not isinstance(text, str):
         raise GroundTruthError(f"ground truth is {type(text).__name__}, expected the reference answer as a string")
@@ -112,11 +116,31 @@ def _gold_calls(text: str) -> list[dict[str, Any]]:
             f"after the first <tool_call> of the ground truth stands {tool_block(text)[:80]!r}, expected lines of "
             f"JSON: {error}; a think part must not mention the tag"
         ) from error
+    _check_single_block(text)
     for call in calls:
         if not (
             isinstance(call, dict) and isinstance(call.get("name"), str) and isinstance(call.get("parameters"), dict)
         ):
             raise GroundTruthError(
                 f'found the call {json.dumps(call)[:80]}, expected {{"name": string, "parameters": object}}'
+                f"{_RENAME if isinstance(call, dict) and 'arguments' in call else ''}"
             )
     return calls
+
+
+def _check_single_block(text: str) -> None:
+    """Refuse a second block, such as Qwen writes for each call; one in the answer to the user is text.
+
+    Raises:
+        GroundTruthError: There is one.
+    """
+    _, _, opened = text.partition(TOOLS[0])
+    tag = _TOOL_TAG.search(opened)
+    rest = opened[tag.start() :] if tag else ""
+    outside = _ANSWER_PART.sub("", _THINK_PART.sub("", rest))
+    if blocks := outside.count(TOOLS[0]):
+        raise GroundTruthError(
+            f"ground truth has {blocks + 1} <tool_call> blocks, expected one with all calls, each on its own line: "
+            f"only the first, {tool_block(text)[:60]!r}, would be compared. Write <tool_call>, the calls as lines, and "
+            "</tool_call> once"
+        )

@@ -15,6 +15,7 @@ from gd2po.hosts.verl.reward_models.seen import as_seen
 from gd2po.hosts.verl.reward_models.service import service_info
 from gd2po.rewards.models.client import RewardModelClient
 from gd2po.rewards.models.contract import Message
+from gd2po.rewards.models.messages import plain_messages
 from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -81,10 +82,7 @@ class NamedRewardManager(NaiveRewardManager):
         answered = int(attention[-len(responses) :].sum())
         prompted = int(attention.sum()) - answered
         tokenizer: Any = self.tokenizer
-        full: list[Message] = [
-            {"role": str(message["role"]), "content": str(message["content"])}
-            for message in item.non_tensor_batch["raw_prompt"]
-        ]
+        full = plain_messages(item.non_tensor_batch["raw_prompt"])
         cut = prompted >= self._prompt_length
         seen = as_seen(full, tokenizer, prompted, self._template) if cut else full
         return full, seen, tokenizer.decode(responses[:answered], skip_special_tokens=True)

@@ -10,7 +10,7 @@ def as_seen(messages: Sequence[Message], tokenizer: Any, kept: int, template: Ma
     """Remove from the messages the text that was cut off.
 
     Args:
-        messages: The messages of the row; they are not changed.
+        messages: The messages of the row, with a text as content each; they are not changed.
         tokenizer: The tokenizer of the policy.
         kept: The number of prompt tokens that the policy got.
         template: Further arguments of the chat template.
@@ -31,9 +31,25 @@ def _without_beginning(messages: Sequence[Message], text: str, lost: int) -> Ite
     for message in messages:
         content = message["content"]
         start = text.find(content, position)
+        if message.get("tool_calls") and (end := _end_of_calls(message, text, position)) >= 0:
+            position = end
+            if position > lost:  # calls are kept or cut off whole
+                yield message
+            continue
         if start < 0:  # the template has changed the text: a message that cannot be located is kept
             yield message
             continue
         position = start + len(content)
         if position > lost:
             yield {**message, "content": content[max(0, lost - start) :]}
+
+
+def _end_of_calls(message: Message, text: str, position: int) -> int:
+    """Where the name of a message's last call ends in the rendered text; −1 where it is not found."""
+    for call in message["tool_calls"]:
+        name = str(call.get("function", call).get("name"))
+        start = text.find(name, position)
+        if start < 0:
+            return -1
+        position = start + len(name)
+    return position

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from gd2po.rewards.models.contract import RewardModelError
-from gd2po.rewards.models.files.checkpoints import architecture, check_checkpoint, read_config
+from gd2po.rewards.models.files.adapters import check_whole
+from gd2po.rewards.models.files.checkpoints import SCORE_HEAD, architecture, check_checkpoint, read_config
 from gd2po.rewards.models.files.score_head import check_layout, converted_config, renamed, unused
 from gd2po.rewards.models.files.weights import SINGLE, index_of, read_weights, weight_files
 from gd2po.rewards.models.prompts import load_tokenizer
@@ -49,7 +50,7 @@ class ConversionReport:
     left_out: tuple[str, ...]
 
 
-def convert(source: str | Path, destination: str | Path) -> ConversionReport:
+def convert(source: str | Path, destination: str | Path, head: str = SCORE_HEAD) -> ConversionReport:
     """Convert a checkpoint; the destination is whole or absent.
 
     Of safetensors, only files with the head or with unused tensors are written anew. The others are hard links, so
@@ -59,6 +60,8 @@ def convert(source: str | Path, destination: str | Path) -> ConversionReport:
     Args:
         source: The folder of the checkpoint; only read.
         destination: The folder to make.
+        head: The name of the weight of its head, where a layout differs only in that from the one of SafeRLHF: one
+            linear layer, read at the last token.
 
     Raises:
         RewardModelError: The destination exists, or the source cannot be converted, see
@@ -69,28 +72,34 @@ def convert(source: str | Path, destination: str | Path) -> ConversionReport:
         raise RewardModelError(f"{destination} exists already; name another folder, or remove it")
     if not source.is_dir():
         raise RewardModelError(f"{source} is no folder; download the checkpoint and name its folder")
+    check_whole(source, "scalar")
     config = read_config(source)
     weights = {file: read_weights(file) for file in weight_files(source)}
-    check_layout(source, config, {name: tensor for tensors in weights.values() for name, tensor in tensors.items()})
+    all_tensors = {name: tensor for tensors in weights.values() for name, tensor in tensors.items()}
+    check_layout(source, config, all_tensors, head)
     if config.get("pad_token_id") is None:
         config["pad_token_id"] = load_tokenizer(str(source)).pad_token_id
     destination.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=destination.parent) as scratch:
         unfinished = Path(scratch, "model")
         unfinished.mkdir()
-        report = _write(source, unfinished, config, weights)
+        report = _write(source, unfinished, config, weights, head)
         check_checkpoint(unfinished, "scalar")
         unfinished.rename(destination)
     return report
 
 
 def _write(
-    source: Path, made: Path, config: Mapping[str, Any], weights: "Mapping[Path, Mapping[str, torch.Tensor]]"
+    source: Path,
+    made: Path,
+    config: Mapping[str, Any],
+    weights: "Mapping[Path, Mapping[str, torch.Tensor]]",
+    head: str,
 ) -> ConversionReport:
     converted = converted_config(config)
     _write_json(made / _CONFIG, converted)
-    done = {file: _write_weights(file, tensors, made) for file, tensors in weights.items()}
-    _write_index(made, {_target(file).name: renamed(tensors) for file, tensors in weights.items()})
+    done = {file: _write_weights(file, tensors, made, head) for file, tensors in weights.items()}
+    _write_index(made, {_target(file).name: renamed(tensors, head) for file, tensors in weights.items()})
     kept, left_out = _copy_rest(source, made, weights)
     rewritten, linked, copied = (
         tuple(_target(file).name for file, way in done.items() if way == kind)
@@ -103,7 +112,7 @@ def _write(
         linked=linked,
         copied=copied,
         kept=kept,
-        dropped=tuple(name for tensors in weights.values() for name in unused(tensors)),
+        dropped=tuple(name for tensors in weights.values() for name in unused(tensors, head)),
         left_out=left_out,
     )
 
@@ -113,12 +122,12 @@ def _target(file: Path) -> Path:
     return Path(file.stem.replace(Path(SINGLE[1]).stem, Path(SINGLE[0]).stem) + Path(SINGLE[0]).suffix)
 
 
-def _write_weights(file: Path, tensors: "Mapping[str, torch.Tensor]", made: Path) -> str:
+def _write_weights(file: Path, tensors: "Mapping[str, torch.Tensor]", made: Path, head: str) -> str:
     """What was done with the file."""
     from safetensors.torch import save_file
 
     destination = made / _target(file)
-    new = renamed(tensors)
+    new = renamed(tensors, head)
     if file.suffix == destination.suffix and list(new) == list(tensors):
         return _link(file, destination)
     if not new:

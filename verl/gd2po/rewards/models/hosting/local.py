@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gd2po.rewards.models.contract import RewardModelError
-from gd2po.rewards.models.files.checkpoints import Kind, check_checkpoint
+from gd2po.rewards.models.files.checkpoints import Kind, check_checkpoint, check_family
 from gd2po.rewards.models.hosting.batching import Ids
 
 if TYPE_CHECKING:
@@ -93,6 +93,11 @@ def _load(auto_class: Any, path: str) -> Any:
             )
     except (OSError, ValueError) as error:
         raise RewardModelError(f"reward model {path} cannot be loaded: {error}") from error
+    if getattr(model, "_hf_peft_config_loaded", False):
+        raise RewardModelError(
+            f"reward model {path} is an adapter, which vLLM would not add to its model; merge it once by PEFT's "
+            "merge_and_unload(), save it with its tokenizer, and name that folder"
+        )
     if loading["missing_keys"]:
         missing, unused = (", ".join(sorted(loading[keys])) or "none" for keys in ("missing_keys", "unexpected_keys"))
         raise RewardModelError(
@@ -103,7 +108,11 @@ def _load(auto_class: Any, path: str) -> Any:
 
 
 def _prepare_head(model: Any, path: str) -> None:
-    """Refuse all but one output; keep it in float32: in bfloat16, scores near 8 would be multiples of 1/32 and tie."""
+    """Refuse all but one output of a supported family, and keep the head in float32.
+
+    In bfloat16, scores near 8 would be multiples of 1/32 and tie.
+    """
+    check_family(path, model.config.to_dict())
     if model.config.num_labels != 1:
         raise RewardModelError(
             f"reward model {path} has {model.config.num_labels} outputs (num_labels), expected 1; choose a reward "

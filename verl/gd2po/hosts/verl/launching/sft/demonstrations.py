@@ -125,9 +125,12 @@ def _dataset(config: DictConfig, model: Any) -> Any:
 def _lengths(dataset: Any, row: int, config: DictConfig) -> tuple[int, int]:
     """The number of tokens of a row, and of its answer."""
     messages = dataset.messages[row]
-    answer = messages[-1]["content"].strip() if messages and messages[-1]["role"] == "assistant" else ""
+    content = messages[-1].get("content") if messages and messages[-1]["role"] == "assistant" else ""
+    answer = content.strip() if isinstance(content, str) else ""
     if not answer:
-        raise DemonstrationError(f"demonstration {row} does not end with an answer of the assistant")
+        raise DemonstrationError(
+            f"demonstration {row} does not end with an answer of the assistant as text; found {content!r:.60}"
+        )
     if answer not in dataset.tokenizer.apply_chat_template(messages, tokenize=False):
         raise DemonstrationError(
             f"the chat template of {config.model.path} changes the answer of demonstration {row} ({answer[:60]!r} …), "
