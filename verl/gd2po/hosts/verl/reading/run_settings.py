@@ -9,6 +9,8 @@ from torch import Tensor
 
 from gd2po.advantages import estimator_names
 from gd2po.errors import SettingsError, nearest
+from gd2po.hosts.verl.reading.legacy_keys import refuse_legacy_keys
+from gd2po.hosts.verl.reading.reward_function import load_reward_function
 from gd2po.plugins import load_plugins
 from gd2po.settings import Settings
 
@@ -100,6 +102,7 @@ def check_run(config: DictConfig) -> Settings | None:
     settings = settings_of(config)
     if settings is None:
         return None
+    refuse_legacy_keys(config)
     rollouts = config.actor_rollout_ref.rollout.n
     if rollouts < 2:
         raise SettingsError(
@@ -116,13 +119,13 @@ def check_run(config: DictConfig) -> Settings | None:
             f"algorithm.use_kl_in_reward is true, but {settings.estimator} normalises each named reward by itself, so "
             "a penalty added to their sum would be lost; set it to false and use actor_rollout_ref.actor.use_kl_loss"
         )
-    _check_names(config, settings)
+    _check_names(config, settings, load_reward_function(config))
     return settings
 
 
-def _check_names(config: DictConfig, settings: Settings) -> None:
+def _check_names(config: DictConfig, settings: Settings, function: Any) -> None:
     """Compare declared names with those the reward function says it returns (``@returns_rewards``), if it does."""
-    returned = _returned_by_reward_function(config)
+    returned = getattr(function, "returned_rewards", None)
     if returned is None:
         return
     for name, reward in settings.rewards.items():
@@ -136,16 +139,6 @@ def _check_names(config: DictConfig, settings: Settings) -> None:
                 f"algorithm.gd2po.rewards names {name!r}, but the reward function "
                 f"{config.reward.custom_reward_function.name} returns {', '.join(returned)}.{nearest(name, returned)}"
             )
-
-
-def _returned_by_reward_function(config: DictConfig) -> tuple[str, ...] | None:
-    from verl.utils.import_utils import load_extern_object
-
-    function = config.reward.custom_reward_function
-    if not function.get("path"):
-        return None
-    loaded = load_extern_object(module_path=function.path, object_name=function.name)
-    return getattr(loaded, "returned_rewards", None)
 
 
 def cautions(config: DictConfig, settings: Settings) -> Iterator[str]:
