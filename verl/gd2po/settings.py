@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError, field_validator, model_validator
 
 import gd2po.advantages  # noqa: F401  (registers the methods of the papers)
 from gd2po import defaults
@@ -60,6 +60,9 @@ class Settings(_Block):
         norm_by_std: Whether group-relative advantages are divided by the standard deviation of the group.
         missing: What becomes of a rollout without a score on some reward.
         skip_masked: Whether rows without an advantage are left out of the actor's update.
+        reward_timeout: The seconds that one call of the reward function may take; None for no limit.
+        on_reward_timeout: What becomes of a rollout whose call takes longer: ``error`` ends the run, ``not_scored``
+            trains on without these scores.
         guards: The guards around verl that are on.
     """
 
@@ -69,6 +72,8 @@ class Settings(_Block):
     norm_by_std: bool = defaults.NORM_BY_STD
     missing: defaults.Missing = defaults.MISSING
     skip_masked: defaults.SkipMasked = defaults.SKIP_MASKED
+    reward_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = defaults.REWARD_TIMEOUT
+    on_reward_timeout: defaults.OnTimeout = defaults.ON_REWARD_TIMEOUT
     guards: GuardSwitches = GuardSwitches()
 
     @classmethod
@@ -93,6 +98,22 @@ class Settings(_Block):
             return cls.model_validate({**common, "method": method})
         except ValidationError as error:
             raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
+
+    @field_validator("rewards", mode="before")
+    @classmethod
+    def _named(cls, rewards: Any) -> Any:
+        """``{a: }`` means the defaults; a list of names or bare weights is refused with the line to write."""
+        if isinstance(rewards, list | tuple) and all(isinstance(name, str) for name in rewards):
+            raise ValueError(f"found a list; {_write_rewards(dict.fromkeys(rewards, '{}'))}")
+        if not isinstance(rewards, Mapping):
+            raise ValueError(f"found {rewards!r}; {_write_rewards({'a': '{}', 'b': '{weight: 0.5}'})}")
+        for name in rewards:
+            if not isinstance(name, str):
+                raise ValueError(f"the name {name!r} of a reward is no text; write it in quotes: '{name}'")
+        if any(isinstance(value, int | float) for value in rewards.values()):
+            lines = {name: _braces(value) for name, value in rewards.items()}
+            raise ValueError(f"found a number in place of settings; {_write_rewards(lines)}")
+        return {name: {} if value is None else value for name, value in rewards.items()}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -144,8 +165,10 @@ class Settings(_Block):
 
     def resolved(self) -> dict[str, Any]:
         """Everything that holds for the run, as plain data from which :meth:`parse` makes these settings again."""
-        unchanged = {"guards"} if self.guards == GuardSwitches() else set()
-        common = self.model_dump(mode="json", exclude={"method", "plugins", *unchanged}, exclude_none=True)
+        seldom = ("reward_timeout", "on_reward_timeout", "guards")
+        changed = {name for name in seldom if getattr(self, name) != type(self).model_fields[name].default}
+        common = self.model_dump(mode="json", exclude={"method", "plugins", *seldom}, exclude_none=True)
+        common |= self.model_dump(mode="json", include=changed)
         plugins = {"plugins": list(self.plugins)} if self.plugins else {}
         return {"estimator": self.estimator, **common, **self.method.plain_options(), **plugins}
 
@@ -161,6 +184,17 @@ class Settings(_Block):
             if not math.isnan(scores.get(name, math.nan))
             and all(scores.get(other, math.nan) >= least for other, least in reward.requires.items())
         )
+
+
+def _write_rewards(rewards: Mapping[str, str]) -> str:
+    """The line that declares rewards: name → their settings as text."""
+    return f"write rewards: {{{', '.join(f'{name}: {text}' for name, text in rewards.items())}}}"
+
+
+def _braces(value: Any) -> str:
+    """The settings of a reward in YAML; a number is taken for its weight."""
+    settings = value if isinstance(value, Mapping) else {} if value is None else {"weight": value}
+    return f"{{{', '.join(f'{key}: {text}' for key, text in settings.items())}}}"
 
 
 def _explain(item: Any) -> str:

@@ -14,7 +14,8 @@ KINDS = {
     "asynchronous": f"async def score{TAKES}: return {{}}",
     "instance": f"class Score:\n    def __call__(self, {TAKES[1:]}: return {{}}\nscore = Score()",
     "partial": f"import functools\ndef f(scale, {TAKES[1:]}: return {{}}\nscore = functools.partial(f, 2.0)",
-    "decorated": f"import functools\ndef f{TAKES}: return {{}}\n@functools.wraps(f)\ndef score(*a, **k): return f(*a, **k)",
+    "decorated": f"import functools\ndef f{TAKES}: return {{}}\n@functools.wraps(f)\n"
+    "def score(*a, **k): return f(*a, **k)",
     "lambda": "score = lambda data_source, solution_str, ground_truth, extra_info: {}",
     "method": f"class Score:\n    def f(self, {TAKES[1:]}: return {{}}\nscore = Score().f",
 }

@@ -84,7 +84,7 @@ def test_async_functions_are_awaited(score):
     ("expression", "message"),
     [
         ("{'a': 'high', 'b': 1.0}", "reward 'a' of .*: found 'high' (str); expected a finite number"),
-        ("{'a': True, 'b': 1.0, 'score': 1.0}", "reward 'a' of .*data_source=rlla.*index=17.*: found True (bool)"),
+        ("{'a': 'high', 'b': 1.0, 'score': 1.0}", "reward 'a' of .*data_source=rlla.*index=17.*: found 'high' (str)"),
         ("{'a': 1.0, 'b': float('inf'), 'score': 1.0}", "reward 'b' of .*: found inf (float)"),
         ("{'a': 1.0, 'b': 1.0, 'score': float('nan')}", "the total 'score' of .*index=17.* is nan"),
         ("{}['missing']", "the reward function raised KeyError: 'missing' (at .*reward.py:2) on .*index=17"),
