@@ -1,4 +1,4 @@
-"""One call of a user's reward function: limited in time, and whatever it raises or returns becomes an ordinary error."""
+"""One call of a reward function: limited in time, and whatever it raises or returns becomes an ordinary error."""
 
 import asyncio
 import dataclasses
@@ -22,7 +22,7 @@ logger.setLevel(os.getenv("VERL_LOGGING_LEVEL", "WARN"))
 SAMPLE: ContextVar[str] = ContextVar("gd2po_sample", default="this rollout")
 """The rollout that is being scored, in words for an error message."""
 
-_THREADS = min(32, (os.cpu_count() or 1) + 4)
+THREADS = min(32, (os.cpu_count() or 1) + 4)
 """The number of synchronous calls at the same time: as many as in Python's default pool, which verl uses."""
 
 
@@ -37,8 +37,8 @@ class LimitedCalls:
     def __init__(self, function: Callable[..., Any], settings: Settings) -> None:
         self._function, self._settings = function, settings
         self._is_async = inspect.iscoroutinefunction(function)
-        self._threads = ThreadPoolExecutor(_THREADS, "reward")
-        self._room = asyncio.Semaphore(_THREADS)
+        self._threads = ThreadPoolExecutor(THREADS, "reward")
+        self._room = asyncio.Semaphore(THREADS)
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The named scores of one rollout, with their total as ``score``.
@@ -60,7 +60,7 @@ class LimitedCalls:
             result = await self._limited(outcome, self._settings.reward_timeout)
             if result is _LATE and self._threads is threads:
                 threads.shutdown(wait=False)
-                self._threads = ThreadPoolExecutor(_THREADS, "reward")
+                self._threads = ThreadPoolExecutor(THREADS, "reward")
         if inspect.isawaitable(result):  # an instance or a wrapper whose call gives a coroutine
             return await self._limited(_awaited(result), self._settings.reward_timeout)
         return result
@@ -140,6 +140,8 @@ def explain(error: BaseException) -> str:
     """What a reward function raised, where, and on which rollout. Errors of ours say so themselves."""
     if isinstance(error, GD2POError):
         return str(error)
+    if isinstance(error.__cause__, StopIteration):  # Python turns it into a RuntimeError in an asynchronous function
+        error = error.__cause__
     frames = traceback.extract_tb(error.__traceback__)
     where = f" (at {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     try:

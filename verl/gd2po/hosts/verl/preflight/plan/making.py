@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
+from gd2po.errors import SettingsError
 from gd2po.hosts.verl.cpu.resources import memory_needed
 from gd2po.hosts.verl.cpu.settings import prepare_config
 from gd2po.hosts.verl.preflight.plan.layout import GpuLayout
@@ -87,8 +89,19 @@ def make_plan(config: DictConfig, gpu_bytes: int) -> RunPlan:
         gpu_bytes: The memory of each GPU in bytes.
 
     Raises:
-        SettingsError: ``algorithm`` cannot be read, so that there is nothing to plan.
+        SettingsError: The run would be refused at its start, or a value is of another kind than verl's, so that there
+            is nothing to plan.
     """
+    try:
+        return _make_plan(config, gpu_bytes)
+    except (TypeError, AttributeError, LookupError, ArithmeticError, OmegaConfBaseException) as error:
+        raise SettingsError(
+            f"this configuration cannot be planned: {type(error).__name__}: {' '.join(str(error).split())}. One of its "
+            "values is missing, or is of another kind than in verl's own configuration"
+        ) from error
+
+
+def _make_plan(config: DictConfig, gpu_bytes: int) -> RunPlan:
     on_cpu = _is_for_cpu(config)
     if on_cpu:
         prepare_config(config)
