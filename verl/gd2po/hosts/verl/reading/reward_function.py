@@ -105,7 +105,7 @@ def _check_kind(function: Any, name: str, path: str) -> None:
 def _keywords(config: DictConfig) -> dict[str, None]:
     """The names of all keyword arguments of a call."""
     extra = OmegaConf.select(config, f"{_KEY}.reward_kwargs")
-    if extra is not None and not isinstance(extra, DictConfig):
+    if "reward_kwargs" in config.reward.custom_reward_function and not isinstance(extra, DictConfig):
         raise SettingsError(f"{_KEY}.reward_kwargs is {extra!r}; expected names with values, such as {{scale: 2.0}}")
     router = _ROUTER if config.reward.reward_model.get("enable") is True else ()
     return dict.fromkeys([*PARAMETERS, *router, *map(str, extra or ())])
