@@ -36,7 +36,7 @@ def refused(tmp_path, model_folder):
         ([], "import no_such_module", "No module named 'no_such_module'"),
         ([], "def good(x): return x", "Write def good(data_source, solution_str, ground_truth, extra_info=None"),
         (["actor_rollout_ref.rollout.n='4'"], FUNCTION, "write actor_rollout_ref.rollout.n=4, without quotes"),
-        (["algorithm.gd2po.rewards=[a,b]"], FUNCTION, "write rewards: {a: {}, b: {}}"),
+        (["algorithm.gd2po.rewards.length=1.0"], FUNCTION, "length: {weight: 1.0}"),
         (["actor_rollout_ref.actor=5"], FUNCTION, "actor"),
     ],
 )
