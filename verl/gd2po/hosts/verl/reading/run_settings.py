@@ -11,8 +11,8 @@ from torch import Tensor
 
 from gd2po.advantages import estimator_names
 from gd2po.errors import SettingsError, nearest
+from gd2po.hosts.verl.reading.kinds import check_kinds
 from gd2po.hosts.verl.reading.legacy_keys import refuse_legacy_keys
-from gd2po.hosts.verl.reading.numbers import check_numbers
 from gd2po.hosts.verl.reading.reward_function import load_reward_function
 from gd2po.plugins import load_plugins
 from gd2po.settings import Settings
@@ -142,8 +142,8 @@ def check_run(config: DictConfig) -> Settings | None:
 
 
 def _check(config: DictConfig, settings: Settings) -> Settings:
+    check_kinds(config)
     refuse_legacy_keys(config)
-    check_numbers(config)
     rollouts = config.actor_rollout_ref.rollout.n
     if rollouts < 2:
         raise SettingsError(

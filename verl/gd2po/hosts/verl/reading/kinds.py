@@ -1,8 +1,14 @@
-"""The numbers of verl's configuration that this plug-in computes with, checked before it does."""
+"""The kinds of the values in verl's configuration that this plug-in reads, checked before it does."""
 
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po.errors import SettingsError
+
+BLOCKS = (
+    *("trainer", "data", "reward", "reward.reward_manager", "reward.reward_model"),
+    *("actor_rollout_ref", "actor_rollout_ref.rollout", "actor_rollout_ref.actor", "actor_rollout_ref.model"),
+)
+"""Keys with a block of settings."""
 
 WHOLE_NUMBERS = (
     "actor_rollout_ref.rollout.n",
@@ -56,12 +62,16 @@ SWITCHES = (
 _NEVER_NULL = ("actor_rollout_ref.rollout.n", "trainer.nnodes", "trainer.n_gpus_per_node", "data.train_batch_size")
 
 
-def check_numbers(config: DictConfig) -> None:
-    """Refuse text and other values where a number, or true or false, is needed.
+def check_kinds(config: DictConfig) -> None:
+    """Refuse text and other values where a block of settings, a number, or true or false is needed.
 
     Raises:
         SettingsError: naming the key, what was found and what to write.
     """
+    for key in BLOCKS:
+        block = OmegaConf.select(config, key)
+        if not isinstance(block, DictConfig):
+            raise SettingsError(f"{key} is {block!r} ({_kind(block)}); expected the block of settings that verl has")
     for key in (*WHOLE_NUMBERS, *NUMBERS, *SWITCHES):
         value = OmegaConf.select(config, key)
         if value is None and key not in _NEVER_NULL:
