@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gd2po.errors import GD2POError
+from omegaconf.errors import OmegaConfBaseException
+
+from gd2po.errors import GD2POError, SettingsError
 from gd2po.hosts.verl.checkpoints.resuming import resume_hint
 from gd2po.hosts.verl.door import seam
 from gd2po.hosts.verl.preflight.doctor import quiet, require_plugin
@@ -58,6 +60,9 @@ def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
             original(config, *args, **kwargs)
         except GD2POError as error:
             raise _Refusal(error) from None
+        except (AssertionError, OmegaConfBaseException) as error:  # verl's own checks
+            text = " ".join(str(error).split()) or type(error).__name__
+            raise _Refusal(SettingsError(f"verl refuses: {text}")) from None
         _accepted.append(config)
 
     return validate_config

@@ -78,7 +78,7 @@ def successor(key: str) -> str | None:
 
 def _values(node: Any, key: str) -> Iterator[tuple[str, Any]]:
     """Every value below a node that is not null, with its key. An empty block has none."""
-    plain = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+    plain: Any = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
     if isinstance(plain, Mapping):
         for name, value in plain.items():
             yield from _values(value, f"{key}.{name}")
