@@ -81,6 +81,12 @@ def test_its_own_keywords_are_bound_too(load):
         load(KINDS["plain"], unknown)
 
 
+def test_the_remote_manager_takes_no_asynchronous_function(load):
+    assert load(KINDS["plain"], "reward.reward_manager.name=remote")
+    with pytest.raises(SettingsError, match=r"is asynchronous, and reward\.reward_manager\.name=remote"):
+        load(KINDS["asynchronous"], "reward.reward_manager.name=remote")
+
+
 def test_a_file_that_is_not_there_is_named(verl_config):
     with pytest.raises(SettingsError, match=re.escape("there is no file absent.py (from ")):
         load_reward_function(verl_config("reward.custom_reward_function.path=absent.py"))

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from gd2po.errors import RewardError
-from gd2po.hosts.verl.reading.scores import as_score, shown
-from gd2po.hosts.verl.step.reward_calls import THREADS, LimitedCalls, call_unlimited
+from gd2po.hosts.verl.reading.scores import as_score, read_scores, shown
+from gd2po.hosts.verl.step.reward_calls import THREADS, LimitedCalls, check_calls
 from gd2po.settings import Settings
 
 RAISED = [StopIteration, SystemExit, KeyboardInterrupt, asyncio.CancelledError, RecursionError, MemoryError]
@@ -54,8 +54,9 @@ def test_whatever_is_raised_becomes_an_ordinary_error(error, is_async):
 
     with pytest.raises(RewardError, match=rf"raised {error.__name__}: .*test_reward_calls.py:\d+\) on this rollout"):
         call(raises_async if is_async else raises)
+    checked = check_calls(raises_async if is_async else raises, settings())
     with pytest.raises(RewardError, match=error.__name__):
-        call_unlimited(raises, settings())
+        asyncio.run(checked()) if is_async else checked()
 
 
 def test_a_cancellation_from_outside_stays_one():
@@ -121,10 +122,10 @@ def test_without_a_limit_a_call_may_take_its_time():
     ("result", "message"),
     [
         (None, r"returned None.*path without return.*\{\"a\": None, \"b\": None\}"),
-        (0.5, r"returned 0.5 \(float\).*Return \{\"a\": …, \"b\": …\}"),
         ((1.0, 2.0), r"returned \(1.0, 2.0\) \(tuple\).*Return \{\"a\": result\[0\], \"b\": result\[1\]\}"),
         ([1.0, 2.0, 3.0], r"\(list\).*Return \{\"a\": …"),
         (({"a": 1.0}, "log"), "Return the dict in it alone"),
+        ([], r"returned \[\] \(list\).*Return \{\"a\": …, \"b\": …\}"),
         ("good", r"returned 'good' \(str\)"),
         ({"a": 1.0, "b": 2.0, 0: "x", None: "y"}, "keys that are no text for this rollout: 0, None; name each"),
         ({"a": 10**400, "b": 1.0}, r"reward 'a' of this rollout: found 1000.*… \(int\)"),
@@ -142,11 +143,23 @@ def test_a_coroutine_that_nobody_awaits_is_named():
         return {"a": 1.0}
 
     with pytest.raises(RewardError, match=r"\(coroutine\).*Await it"):
-        call_unlimited(scores, settings())
+        check_calls(lambda: scores(), settings())()
 
 
-def test_a_lone_number_is_verls_acc():
-    assert call(lambda: 0.5, rewards={"acc": {}}) == 0.5
+@pytest.mark.parametrize("number", [0.5, 1, True, np.float32(0.5), torch.tensor(0.5)])
+def test_a_number_alone_passes_as_verl_has_it(number):
+    assert call(lambda: number) is number
+    assert check_calls(lambda: number, settings())() is number
+
+
+def test_the_trainer_says_what_to_return_in_place_of_a_number_alone():
+    with pytest.raises(
+        RewardError, match=r"'a' is declared.*named acc by verl; return \{\"a\": …, \"b\": …\} in its place"
+    ):
+        read_scores([{"acc": 0.5}], ["k"], ["a", "b"])
+    with pytest.raises(RewardError, match=r"rollout k2 has none of.*named acc by verl"):
+        read_scores([{"a": 1.0, "b": 1.0}, {"acc": 0.5}], ["k1", "k2"], ["a", "b"])
+    assert read_scores([{"acc": 0.5}], ["k"], ["acc"])["acc"].tolist() == [0.5]
 
 
 @pytest.mark.parametrize("value", [True, np.True_, torch.tensor(True), 1, Fraction(1), np.float32(1)])

@@ -1,4 +1,4 @@
-"""The reward function of a run: loaded and called on trial before Ray starts, as verl's reward workers will call it."""
+"""The reward function of a run: loaded, and bound to the arguments of verl's reward workers, before Ray starts."""
 
 import inspect
 import traceback
@@ -17,6 +17,9 @@ _ROUTER = ("reward_router_address", "reward_model_tokenizer")
 """The keyword arguments that it gets beside them where verl serves a reward model."""
 
 _KEY = "reward.custom_reward_function"
+
+_MEANINGS = {"path": "file of the reward function", "name": "name of the function in its file"}
+"""What is expected for each key of the block."""
 
 
 def load_reward_function(config: DictConfig) -> Any:
@@ -45,12 +48,15 @@ def load_reward_function(config: DictConfig) -> Any:
         raise SettingsError(f"{_KEY}.name is {name!r}, which {path} does not have.{nearest(name, functions)}")
     function = getattr(module, name)
     _check_kind(function, name, path)
-    if config.reward.reward_manager.get("source", "register") == "register":  # others may call it otherwise
+    manager = config.reward.reward_manager
+    if manager.get("source", "register") == "register":  # a manager of the user's own may call it otherwise
+        if manager.name == "remote" and inspect.iscoroutinefunction(function):
+            raise SettingsError(
+                f"{_KEY}.name: {name} in {path} is asynchronous, and reward.reward_manager.name=remote calls synchronous "
+                "functions only; choose naive or write def in place of async def"
+            )
         _bind(function, name, path, _keywords(config))
     return function
-
-
-_MEANINGS = {"path": "file of the reward function", "name": "name of the function in its file"}
 
 
 def _load_module(path: str) -> Any:
@@ -103,7 +109,11 @@ def _check_kind(function: Any, name: str, path: str) -> None:
 
 
 def _keywords(config: DictConfig) -> dict[str, None]:
-    """The names of all keyword arguments of a call."""
+    """The names of all keyword arguments of a call.
+
+    Raises:
+        SettingsError: The block ``reward_kwargs`` is no block of names with values.
+    """
     extra = OmegaConf.select(config, f"{_KEY}.reward_kwargs")
     if "reward_kwargs" in config.reward.custom_reward_function and not isinstance(extra, DictConfig):
         raise SettingsError(f"{_KEY}.reward_kwargs is {extra!r}; expected names with values, such as {{scale: 2.0}}")
@@ -125,9 +135,5 @@ def _bind(function: Any, name: str, path: str, keywords: Mapping[str, None]) -> 
         expected = ", ".join([*parameters[:position], *optional])
         raise SettingsError(
             f"{_KEY}.name: {name}{signature} in {path} cannot be called as verl calls it, with the keyword arguments "
-            f"{', '.join(keywords)}: {error}. Write def {_plain(name)}({expected}, **kwargs)"
+            f"{', '.join(keywords)}: {error}. Write def {name.rpartition('.')[2]}({expected}, **kwargs)"
         ) from None
-
-
-def _plain(name: str) -> str:
-    return name.rpartition(".")[2]

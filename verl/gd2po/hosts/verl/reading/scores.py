@@ -31,7 +31,7 @@ def as_score(name: str, value: Any, sample: str) -> float:
         return math.nan
     if type(value) is float and not math.isinf(value):
         return value
-    number = _number(value)
+    number = to_number(value)
     if number is None or math.isinf(number):
         raise RewardError(
             f"reward {name!r} of {sample}: found {shown(value)} ({type(value).__name__}); expected a finite number, "
@@ -40,7 +40,7 @@ def as_score(name: str, value: Any, sample: str) -> float:
     return number
 
 
-def _number(value: Any) -> float | None:
+def to_number(value: Any) -> float | None:
     """A number of any library as a float, infinite where it is too large; None where the value is no number."""
     try:
         with contextlib.suppress(AttributeError, ValueError, RuntimeError):  # numpy and torch scalars
@@ -105,14 +105,22 @@ def _check_present(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], name
             raise RewardError(
                 f"reward {name!r} is declared, but the reward function returned it for none of {len(infos)} rollouts "
                 f"(it returned: {', '.join(returned) or 'nothing'}).{nearest(name, returned)} "
-                "Where it cannot be scored, return None for it."
+                f"Where it cannot be scored, return None for it.{_remedy(returned, names)}"
             )
     for info, key in zip(infos, keys, strict=True):
         if not any(name in info for name in names):
             raise RewardError(
                 f"rollout {key} has none of the declared rewards {', '.join(names)}; its reward function returned: "
-                f"{', '.join(info) or 'nothing'}. Return at least one of them, or None for each."
+                f"{', '.join(info) or 'nothing'}. Return at least one of them, or None for each.{_remedy(info, names)}"
             )
+
+
+def _remedy(returned: Iterable[str], names: list[str]) -> str:
+    """What to return in place of a number alone, which verl's reward managers name ``acc``."""
+    if set(returned) != {"acc"}:
+        return ""
+    scores = ", ".join(f'"{name}": …' for name in names)
+    return f" (A number alone is named acc by verl; return {{{scores}}} in its place.)"
 
 
 def plain_column(column: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from gd2po.errors import GD2POError, RewardError
-from gd2po.hosts.verl.reading.scores import as_score, shown
+from gd2po.hosts.verl.reading.scores import as_score, shown, to_number
 from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -47,26 +47,23 @@ class LimitedCalls:
             RewardError: The function raised, took too long, or returned no named scores.
         """
         call = functools.partial(self._function, *args, **kwargs)
-        if self._is_async:
-            result = await self._limited(_awaited(call()), self._settings.reward_timeout)
-        else:
-            result = await self._in_a_thread(call)
+        result = await (self._limited(_awaited(call())) if self._is_async else self._in_a_thread(call))
         return named_result(result, self._settings)
 
     async def _in_a_thread(self, call: Callable[[], Any]) -> Any:
         async with self._room:  # the time in which a call waits for a thread is not counted
             threads = self._threads
-            outcome = asyncio.get_running_loop().run_in_executor(threads, _called, call)
-            result = await self._limited(outcome, self._settings.reward_timeout)
+            result = await self._limited(asyncio.get_running_loop().run_in_executor(threads, _called, call))
             if result is _LATE and self._threads is threads:
                 threads.shutdown(wait=False)
                 self._threads = ThreadPoolExecutor(THREADS, "reward")
         if inspect.isawaitable(result):  # an instance or a wrapper whose call gives a coroutine
-            return await self._limited(_awaited(result), self._settings.reward_timeout)
+            return await self._limited(_awaited(result))
         return result
 
-    async def _limited(self, outcome: Awaitable[Any], seconds: float | None) -> Any:
-        task = asyncio.ensure_future(outcome)
+    async def _limited(self, outcome: Awaitable[Any]) -> Any:
+        """The result of a call within the time limit; ``_LATE`` where it took longer and is not to be scored."""
+        task, seconds = asyncio.ensure_future(outcome), self._settings.reward_timeout
         try:
             done, _ = await asyncio.wait({task}, timeout=seconds)
         except asyncio.CancelledError:  # from outside: the run is ending
@@ -74,15 +71,12 @@ class LimitedCalls:
             raise
         if not done:
             task.cancel()
-            self._say_late(seconds)
+            self._report_late()
             return _LATE
-        result = task.result()
-        if isinstance(result, _Raised):
-            raise RewardError(explain(result.error)) from result.error
-        return result
+        return _value(task.result())
 
-    def _say_late(self, seconds: float | None) -> None:
-        text = f"the reward function has not answered within {seconds:g} s for {SAMPLE.get()}"
+    def _report_late(self) -> None:
+        text = f"the reward function has not answered within {self._settings.reward_timeout:g} s for {SAMPLE.get()}"
         if self._settings.on_reward_timeout == "error":
             raise RewardError(
                 f"{text}. Mend or limit it, set algorithm.gd2po.reward_timeout to more seconds (null for no limit), or "
@@ -124,16 +118,33 @@ class _Late:
 _LATE = _Late()
 
 
-def call_unlimited(function: Callable[..., Any], settings: Settings, *args: Any, **kwargs: Any) -> Any:
-    """As a call of :class:`LimitedCalls`, without its limit and in this thread: for reward managers of others.
+def _value(result: Any) -> Any:
+    """What a call returned.
 
     Raises:
-        RewardError: The function raised, or returned no named scores.
+        RewardError: The call raised.
     """
-    result = _called(functools.partial(function, *args, **kwargs))
     if isinstance(result, _Raised):
         raise RewardError(explain(result.error)) from result.error
-    return named_result(result, settings)
+    return result
+
+
+def check_calls(function: Callable[..., Any], settings: Settings) -> Callable[..., Any]:
+    """A function whose calls are checked like those of :class:`LimitedCalls`, but not limited in time.
+
+    It is for reward managers that call the function in their own way, so it is asynchronous only where the function is.
+    """
+    if not inspect.iscoroutinefunction(function):
+        return functools.partial(_checked_call, function, settings)
+
+    async def checked_call(*args: Any, **kwargs: Any) -> Any:
+        return named_result(_value(await _awaited(function(*args, **kwargs))), settings)
+
+    return checked_call
+
+
+def _checked_call(function: Callable[..., Any], settings: Settings, *args: Any, **kwargs: Any) -> Any:
+    return named_result(_value(_called(functools.partial(function, *args, **kwargs))), settings)
 
 
 def explain(error: BaseException) -> str:
@@ -157,16 +168,17 @@ def explain(error: BaseException) -> str:
 def named_result(result: Any, settings: Settings) -> Any:
     """What a reward function returned, with the weighted sum of the scores as ``score`` where it has none.
 
-    A lone number passes where a reward is named ``acc``, as verl names it, or where all rewards have models.
+    A number alone passes, since verl names it ``acc``: a validation set may have no other score. The trainer refuses it
+    where it finds none of the declared rewards.
 
     Raises:
-        RewardError: The result is no dict of named scores.
+        RewardError: The result is neither a dict of named scores nor a number.
     """
     names = [name for name, reward in settings.rewards.items() if reward.model is None]
     if result is _LATE:
         result = dict.fromkeys(names)
     if not isinstance(result, Mapping):
-        if isinstance(result, int | float) and ("acc" in names or not names):
+        if to_number(result) is not None:
             return result
         raise RewardError(
             f"the reward function returned {shown(result)} ({type(result).__name__}) for {SAMPLE.get()}; expected a "

@@ -1,7 +1,5 @@
 """Around verl's reward workers: every returned score is checked where the sample is known, and no error is lost."""
 
-import functools
-import inspect
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -11,7 +9,7 @@ from gd2po.hosts.verl.reading.names import MANAGER, is_colocated
 from gd2po.hosts.verl.reading.run_settings import settings_of
 from gd2po.hosts.verl.reading.run_state import state_of
 from gd2po.hosts.verl.reading.scores import ERROR_KEY, as_score, shown
-from gd2po.hosts.verl.step.reward_calls import SAMPLE, LimitedCalls, call_unlimited, explain, named_result
+from gd2po.hosts.verl.step.reward_calls import SAMPLE, LimitedCalls, check_calls, explain
 from gd2po.settings import Settings
 
 _AWAITING = ("naive", "dapo", "gdpo", "rate_limited")
@@ -29,30 +27,16 @@ def wrap_get_custom_reward_fn(original: Callable[..., Any]) -> Callable[..., Any
         function, settings = original(config), settings_of(config)
         if function is None or settings is None:
             return function
-        manager = config.reward.reward_manager
-        if not (manager.name in _AWAITING if manager.source == "register" else manager.name == MANAGER["name"]):
-            return _as_it_is(function, settings)
-        calls: list[LimitedCalls] = []
-
-        async def scored(*args: Any, **kwargs: Any) -> Any:
-            if not calls:  # made inside the event loop that awaits them
-                calls.append(LimitedCalls(function, settings))
-            return await calls[0](*args, **kwargs)
-
-        return scored
+        if _is_awaited(config.reward.reward_manager):
+            return LimitedCalls(function, settings).__call__  # bound, so that verl sees an asynchronous function
+        return check_calls(function, settings)
 
     return get_custom_reward_fn
 
 
-def _as_it_is(function: Callable[..., Any], settings: Settings) -> Callable[..., Any]:
-    """For a reward manager that calls the function in its own way: asynchronous or not, as the function is."""
-    if not inspect.iscoroutinefunction(function):
-        return functools.partial(call_unlimited, function, settings)
-
-    async def scored(*args: Any, **kwargs: Any) -> Any:
-        return named_result(await function(*args, **kwargs), settings)
-
-    return scored
+def _is_awaited(manager: Any) -> bool:
+    """Whether a reward manager of this configuration awaits an asynchronous reward function."""
+    return bool(manager.name in _AWAITING if manager.source == "register" else manager.name == MANAGER["name"])
 
 
 def wrap_compute_score(original: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
@@ -97,7 +81,7 @@ def _scores_after_rollouts(config: Any, settings: Settings) -> bool:
 
 def _checked(result: dict[str, Any], data: Any, settings: Settings) -> dict[str, Any]:
     info = dict(result.get("reward_extra_info") or {})
-    for name in settings.rewards:
+    for name in (*settings.rewards, "score"):
         if name in info:
             score = as_score(name, info[name], _sample(data))
             info[name] = None if math.isnan(score) else score
