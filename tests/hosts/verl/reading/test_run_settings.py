@@ -153,7 +153,7 @@ def test_a_reward_without_settings_has_the_defaults(verl_config):
         ([*AB, "actor_rollout_ref.rollout.n=null"], "n is None"),
         ([*AB, "reward.reward_manager=dapo"], r"reward_manager is 'dapo' \(text\); expected the block of settings"),
         ([*AB, "actor_rollout_ref.rollout.n=4.5"], r"n is 4.5 \(float\); expected a whole number$"),
-        ([*AB, "trainer.use_v1='yes'"], r"use_v1 is 'yes' \(str\); expected true or false"),
+        ([*AB, "trainer.use_v1='yes'"], r"use_v1 is 'yes' \(text\); expected true or false"),
         ([*AB, "+algorithm.gd2po.missing=${no.such.key}"], "cannot be read: Interpolation key 'no.such.key' not found"),
     ],
 )  # fmt: skip

@@ -78,18 +78,19 @@ def check_kinds(config: DictConfig) -> None:
             continue
         if key in SWITCHES:
             if not isinstance(value, bool):
-                raise SettingsError(f"{key} is {value!r} ({type(value).__name__}); expected true or false")
+                raise SettingsError(f"{key} is {value!r} ({_kind(value)}); expected true or false")
         elif isinstance(value, bool) or not isinstance(value, int if key in WHOLE_NUMBERS else int | float):
             kind = "a whole number" if key in WHOLE_NUMBERS else "a number"
-            raise SettingsError(f"{key} is {value!r} ({_kind(value)}); expected {kind}{_line(key, value)}")
+            raise SettingsError(f"{key} is {value!r} ({_kind(value)}); expected {kind}{_correction(key, value)}")
 
 
 def _kind(value: object) -> str:
+    """The kind of a value in a user's words."""
     return "text" if isinstance(value, str) else type(value).__name__
 
 
-def _line(key: str, value: object) -> str:
-    """The line to write where the value is a number in quotes."""
+def _correction(key: str, value: object) -> str:
+    """What to write where the value is a number in quotes; nothing for other values."""
     try:
         number = float(value) if isinstance(value, str | float) else None
         text = None if number is None else str(int(number)) if number == int(number) else str(number)

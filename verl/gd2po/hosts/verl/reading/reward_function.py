@@ -52,8 +52,8 @@ def load_reward_function(config: DictConfig) -> Any:
     if manager.get("source", "register") == "register":  # a manager of the user's own may call it otherwise
         if manager.name == "remote" and inspect.iscoroutinefunction(function):
             raise SettingsError(
-                f"{_KEY}.name: {name} in {path} is asynchronous, and reward.reward_manager.name=remote calls synchronous "
-                "functions only; choose naive or write def in place of async def"
+                f"{_KEY}.name: {name} in {path} is asynchronous, and reward.reward_manager.name=remote calls only "
+                "synchronous functions; choose naive, or write def in place of async def"
             )
         _bind(function, name, path, _keywords(config))
     return function
@@ -135,5 +135,5 @@ def _bind(function: Any, name: str, path: str, keywords: Mapping[str, None]) -> 
         expected = ", ".join([*parameters[:position], *optional])
         raise SettingsError(
             f"{_KEY}.name: {name}{signature} in {path} cannot be called as verl calls it, with the keyword arguments "
-            f"{', '.join(keywords)}: {error}. Write def {name.rpartition('.')[2]}({expected}, **kwargs)"
+            f"{', '.join(keywords)}: {error}. Write def {name}({expected}, **kwargs)"
         ) from None
