@@ -20,6 +20,7 @@ from gd2po.hosts.verl.preflight.plan.memory import GpuMemory, MemoryEstimate, ch
 from gd2po.hosts.verl.preflight.plan.remarks import remarks
 from gd2po.hosts.verl.preflight.plan.schedule import RunSchedule
 from gd2po.hosts.verl.preflight.plan.splits import impossible
+from gd2po.hosts.verl.preflight.verl_refusal import verl_refusals
 from gd2po.hosts.verl.reading.run_settings import check_run
 from gd2po.hosts.verl.reading.shape import ModelShape, read_shape
 
@@ -145,17 +146,10 @@ def _verl_refusals(config: DictConfig) -> Iterator[str]:
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            _validate_by_verl(config)
-        except _verl_config_errors() as error:
-            yield f"verl refuses: {' '.join(str(error).split()) or type(error).__name__}"
-
-
-def _verl_config_errors() -> tuple[type[Exception], ...]:
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    plain = (AssertionError, ValueError, TypeError, NotImplementedError, ImportError)
-    return (*plain, HydraException, OmegaConfBaseException)
+            with verl_refusals():
+                _validate_by_verl(config)
+        except SettingsError as refusal:
+            yield str(refusal)
 
 
 def _validate_by_verl(config: DictConfig) -> None:
