@@ -42,6 +42,17 @@ def test_each_is_refused_with_the_key_that_verl_reads(verl_config, key):
     assert name in set(OmegaConf.select(config, block)), "verl has the new key"
 
 
+def test_successors_are_those_to_which_verl_moves_values_where_it_does(verl_config):
+    """In its fully asynchronous trainer. It moves a class name to a key that its loader of reward managers ignores."""
+    from verl.experimental.reward_loop import migrate_legacy_reward_impl
+
+    values = {key: number for number, key in enumerate(KEYS)}
+    config = migrate_legacy_reward_impl(verl_config(*(f"{key}={value}" for key, value in values.items())))
+    elsewhere = {"reward_model.reward_loop_class_name", *WITHOUT_SUCCESSOR}
+    moved = {key: OmegaConf.select(config, successor(key)) for key in KEYS if key not in elsewhere}
+    assert moved == {key: value for key, value in values.items() if key not in elsewhere}
+
+
 @pytest.mark.parametrize(
     ("override", "line"),
     [
@@ -62,6 +73,17 @@ def test_all_are_named_at_once(verl_config):
     old = ["custom_reward_function.path=rew.py", "custom_reward_function.name=good", "reward_model.reward_manager=dapo"]
     with pytest.raises(SettingsError, match=r"custom_reward_function\.path=rew\.py(?s:.*)name=good(?s:.*)name=dapo"):
         check_run(verl_config(*OURS, *old))
+
+
+CASE = Path(__file__).parents[5] / "shared" / "cases" / "legacy_key" / "rew.py"
+
+
+@pytest.mark.skipif(not CASE.is_file(), reason="this input is kept beside the repository")
+def test_a_recipe_with_the_old_key_of_the_reward_function(verl_config):
+    old = [f"custom_reward_function.path={CASE}", "custom_reward_function.name=good"]
+    with pytest.raises(SettingsError, match=r"write reward\.custom_reward_function\.name=good"):
+        check_run(verl_config(*OURS, *old))
+    assert check_run(verl_config(*OURS, *(f"reward.{override}" for override in old))) is not None
 
 
 def test_runs_of_others_are_left_alone(verl_config):

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from gd2po.errors import RewardError
-from gd2po.hosts.verl.reading.scores import as_score, read_scores, shown
+from gd2po.hosts.verl.reading.scores import _say_booleans_count, as_score, read_scores, shown
 from gd2po.hosts.verl.step.reward_calls import THREADS, LimitedCalls, check_calls
+from gd2po.insight.check.reading.cells import parse_number
 from gd2po.settings import Settings
 
 RAISED = [StopIteration, SystemExit, KeyboardInterrupt, asyncio.CancelledError, RecursionError, MemoryError]
@@ -165,6 +166,19 @@ def test_the_trainer_says_what_to_return_in_place_of_a_number_alone():
 @pytest.mark.parametrize("value", [True, np.True_, torch.tensor(True), 1, Fraction(1), np.float32(1)])
 def test_a_boolean_is_a_score_as_any_number(value):
     assert as_score("a", value, "x") == 1.0
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_boolean_is_the_same_score_in_a_check(value):
+    assert as_score("a", value, "x") == parse_number(value) == float(value)
+
+
+def test_booleans_are_said_once(caplog):
+    _say_booleans_count.cache_clear()
+    assert [as_score("a", value, "x") for value in (True, False, np.True_)] == [1.0, 0.0, 1.0]
+    assert [record.message for record in caplog.records] == [
+        "a reward function returns booleans as scores: True counts as 1, False as 0"
+    ]
 
 
 def test_what_is_shown_is_short():

@@ -47,17 +47,17 @@ def refuse_legacy_keys(config: DictConfig) -> None:
     Raises:
         SettingsError: with each of these keys, and the key that verl reads instead.
     """
-    replaced = [
+    old_keys = [
         f"{key}={_text(value)}: {_remedy(key, value, config)}"
         for block in LEGACY_BLOCKS
-        for key, value in _values(OmegaConf.select(config, block, throw_on_missing=False), block)
+        for key, value in _set_values(OmegaConf.select(config, block, throw_on_missing=False), block)
     ]
     key, default = _DATA_SOURCE
     column = OmegaConf.select(config, key)
     if column not in (None, default):
-        replaced.append(f"{key}={_text(column)}: rename this column of the data to {default}, which verl reads")
-    if replaced:
-        lines = "".join(f"\n  {line}" for line in replaced)
+        old_keys.append(f"{key}={_text(column)}: rename this column of the data to {default}, which verl reads")
+    if old_keys:
+        lines = "".join(f"\n  {line}" for line in old_keys)
         raise SettingsError(
             "this run sets keys of older verl releases, which the installed verl accepts and does not read; it would "
             f"train as if they were not there. Replace them:{lines}"
@@ -76,12 +76,12 @@ def successor(key: str) -> str | None:
     return None
 
 
-def _values(node: Any, key: str) -> Iterator[tuple[str, Any]]:
+def _set_values(node: Any, key: str) -> Iterator[tuple[str, Any]]:
     """Every value below a node that is not null, with its key. An empty block has none."""
     plain: Any = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
     if isinstance(plain, Mapping):
         for name, value in plain.items():
-            yield from _values(value, f"{key}.{name}")
+            yield from _set_values(value, f"{key}.{name}")
     elif plain is not None:
         yield key, plain
 
