@@ -88,7 +88,7 @@ class LimitedCalls:
 async def _awaited(outcome: Awaitable[Any]) -> Any:
     try:
         return await outcome
-    except GeneratorExit:
+    except GeneratorExit:  # the event loop is closed
         raise
     except BaseException as error:  # whatever the function raises; asyncio would end the process on some of it
         task = asyncio.current_task()
@@ -111,11 +111,8 @@ class _Raised:
     error: BaseException
 
 
-class _Late:
-    """The result of a call that took too long."""
-
-
-_LATE = _Late()
+_LATE = object()
+"""The result of a call that took too long."""
 
 
 def _value(result: Any) -> Any:
