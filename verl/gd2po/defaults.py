@@ -9,6 +9,7 @@ Direction = Literal["maximize", "minimize"]
 Missing = Literal["drop", "error"]
 Whiten = Literal["tokens", "rollouts", "none"]
 SkipMasked = Literal["auto"] | bool
+OnTimeout = Literal["error", "not_scored"]
 
 # -- Options -----------------------------------------------------------------------------------------------------------
 
@@ -32,6 +33,12 @@ DIRECTION: Direction = "maximize"
 
 WEIGHT = 1.0
 """Weight of every reward when no weights are given."""
+
+REWARD_TIMEOUT = 300.0
+"""Seconds that one call of a reward function may take; None for no limit."""
+
+ON_REWARD_TIMEOUT: OnTimeout = "error"
+"""What a call of a reward function over its limit does: `error` ends the run, `not_scored` leaves its scores out."""
 
 # -- Rollout engines ---------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError, field_validator, model_validator
 
 from gd2po import defaults
 from gd2po.advantages.compute import choose_normaliser
@@ -68,6 +68,9 @@ class Settings(_Block):
         normalise: The normaliser with its options, which makes an advantage of each score.
         missing: What becomes of a rollout without a score on some reward.
         skip_masked: Whether rows without an advantage are left out of the actor's update.
+        reward_timeout: The seconds that one call of the reward function may take; None for no limit.
+        on_reward_timeout: What becomes of a rollout whose call takes longer: ``error`` ends the run, ``not_scored``
+            trains on without these scores.
         guards: The guards around verl that are on.
         watch: The names of scores that are logged beside the rewards and never trained on.
     """
@@ -78,6 +81,8 @@ class Settings(_Block):
     normalise: SkipValidation[ChosenMethod[Normaliser]] = Field(default_factory=lambda: choose_normaliser(None, None))
     missing: defaults.Missing = defaults.MISSING
     skip_masked: defaults.SkipMasked = defaults.SKIP_MASKED
+    reward_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = defaults.REWARD_TIMEOUT
+    on_reward_timeout: defaults.OnTimeout = defaults.ON_REWARD_TIMEOUT
     guards: GuardSwitches = GuardSwitches()
     watch: tuple[str, ...] = ()
 
@@ -105,6 +110,22 @@ class Settings(_Block):
             return cls.model_validate({**common, "method": method})
         except ValidationError as error:
             raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
+
+    @field_validator("rewards", mode="before")
+    @classmethod
+    def _named(cls, rewards: Any) -> Any:
+        """``{a: }`` means the defaults; a list of names or bare weights is refused with the line to write."""
+        if isinstance(rewards, list | tuple) and all(isinstance(name, str) for name in rewards):
+            raise ValueError(f"found a list; {_write_rewards(dict.fromkeys(rewards, '{}'))}")
+        if not isinstance(rewards, Mapping):
+            raise ValueError(f"found {rewards!r}; {_write_rewards({'a': '{}', 'b': '{weight: 0.5}'})}")
+        for name in rewards:
+            if not isinstance(name, str):
+                raise ValueError(f"the name {name!r} of a reward is no text; write it in quotes: '{name}'")
+        if any(isinstance(value, int | float) for value in rewards.values()):
+            lines = {name: _braces(value) for name, value in rewards.items()}
+            raise ValueError(f"found a number in place of settings; {_write_rewards(lines)}")
+        return {name: {} if value is None else value for name, value in rewards.items()}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -167,10 +188,11 @@ class Settings(_Block):
 
         What earlier releases did not have is left out where it has no effect, so that their checkpoints are continued.
         """
-        fields = type(self).model_fields
-        unchanged = {name for name in ("guards", "watch") if getattr(self, name) == fields[name].default}
+        seldom = ("reward_timeout", "on_reward_timeout", "guards", "watch")
+        changed = {name for name in seldom if getattr(self, name) != type(self).model_fields[name].default}
         methods = {"method", "normalise", "plugins"}
-        common = self.model_dump(mode="json", exclude={*methods, *unchanged}, exclude_none=True)
+        common = self.model_dump(mode="json", exclude={*methods, *seldom}, exclude_none=True)
+        common |= self.model_dump(mode="json", include=changed)
         plugins = {"plugins": list(self.plugins)} if self.plugins else {}
         options = self.method.plain_options()
         if self.combination and self.combination.kind == DEFAULT_COMBINATION:
@@ -210,6 +232,17 @@ def _plain_normaliser(normaliser: ChosenMethod[Normaliser]) -> dict[str, Any]:
     if normaliser.kind in older:
         return {"norm_by_std": older[normaliser.kind]}
     return {"normalise": normaliser.plain()}
+
+
+def _write_rewards(rewards: Mapping[str, str]) -> str:
+    """The line that declares rewards: name → their settings as text."""
+    return f"write rewards: {{{', '.join(f'{name}: {text}' for name, text in rewards.items())}}}"
+
+
+def _braces(value: Any) -> str:
+    """The settings of a reward in YAML; a number is taken for its weight."""
+    settings = value if isinstance(value, Mapping) else {} if value is None else {"weight": value}
+    return f"{{{', '.join(f'{key}: {text}' for key, text in settings.items())}}}"
 
 
 def _explain(item: Any) -> str:

@@ -32,6 +32,7 @@ _MAY_CHANGE = (
     *("*.use_torch_compile", "*.use_remove_padding", "*.use_fused_kernels", "*.fused_kernel_options.*", "*.use_liger"),
     *("*.ulysses_sequence_parallel_size", "*.entropy_from_logits_*", "*.entropy_checkpointing", "*.tiled_mlp.*"),
     *("algorithm.gd2po.guards.*", "algorithm.gd2po.plugins", "algorithm.gd2po.watch"),
+    "algorithm.gd2po.*reward_timeout",
     *(f"algorithm.gd2po.rewards.*.model.{key}" for key in _SERVING),
     *("*.pad_to_length*", "*.use_prefix_grouper", "*.attn_implementation"),
 )

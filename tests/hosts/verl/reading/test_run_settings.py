@@ -169,3 +169,33 @@ def test_two_binary_rewards_make_a_high_threshold_the_hard_filter(verl_config, t
     assert (caution is not None) == said
     if said:
         assert "with rollout.n=4 every threshold above 0.5 masks what hard masks" in caution
+
+
+def test_a_reward_without_settings_has_the_defaults(verl_config):
+    settings = settings_of(verl_config("algorithm.adv_estimator=gd2po", "+algorithm.gd2po.rewards={a: null, b: {}}"))
+    assert settings.rewards["a"] == settings.rewards["b"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["+algorithm.gdpo_reward_keys='a,b'"], r"no list; write '\+algorithm.gdpo_reward_keys=\[a,b\]'"),
+        (["+algorithm.gdpo_reward_keys=a"], r"write '\+algorithm.gdpo_reward_keys=\[a\]'"),
+        (["+algorithm.gdpo_reward_keys=[1,2]"], "expected a list of names"),
+        (["+algorithm.gdpo_reward_keys=[a,b]", "+algorithm.gdpo_reward_weights='1,2'"], r"reward_weights=\[1,2\]'"),
+        (["+algorithm.gd2po.rewards=[a,b]"], r"found a list; write rewards: \{a: \{\}, b: \{\}\}"),
+        (["+algorithm.gd2po.rewards={a: 1.0, b: null}"], r"write rewards: \{a: \{weight: 1.0\}, b: \{\}\}"),
+        (["+algorithm.gd2po.rewards=a"], r"found 'a'; write rewards: \{a: "),
+        (["+algorithm.gd2po.rewards={1: {}}"], r"the name 1 of a reward is no text; write it in quotes: '1'"),
+        (["+algorithm.gd2po=[a,b]"], r"algorithm.gd2po is \['a', 'b'\]; expected settings"),
+        ([*AB, "actor_rollout_ref.rollout.n='4'"], r"n is '4' \(text\).*write actor_rollout_ref.rollout.n=4, without"),
+        ([*AB, "actor_rollout_ref.rollout.n=null"], "n is None"),
+        ([*AB, "reward.reward_manager=dapo"], r"reward_manager is 'dapo' \(text\); expected the block of settings"),
+        ([*AB, "actor_rollout_ref.rollout.n=4.5"], r"n is 4.5 \(float\); expected a whole number$"),
+        ([*AB, "trainer.use_v1='yes'"], r"use_v1 is 'yes' \(text\); expected true or false"),
+        ([*AB, "+algorithm.gd2po.missing=${no.such.key}"], "cannot be read: Interpolation key 'no.such.key' not found"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_kind_is_refused_with_the_line_to_write(verl_config, overrides, message):
+    with pytest.raises(SettingsError, match=message):
+        check_run(verl_config("algorithm.adv_estimator=gd2po", *overrides))

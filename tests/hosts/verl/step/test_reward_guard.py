@@ -76,6 +76,17 @@ def test_not_scored_stays_not_scored(score, absent):
     assert result["reward_extra_info"]["a"] is None and result["reward_score"] == 1.0
 
 
+def test_booleans_are_one_and_zero_in_training_and_in_its_dumps(score):
+    """As in gd2po check."""
+    result = score("{'a': True, 'b': False, 'score': True}")
+    assert result == {"reward_score": 1.0, "reward_extra_info": {"a": 1.0, "b": 0.0, "score": 1.0}}
+    assert {type(value) for value in result["reward_extra_info"].values()} == {float}
+
+
+def test_a_number_alone_is_verls_acc(score):
+    assert score("0.5") == {"reward_score": 0.5, "reward_extra_info": {"acc": 0.5}}
+
+
 def test_async_functions_are_awaited(score):
     assert score("{'a': 1.0, 'b': 2.0}", head="async " + HEAD)["reward_score"] == 3.0
 
@@ -84,7 +95,7 @@ def test_async_functions_are_awaited(score):
     ("expression", "message"),
     [
         ("{'a': 'high', 'b': 1.0}", "reward 'a' of .*: found 'high' (str); expected a finite number"),
-        ("{'a': True, 'b': 1.0, 'score': 1.0}", "reward 'a' of .*data_source=rlla.*index=17.*: found True (bool)"),
+        ("{'a': 'high', 'b': 1.0, 'score': 1.0}", "reward 'a' of .*data_source=rlla.*index=17.*: found 'high' (str)"),
         ("{'a': 1.0, 'b': float('inf'), 'score': 1.0}", "reward 'b' of .*: found inf (float)"),
         ("{'a': 1.0, 'b': 1.0, 'score': float('nan')}", "the total 'score' of .*index=17.* is nan"),
         ("{}['missing']", "the reward function raised KeyError: 'missing' (at .*reward.py:2) on .*index=17"),

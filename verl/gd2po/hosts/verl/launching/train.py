@@ -9,6 +9,7 @@ from gd2po.errors import GD2POError
 from gd2po.hosts.verl.checkpoints.resuming import resume_hint
 from gd2po.hosts.verl.door import seam
 from gd2po.hosts.verl.preflight.doctor import quiet, require_plugin
+from gd2po.hosts.verl.preflight.verl_refusal import verl_refusals
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +52,12 @@ def launch(arguments: Sequence[str]) -> None:
 
 
 def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
-    """Wrap the name under which verl's main calls its checks: a refusal passes Hydra, and what passes is kept."""
+    """Wrap the name under which verl's main calls its checks: a refusal passes Hydra, what is accepted is kept."""
 
     def validate_config(config: Any, *args: Any, **kwargs: Any) -> None:
         try:
-            original(config, *args, **kwargs)
+            with verl_refusals():
+                original(config, *args, **kwargs)
         except GD2POError as error:
             raise _Refusal(error) from None
         _accepted.append(config)

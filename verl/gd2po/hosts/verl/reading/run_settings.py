@@ -1,14 +1,19 @@
 """From verl's Hydra configuration to :class:`gd2po.settings.Settings`, and the refusals that need all of it."""
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
 from gd2po.advantages import estimator_names
 from gd2po.errors import SettingsError, nearest
+from gd2po.hosts.verl.reading.kinds import check_kinds
+from gd2po.hosts.verl.reading.legacy_keys import refuse_legacy_keys
+from gd2po.hosts.verl.reading.reward_function import load_reward_function
 from gd2po.plugins import load_plugins
 from gd2po.settings import Settings
 
@@ -21,7 +26,9 @@ HARD_FILTER_REWARDS = 4
 
 def is_ours(config: DictConfig) -> bool:
     """Whether a run is this plug-in's: its configuration names our settings, named rewards, or our estimators."""
-    algorithm = config.get("algorithm") or {}  # verl's evaluation has none
+    algorithm = config.get("algorithm")  # verl's evaluation has none
+    if not isinstance(algorithm, DictConfig):
+        return False
     declared = algorithm.get("gd2po") or algorithm.get("gdpo_reward_keys") or algorithm.get("gdpo_reward_weights")
     return bool(declared) or str(algorithm.get("adv_estimator")) in _multi_reward_estimators()
 
@@ -36,8 +43,21 @@ def settings_of(config: DictConfig) -> Settings | None:
     Raises:
         SettingsError: naming the key, what was found, what was expected and the remedy.
     """
-    if not is_ours(config):
-        return None
+    with _readable():
+        return _settings_of(config) if is_ours(config) else None
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """OmegaConf's errors about a missing or unresolvable value become ours."""
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        message, _, _ = str(error).partition("\n")
+        raise SettingsError(f"{error.full_key or 'the configuration'} cannot be read: {message}") from None
+
+
+def _settings_of(config: DictConfig) -> Settings:
     algorithm = config.algorithm
     estimator = str(algorithm.adv_estimator)
     block = _block(algorithm)
@@ -70,8 +90,12 @@ def _multi_reward_estimators() -> set[str]:
 def _block(algorithm: DictConfig) -> dict[str, Any]:
     """``algorithm.gd2po`` as a plain dict, with verl's own gdpo keys turned into it where only they are given."""
     block = algorithm.get("gd2po")
-    plain: dict[str, Any] = OmegaConf.to_container(block, resolve=True) if block is not None else {}  # type: ignore[assignment]
-    names, weights = algorithm.get("gdpo_reward_keys"), algorithm.get("gdpo_reward_weights")
+    if block is not None and not isinstance(block, DictConfig):
+        raise SettingsError(
+            f"algorithm.gd2po is {block!r}; expected settings, such as algorithm.gd2po.rewards={{a: {{}}, b: {{}}}}"
+        )
+    plain: dict[str, Any] = {} if block is None else OmegaConf.to_container(block, resolve=True)  # type: ignore[assignment]
+    names, weights = (_list(algorithm, key) for key in ("gdpo_reward_keys", "gdpo_reward_weights"))
     if not names:
         if weights:
             raise SettingsError("algorithm.gdpo_reward_weights is set without algorithm.gdpo_reward_keys; name both")
@@ -80,16 +104,29 @@ def _block(algorithm: DictConfig) -> dict[str, Any]:
         raise SettingsError(
             "both algorithm.gd2po.rewards and algorithm.gdpo_reward_keys name rewards; keep algorithm.gd2po.rewards"
         )
+    if not all(isinstance(name, str) for name in names):
+        raise SettingsError(f"algorithm.gdpo_reward_keys is {names!r}; expected a list of names, such as [a,b]")
     if len(set(names)) != len(names):
-        raise SettingsError(f"algorithm.gdpo_reward_keys names a reward twice: {list(names)}; name each once")
+        raise SettingsError(f"algorithm.gdpo_reward_keys names a reward twice: {names}; name each once")
     if weights is not None and len(weights) != len(names):
         raise SettingsError(
-            f"algorithm.gdpo_reward_weights has {len(weights)} values for {len(names)} rewards {list(names)}; "
+            f"algorithm.gdpo_reward_weights has {len(weights)} values for {len(names)} rewards {names}; "
             "give one weight per reward, or use algorithm.gd2po.rewards, where each weight stands beside its name"
         )
     if weights is None:
         return {**plain, "rewards": {name: {} for name in names}}
     return {**plain, "rewards": {name: {"weight": weight} for name, weight in zip(names, weights, strict=True)}}
+
+
+def _list(algorithm: DictConfig, key: str) -> list[Any] | None:
+    """One of verl's own keys for several rewards; None where it is not set."""
+    value = algorithm.get(key)
+    if value is None or OmegaConf.is_list(value):
+        return None if value is None else list(value)
+    items = value.strip("[]() ").replace(" ", "").split(",") if isinstance(value, str) else [str(value)]
+    raise SettingsError(
+        f"algorithm.{key} is {value!r}, which is no list; write '+algorithm.{key}=[{','.join(filter(None, items))}]'"
+    )
 
 
 def check_run(config: DictConfig) -> Settings | None:
@@ -107,6 +144,13 @@ def check_run(config: DictConfig) -> Settings | None:
     settings = settings_of(config)
     if settings is None:
         return None
+    with _readable():
+        return _check(config, settings)
+
+
+def _check(config: DictConfig, settings: Settings) -> Settings:
+    check_kinds(config)
+    refuse_legacy_keys(config)
     rollouts = config.actor_rollout_ref.rollout.n
     if rollouts < 2:
         raise SettingsError(
@@ -123,13 +167,13 @@ def check_run(config: DictConfig) -> Settings | None:
             f"algorithm.use_kl_in_reward is true, but {settings.estimator} normalises each named reward by itself, so "
             "a penalty added to their sum would be lost; set it to false and use actor_rollout_ref.actor.use_kl_loss"
         )
-    _check_names(config, settings)
+    _check_names(config, settings, load_reward_function(config))
     return settings
 
 
-def _check_names(config: DictConfig, settings: Settings) -> None:
+def _check_names(config: DictConfig, settings: Settings, function: Any) -> None:
     """Compare declared names with those the reward function says it returns (``@returns_rewards``), if it does."""
-    returned = _returned_by_reward_function(config)
+    returned = getattr(function, "returned_rewards", None)
     if returned is None:
         return
     for name, reward in settings.rewards.items():
@@ -149,16 +193,6 @@ def _check_names(config: DictConfig, settings: Settings) -> None:
                 f"algorithm.gd2po.watch names {name!r}, but the reward function "
                 f"{config.reward.custom_reward_function.name} returns {', '.join(returned)}.{nearest(name, returned)}"
             )
-
-
-def _returned_by_reward_function(config: DictConfig) -> tuple[str, ...] | None:
-    from verl.utils.import_utils import load_extern_object
-
-    function = config.reward.custom_reward_function
-    if not function.get("path"):
-        return None
-    loaded = load_extern_object(module_path=function.path, object_name=function.name)
-    return getattr(loaded, "returned_rewards", None)
 
 
 def cautions(config: DictConfig, settings: Settings) -> Iterator[str]:

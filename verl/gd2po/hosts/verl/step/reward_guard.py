@@ -1,45 +1,42 @@
 """Around verl's reward workers: every returned score is checked where the sample is known, and no error is lost."""
 
-import inspect
 import math
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from gd2po.errors import GD2POError, RewardError
-from gd2po.hosts.verl.reading.names import is_colocated
+from gd2po.errors import RewardError
+from gd2po.hosts.verl.reading.names import MANAGER, is_colocated
 from gd2po.hosts.verl.reading.run_settings import settings_of
 from gd2po.hosts.verl.reading.run_state import state_of
-from gd2po.hosts.verl.reading.scores import ERROR_KEY, as_score
+from gd2po.hosts.verl.reading.scores import ERROR_KEY, as_score, shown
+from gd2po.hosts.verl.step.reward_calls import SAMPLE, LimitedCalls, check_calls, explain
 from gd2po.settings import Settings
+
+_AWAITING = ("naive", "dapo", "gdpo", "rate_limited")
+"""verl's reward managers that await an asynchronous reward function in the process of the reward worker."""
 
 
 def wrap_get_custom_reward_fn(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap ``get_custom_reward_fn``: a function that returns named scores without ``score`` gets their weighted sum.
+    """Wrap ``get_custom_reward_fn``: functions of every kind, whose calls are limited in time and checked.
 
-    verl uses ``score`` for GRPO, dumps and ``critic/score``; GDPO and GD²PO do not read it.
+    A function that returns named scores without ``score`` gets their weighted sum: verl uses ``score`` for GRPO, dumps
+    and ``critic/score``; GDPO and GD²PO do not read it.
     """
 
     def get_custom_reward_fn(config: Any) -> Any:
         function, settings = original(config), settings_of(config)
         if function is None or settings is None:
             return function
-        if not inspect.iscoroutinefunction(function):
-            return lambda *args, **kwargs: _totalled(function(*args, **kwargs), settings)
-
-        async def scored(*args: Any, **kwargs: Any) -> Any:
-            return _totalled(await function(*args, **kwargs), settings)
-
-        return scored
+        if _is_awaited(config.reward.reward_manager):
+            return LimitedCalls(function, settings).__call__  # bound, so that verl sees an asynchronous function
+        return check_calls(function, settings)
 
     return get_custom_reward_fn
 
 
-def _totalled(result: Any, settings: Settings) -> Any:
-    if not isinstance(result, Mapping) or "score" in result:
-        return result
-    scores = {name: as_score(name, result[name], "this rollout") for name in settings.rewards if name in result}
-    return {**result, "score": settings.total(scores)}
+def _is_awaited(manager: Any) -> bool:
+    """Whether a reward manager of this configuration awaits an asynchronous reward function."""
+    return bool(manager.name in _AWAITING if manager.source == "register" else manager.name == MANAGER["name"])
 
 
 def wrap_compute_score(original: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
@@ -52,10 +49,11 @@ def wrap_compute_score(original: Callable[..., Awaitable[dict[str, Any]]]) -> Ca
 
     async def compute_score(self: Any, data: Any) -> dict[str, Any]:
         settings = state_of(self).settings
+        SAMPLE.set(_sample(data))
         try:
             return _checked(await original(self, data), data, settings)
         except Exception as error:  # whatever user code raises: it stops the run, from the trainer
-            text = str(error) if isinstance(error, GD2POError) else _explain(error, data)
+            text = explain(error)
             if _scores_after_rollouts(self.config, settings):
                 raise RewardError(text) from error
             return {"reward_score": 0.0, "reward_extra_info": {ERROR_KEY: text}}
@@ -83,25 +81,17 @@ def _scores_after_rollouts(config: Any, settings: Settings) -> bool:
 
 def _checked(result: dict[str, Any], data: Any, settings: Settings) -> dict[str, Any]:
     info = dict(result.get("reward_extra_info") or {})
-    for name in (*settings.rewards, *settings.watch):
+    for name in (*settings.rewards, *settings.watch, "score"):
         if name in info:
             score = as_score(name, info[name], _sample(data))
             info[name] = None if math.isnan(score) else score
     total = as_score("score", result["reward_score"], _sample(data))
     if math.isnan(total):
         raise RewardError(
-            f"the total 'score' of {_sample(data)} is {result['reward_score']!r}; expected a finite number. Leave "
+            f"the total 'score' of {_sample(data)} is {shown(result['reward_score'])}; expected a finite number. Leave "
             "'score' out of what the reward function returns: gd2po then sums the rewards that were scored."
         )
     return {**result, "reward_score": total, "reward_extra_info": info}
-
-
-def _explain(error: Exception, data: Any) -> str:
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"the reward function raised {type(error).__name__}: {error} (at {where.filename}:{where.lineno}) on "
-        f"{_sample(data)}. Return None for a rollout that cannot be scored, or mend the function."
-    )
 
 
 def _sample(data: Any) -> str:

@@ -25,11 +25,12 @@ def compose_run(arguments: Sequence[str]) -> DictConfig:
     """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     try:
         config = _read(*arguments) if arguments and arguments[0].endswith((".yaml", ".yml")) else _compose(arguments)
         OmegaConf.resolve(config)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeError) as error:
         message, _, _ = str(error).partition("\nConfig search path:")
         raise SettingsError(f"this configuration does not compose: {message}") from None
     return config
@@ -54,8 +55,11 @@ def _read(file: str, *overrides: str) -> DictConfig:
     setup_globals()  # registers the resolvers that a composed file may still use
     if not Path(file).is_file():
         raise FileNotFoundError(f"there is no file {file}; expected {_USAGE}")
-    config = OmegaConf.load(file)
-    if not isinstance(config, DictConfig) or "actor_rollout_ref" not in config:
+    try:
+        config = OmegaConf.load(file)
+    except OSError as error:  # OmegaConf's for a document that is no mapping or list, too
+        raise SettingsError(f"{file} cannot be read: {error}") from None
+    if not isinstance(config, DictConfig) or not isinstance(config.get("actor_rollout_ref"), DictConfig):
         raise SettingsError(f"{file} is no composed configuration of verl's trainer: it has no actor_rollout_ref")
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)

@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
+from gd2po.errors import SettingsError
 from gd2po.hosts.verl.cpu.resources import memory_needed
 from gd2po.hosts.verl.cpu.settings import prepare_config
 from gd2po.hosts.verl.preflight.plan.layout import GpuLayout
@@ -18,6 +20,7 @@ from gd2po.hosts.verl.preflight.plan.memory import GpuMemory, MemoryEstimate, ch
 from gd2po.hosts.verl.preflight.plan.remarks import remarks
 from gd2po.hosts.verl.preflight.plan.schedule import RunSchedule
 from gd2po.hosts.verl.preflight.plan.splits import impossible
+from gd2po.hosts.verl.preflight.verl_refusal import verl_refusals
 from gd2po.hosts.verl.reading.run_settings import check_run
 from gd2po.hosts.verl.reading.shape import ModelShape, read_shape
 
@@ -87,8 +90,19 @@ def make_plan(config: DictConfig, gpu_bytes: int) -> RunPlan:
         gpu_bytes: The memory of each GPU in bytes.
 
     Raises:
-        SettingsError: ``algorithm`` cannot be read, so that there is nothing to plan.
+        SettingsError: The run would be refused at its start, or a value is of another kind than verl's, so that there
+            is nothing to plan.
     """
+    try:
+        return _make_plan(config, gpu_bytes)
+    except (TypeError, AttributeError, LookupError, ArithmeticError, OmegaConfBaseException) as error:
+        raise SettingsError(
+            f"this configuration cannot be planned: {type(error).__name__}: {' '.join(str(error).split())}. One of its "
+            "values is missing, or is of another kind than in verl's own configuration"
+        ) from error
+
+
+def _make_plan(config: DictConfig, gpu_bytes: int) -> RunPlan:
     on_cpu = _is_for_cpu(config)
     if on_cpu:
         prepare_config(config)
@@ -132,17 +146,10 @@ def _verl_refusals(config: DictConfig) -> Iterator[str]:
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            _validate_by_verl(config)
-        except _verl_config_errors() as error:
-            yield f"verl refuses: {' '.join(str(error).split()) or type(error).__name__}"
-
-
-def _verl_config_errors() -> tuple[type[Exception], ...]:
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    plain = (AssertionError, ValueError, TypeError, NotImplementedError, ImportError)
-    return (*plain, HydraException, OmegaConfBaseException)
+            with verl_refusals():
+                _validate_by_verl(config)
+        except SettingsError as refusal:
+            yield str(refusal)
 
 
 def _validate_by_verl(config: DictConfig) -> None:
