@@ -13,7 +13,7 @@ def step_line(step: int, steps: int, rewards: Sequence[str], metrics: Mapping[st
         rewards: The names of the rewards, in the order to show.
         metrics: The metrics of the step, with verl's timings in seconds.
     """
-    scores = "  ".join(f"{name} {metrics[f'reward/{name}/mean']:.3g}" for name in rewards)
+    scores = "  ".join(f"{name} {metrics[f'reward/{name}/mean']:.3g}{_multiplier(name, metrics)}" for name in rewards)
     conflict = f"conflict {metrics['conflict/rate']:.0%}  masked {metrics['conflict/masked']:.0%}"
     if emptied := metrics["conflict/emptied_groups"]:
         conflict += f"  {emptied:g} of {metrics['groups/count']:g} prompts emptied"
@@ -23,3 +23,8 @@ def step_line(step: int, steps: int, rewards: Sequence[str], metrics: Mapping[st
     phases = ", ".join(f"{name} {seconds:.0f}" for name, seconds in timings.items() if seconds >= 0.5)
     duration = f"{metrics['timing_s/step']:.0f} s" + (f": {phases}" if phases else "")
     return f"step {step} of {steps} | {scores} | {conflict} | {duration}"
+
+
+def _multiplier(name: str, metrics: Mapping[str, float]) -> str:
+    """The multiplier of a reward with a target, such as `` (λ 1.2)``."""
+    return f" (λ {metrics[f'reward/{name}/weight']:.3g})" if f"reward/{name}/violation" in metrics else ""

@@ -40,6 +40,10 @@ _PAIRS = (
     "How often two rewards vote in opposite ways on a rollout: over time, the fuller the more often, and as a share in "
     "the last quarter of the run, mean over its runs."
 )
+_WEIGHTS = (
+    "Weights that move during the run. That of a reward with a target is its multiplier λ: it grows while the target "
+    "is missed and falls while it is kept."
+)
 _UPDATE = (
     "Shares of the rewards are of the sum of the magnitudes of their terms over kept rollouts. The weight of a query "
     "is its kept share; its distribution shows the share of queries by weight, the fuller the more."
@@ -73,6 +77,7 @@ def sections(series: Sequence[Series], pictures: Pictures) -> list[Section]:
         Section("Rewards in validation", _VALIDATION, curves(panels.validation(series, rewards))),
         Section("Conflict", _CONFLICT, curves(panels.conflict())),
         Section("Which rewards conflict", _PAIRS, tuple(_conflicts(series, pictures))),
+        Section("Weights", _WEIGHTS, curves(panels.moving_weights(series, rewards))),
         Section("The update", _UPDATE, (*curves(panels.update(rewards)), *_query_weights(series, pictures))),
         Section("Responses and time", "", curves(panels.responses())),
         Section("Time by phase", _TIME, tuple(_phases(series, pictures)), has_series=False),

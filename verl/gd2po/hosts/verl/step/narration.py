@@ -28,7 +28,7 @@ def wrap_compute_metrics(original: Callable[..., None]) -> Callable[..., None]:
         metrics["rollouts/lost"] = _lost(self.config, batch)
         line = step_line(global_steps, self.total_training_steps, list(settings.rewards), metrics)
         sys.stdout.write(f"{line}\n")
-        voting = tuple(name for name, reward in settings.rewards.items() if reward.weight != 0)
+        voting = tuple(name for name, reward in settings.rewards.items() if reward.votes)
         state.health = state.health or Health(voting, settings.uses_filter)
         for warning in state.health.warnings(global_steps, metrics):
             logger.warning(warning)
