@@ -61,5 +61,5 @@ def test_a_checkpoint_without_multipliers_is_said(trainer, caplog):
 def test_a_torn_file_is_refused_with_a_remedy(run, trainer):
     run[3].mkdir(parents=True)
     (run[3] / MULTIPLIERS_FILE).write_text('{"step": 3')
-    with pytest.raises(CheckpointError, match="cannot be read.*Resume another checkpoint, or delete the file"):
+    with pytest.raises(CheckpointError, match=r"cannot be read.*Resume another checkpoint, or delete the file"):
         load(trainer(), 3)
