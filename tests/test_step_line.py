@@ -48,3 +48,9 @@ def test_a_short_step_has_no_phases_worth_naming():
         1, 2, ["useful"], METRICS | {"timing_s/gen": 0.3, "timing_s/update_actor": 0.4, "timing_s/step": 1}
     )
     assert line.endswith("| 1 s")
+
+
+def test_a_learned_weight_stands_beside_its_reward():
+    learned = {"reward/harmless/weight": 1.25, "reward/harmless/violation": -0.3, "reward/useful/weight": 1.0}
+    line = step_line(1, 2, ["useful", "harmless"], METRICS | learned)
+    assert "| useful 0.823  harmless -1.31 (λ 1.25) |" in line

@@ -21,8 +21,18 @@ from gd2po.errors import SettingsError, nearest
 from gd2po.plugins import load_plugins
 from gd2po.registry import ChosenMethod, OptionError
 from gd2po.rewards.models.settings import GuardSettings, ModelSettings
+from gd2po.weights import (
+    MULTIPLIER_LIMIT,
+    MULTIPLIER_RATE,
+    Constraint,
+    Finite,
+    RewardWeights,
+    Weight,
+    final_weight,
+    silent_step,
+)
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Block(BaseModel):
@@ -33,17 +43,74 @@ class RewardSettings(_Block):
     """One named reward.
 
     Attributes:
-        weight: The factor of this reward's group-normalised advantage; a negative weight flips its vote.
+        weight: The factor of this reward's group-normalised advantage, as a number or a schedule; a negative weight
+            flips its vote. With a ``target`` it is the first multiplier.
         direction: Whether more of the reward is better; ``minimize`` is for costs (harm, tokens spent).
         requires: The name of another reward → the smallest raw score of it at which this reward counts; elsewhere this
             reward is 0 (the conditioned reward of the GDPO paper).
         model: The reward model that gives this score; None where the reward function returns it.
+        target: The bound on the mean raw score, a ceiling for ``minimize`` and a floor for ``maximize``: the weight is
+            then a multiplier that is learned; None for a reward without a bound.
+        tolerance: The distance from the target within which the multiplier stays; None without a target.
+        rate: The growth of the multiplier in a step for each unit of violation; None without a target.
+        limit: The largest multiplier; None without a target.
     """
 
-    weight: Finite = defaults.WEIGHT
+    weight: Weight = defaults.WEIGHT
     direction: defaults.Direction = defaults.DIRECTION
     requires: dict[str, Finite] = {}
     model: ModelSettings | None = None
+    target: Finite | None = None
+    tolerance: NotNegative | None = None
+    rate: NotNegative | None = None
+    limit: NotNegative | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults_of_a_constraint(cls, block: Any) -> Any:
+        if not isinstance(block, Mapping) or block.get("target") is None:
+            return block
+        return {"tolerance": 0.0, "rate": MULTIPLIER_RATE, "limit": MULTIPLIER_LIMIT, **block}
+
+    @model_validator(mode="after")
+    def _constraint_is_whole(self) -> Self:
+        given = [name for name in ("tolerance", "rate", "limit") if getattr(self, name) is not None]
+        if self.target is None:
+            if given:
+                raise ValueError(
+                    f"{given[0]} is set, but only a reward with a target reads it; set target or remove it"
+                )
+        elif not isinstance(self.weight, float):
+            raise ValueError(
+                f"found a schedule as weight ({self.weight}) beside target; with a target the weight is learned, and "
+                "weight is its first value: give a number, or remove target"
+            )
+        elif len(given) < 3 or not 0 <= self.weight <= (self.limit or 0):
+            raise ValueError(
+                f"found weight {self.weight:g}; with a target it is the first multiplier, from 0 to limit "
+                f"({self.limit}), and tolerance, rate and limit are numbers; a cost has direction: minimize, not a "
+                "negative weight"
+            )
+        return self
+
+    @property
+    def final_weight(self) -> float:
+        """The weight with which a schedule ends; the weight itself, or the first multiplier, where it is a number."""
+        return final_weight(self.weight)
+
+    @property
+    def votes(self) -> bool:
+        """Whether the reward can have a weight other than 0 in some step."""
+        return self.weight != 0 or self.target is not None
+
+    @property
+    def constraint(self) -> Constraint | None:
+        """The bound on the reward's mean score, if it has one."""
+        if self.target is None or not isinstance(self.weight, float):
+            return None
+        return Constraint(
+            self.target, self.direction, self.weight, self.tolerance or 0.0, self.rate or 0.0, self.limit or 0.0
+        )
 
 
 class GuardSwitches(_Block):
@@ -131,8 +198,17 @@ class Settings(_Block):
     def _consistent(self) -> Self:
         if not self.rewards:
             raise ValueError("no reward is declared; name at least one under algorithm.gd2po.rewards")
-        if all(reward.weight == 0 for reward in self.rewards.values()):
-            raise ValueError("every reward has weight 0, so nothing would be learned; give one a weight")
+        objectives = {name: reward.weight for name, reward in self.rewards.items() if reward.target is None}
+        if not objectives:
+            raise ValueError(
+                "every reward has a target, so that nothing would be learned once all are kept; give one no target"
+            )
+        if (step := silent_step(objectives)) is not None:
+            where = f" in step {step}" if any(not isinstance(weight, float) for weight in objectives.values()) else ""
+            without = " without a target" if len(objectives) < len(self.rewards) else ""
+            raise ValueError(
+                f"every reward{without} has weight 0{where}, so nothing would be learned; give one a weight"
+            )
         for name, reward in self.rewards.items():
             for other in reward.requires.keys() - self.rewards.keys():
                 raise ValueError(
@@ -173,11 +249,35 @@ class Settings(_Block):
         """Reward name → its ``requires``, for the rewards that have one."""
         return {name: reward.requires for name, reward in self.rewards.items() if reward.requires}
 
-    def advantage_arguments(self) -> dict[str, Any]:
-        """Keyword arguments of :func:`gd2po.advantages.compute_advantages`."""
+    def reward_weights(self) -> RewardWeights:
+        """The weights of a training with these settings, at its first step."""
+        constraints = {name: reward.constraint for name, reward in self.rewards.items()}
+        return RewardWeights(
+            {name: reward.weight for name, reward in self.rewards.items()},
+            {name: constraint for name, constraint in constraints.items() if constraint is not None},
+        )
+
+    def moving_weights(self) -> dict[str, str]:
+        """Reward → its weight in words; empty where all weights are the same in all steps."""
+        if not self.reward_weights().move:
+            return {}
+        return {
+            name: str(
+                reward.constraint or (f"{reward.weight:g}" if isinstance(reward.weight, float) else reward.weight)
+            )
+            for name, reward in self.rewards.items()
+        }
+
+    def advantage_arguments(self, weights: Mapping[str, float] | None = None) -> dict[str, Any]:
+        """Keyword arguments of :func:`gd2po.advantages.compute_advantages`.
+
+        Args:
+            weights: Reward → weight of the step, as :meth:`gd2po.weights.RewardWeights.at` gives them; those of step 1
+                if not given.
+        """
         return {
             "estimator": self.method,
-            "reward_weights": {name: reward.weight for name, reward in self.rewards.items()},
+            "reward_weights": self.reward_weights().at(1) if weights is None else dict(weights),
             "directions": {name: reward.direction for name, reward in self.rewards.items()},
             "normalise": self.normalise,
             "missing": self.missing,
@@ -202,11 +302,13 @@ class Settings(_Block):
     def total(self, scores: Mapping[str, float]) -> float:
         """Σ weight·score over the declared rewards that were scored and whose ``requires`` hold; costs count negative.
 
+        A weight that moves counts as :attr:`RewardSettings.final_weight`, so that totals of all steps can be compared.
+
         Args:
             scores: name → score; NaN, or no entry, where not scored.
         """
         return math.fsum(
-            reward.weight * (1.0 if reward.direction == "maximize" else -1.0) * scores[name]
+            reward.final_weight * (1.0 if reward.direction == "maximize" else -1.0) * scores[name]
             for name, reward in self.rewards.items()
             if not math.isnan(scores.get(name, math.nan))
             and all(scores.get(other, math.nan) >= least for other, least in reward.requires.items())

@@ -27,7 +27,7 @@ def step_line(
 
     Another reward that the update is expected to lower is named after the conflicts, with its gain.
     """
-    scores = "  ".join(f"{name} {metrics[f'reward/{name}/mean']:.3g}" for name in rewards)
+    scores = "  ".join(f"{name} {metrics[f'reward/{name}/mean']:.3g}{_multiplier(name, metrics)}" for name in rewards)
     if watched:
         scores += " | watched: " + "  ".join(f"{name} {metrics[f'watch/{name}/mean']:.3g}" for name in watched)
     conflict = f"conflict {metrics['conflict/rate']:.0%}  masked {metrics['conflict/masked']:.0%}"
@@ -42,3 +42,8 @@ def step_line(
     phases = ", ".join(f"{name} {seconds:.0f}" for name, seconds in timings.items() if seconds >= 0.5)
     duration = f"{metrics['timing_s/step']:.0f} s" + (f": {phases}" if phases else "")
     return f"step {step} of {steps} | {scores} | {conflict} | {duration}"
+
+
+def _multiplier(name: str, metrics: Mapping[str, float]) -> str:
+    """The multiplier of a reward with a target, such as `` (λ 1.2)``."""
+    return f" (λ {metrics[f'reward/{name}/weight']:.3g})" if f"reward/{name}/violation" in metrics else ""

@@ -184,6 +184,48 @@ def test_a_run_with_its_masked_rollouts_is_the_same_run(letters, whole):
     assert torch.cosine_similarity(learned(run), learned(whole), dim=0) > 0.99
 
 
+def test_weights_move_by_configuration_alone_and_a_resumed_run_goes_on_with_the_same_multiplier(letters, tmp_path):
+    moving = [
+        "algorithm.gd2po.rewards.correctness.weight={from: 0.2, to: 1.0, steps: 3, shape: cosine}",
+        "+algorithm.gd2po.rewards.length.target=0.0",
+        "+algorithm.gd2po.rewards.length.direction=minimize",
+        "+algorithm.gd2po.rewards.length.rate=0.01",
+    ]
+    first = letters("weights", *moving, "trainer.total_training_steps=2")
+    assert first.wait() == 0, first.log.read_text()[-4000:]
+    resumed = letters("weights", *moving)
+    assert resumed.wait() == 0, resumed.log.read_text()[-4000:]
+    metrics = first.steps() | resumed.steps()
+    assert [metrics[step]["reward/correctness/weight"] for step in (1, 2, 3, 4)] == pytest.approx([0.2, 0.6, 1.0, 1.0])
+    multipliers = [metrics[step]["reward/length/weight"] for step in range(1, LAST + 1)]
+    assert multipliers[0] == 1.0 and multipliers[1] > 1.0
+    for step in range(1, LAST):
+        violation = metrics[step]["reward/length/violation"]
+        assert violation == pytest.approx(metrics[step]["reward/length/mean"]) and violation > 0
+        assert multipliers[step] == pytest.approx(multipliers[step - 1] + 0.01 * violation)
+    saved = json.loads((first.folder / "global_step_2" / "gd2po_multipliers.json").read_text())
+    assert saved["step"] == 2 and saved["multipliers"]["length"] == multipliers[2]
+    rows = [row for row in first.rollouts(2) if row["kept"] is not None]
+    assert {row["weight/length"] for row in rows} == {pytest.approx(multipliers[1])}
+    assert f"(λ {multipliers[3]:.3g})" in resumed.log.read_text()
+    lines = first.metrics.read_text() + resumed.metrics.read_text()
+    (first.folder / "metrics.jsonl").write_text(lines)
+    page = tmp_path / "report.html"
+    command = [sys.executable, "-P", "-m", "gd2po.cli", "report", str(first.folder), "--output", str(page)]
+    reported = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert reported.returncode == 0, reported.stderr
+    assert "weight of correctness" in page.read_text() and "violation of the target of length" in page.read_text()
+    checked = subprocess.run(
+        [sys.executable, "-P", "-m", "gd2po.cli", "check", str(first.folder / "rollouts")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+    text = " ".join(checked.stdout.split())
+    assert "the first multiplier" in text and "the end of its schedule" in text
+
+
 OUTSIDE = """
 from dataclasses import dataclass
 from typing import Annotated

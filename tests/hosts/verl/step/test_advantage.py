@@ -16,6 +16,7 @@ from verl.trainer.ppo.v1 import get_trainer_cls, trainer_base
 
 from gd2po.advantages import compute_advantages
 from gd2po.errors import RewardError
+from gd2po.hosts.verl.reading.run_state import state_of
 
 DECLARED = ["+algorithm.gd2po.rewards.a.weight=1.0", "+algorithm.gd2po.rewards.b.weight=1.0"]
 GD2PO = ["algorithm.adv_estimator=gd2po", *DECLARED]
@@ -161,6 +162,22 @@ def test_a_gate_counts_only_where_its_condition_holds(rollouts, bare_trainer, ad
     gated = torch.where(a >= 3.0, b, 0.0)
     out = compute_advantages({"a": a, "b": gated}, [key[:2] for key in KEYS], MASK)
     assert found == [row[:n].tolist() for row, n in zip(out.advantages, LENGTHS, strict=True)]
+
+
+def test_the_weights_of_the_step_are_used_and_its_violation_makes_those_of_the_next(
+    rollouts, bare_trainer, advantages_of
+):
+    schedule = "algorithm.gd2po.rewards.a.weight={at: {1: 1.0, 7: 3.0}}"
+    target = ["+algorithm.gd2po.rewards.b.target=1.0", "+algorithm.gd2po.rewards.b.rate=1.0"]
+    trainer = bare_trainer(*GD2PO, schedule, *target)
+    batch, used = rollouts.put(INFOS, LENGTHS), []
+    for trainer.global_steps in (6, 7):
+        state_of(trainer).batch_advantages = None
+        found, metrics = advantages_of(trainer, batch)
+        used.append({name: metrics[f"reward/{name}/weight"] for name in "ab"})
+        assert found == expected("gd2po", reward_weights=used[-1])
+        assert metrics["reward/b/violation"] == pytest.approx(1.0 - sum(B) / 8)
+    assert used == [{"a": 1.0, "b": 1.0}, {"a": 3.0, "b": pytest.approx(2.0 - sum(B) / 8)}]
 
 
 class LargeTensors(TorchDispatchMode):

@@ -20,7 +20,7 @@ WATCHED = {"quality": torch.tensor([5.0, math.nan, 3.0, 2.0])}
 def test_every_output_of_a_session_has_its_record_and_padding_has_none(bare_trainer, tmp_path):
     trainer = bare_trainer(*GD2PO, f"trainer.rollout_data_dir={tmp_path}")
     trainer.global_steps = 7
-    keep_records(trainer, KEYS, SCORES, compute_rollout_advantages(SCORES, ["u0"] * 4, torch.ones(4)), WATCHED)
+    keep_records(trainer, KEYS, SCORES, compute_rollout_advantages(SCORES, ["u0"] * 4, torch.ones(4)), WATCHED, {})
     rows = dumped(
         trainer, ["u0_0_0", "u0_1_0", "u0_1_1", "u0_2_0", "u0_3_0", "padx_0_0"], tmp_path, tmp_path / "7.jsonl"
     )
@@ -35,7 +35,7 @@ def test_every_output_of_a_session_has_its_record_and_padding_has_none(bare_trai
 def test_a_validation_dump_in_between_takes_nothing_away(bare_trainer, tmp_path):
     trainer = bare_trainer(*GD2PO, f"trainer.rollout_data_dir={tmp_path / 'train'}")
     trainer.global_steps = 1
-    keep_records(trainer, KEYS, SCORES, compute_rollout_advantages(SCORES, ["u0"] * 4, torch.ones(4)), WATCHED)
+    keep_records(trainer, KEYS, SCORES, compute_rollout_advantages(SCORES, ["u0"] * 4, torch.ones(4)), WATCHED, {})
     assert "kept" not in dumped(trainer, KEYS, tmp_path / "val", tmp_path / "val" / "1.jsonl")[0]
     assert "kept" in dumped(trainer, KEYS, tmp_path / "train", tmp_path / "train" / "1.jsonl")[0]
 

@@ -45,8 +45,8 @@ class RunDescription:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Reward → weight."""
-        return {name: reward["weight"] for name, reward in self.settings.get("rewards", {}).items()}
+        """Reward → weight; where it is a schedule, the weight with which it ends."""
+        return {name: _number(reward["weight"]) for name, reward in self.settings.get("rewards", {}).items()}
 
     @property
     def method(self) -> str | None:
@@ -111,6 +111,13 @@ def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         else:
             hidden = isinstance(value, str) and value and _SECRET.search(str(key))
             yield f"{prefix}{key}", "(hidden)" if hidden else value
+
+
+def _number(weight: Any) -> float:
+    if not isinstance(weight, Mapping):
+        return float(weight)
+    stairs = {int(step): value for step, value in weight.get("at", {}).items()}
+    return float(stairs[max(stairs)] if stairs else weight["to"])
 
 
 def _text(path: Path) -> str:

@@ -112,6 +112,16 @@ def update(rewards: Sequence[str]) -> list[Panel]:
     ]
 
 
+def moving_weights(series: Sequence[Series], rewards: Sequence[str]) -> Iterator[Panel]:
+    """The weights that are not the same in all steps, and by how much targets are missed."""
+    steps = [values for experiment in series for run in experiment.runs for values in run.steps.values()]
+    for name in rewards:
+        key = f"reward/{name}/weight"
+        if len({values[key] for values in steps if key in values}) > 1:
+            yield Panel(f"weight of {name}", metric(key), every_step=True)
+        yield Panel(f"violation of the target of {name}: above 0 it is missed", metric(f"reward/{name}/violation"))
+
+
 def responses() -> list[Panel]:
     """Length of the responses, and time."""
     return [

@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 WEIGHT_BINS = 10
 """Parts of (0, 1] in which query weights are counted; a weight of 0 has a bin of its own."""
 
-_REWARD, _ADVANTAGE = "reward/", "adv/"
+_REWARD, _ADVANTAGE, _WEIGHT = "reward/", "adv/", "weight/"
 
 
 @dataclass(frozen=True, order=True)
@@ -96,7 +96,7 @@ class RolloutDump:
 
 
 def named(row: Row, kind: str) -> dict[str, float]:
-    """Reward → its value in a row, without those that are missing; ``kind`` is ``reward/`` or ``adv/``."""
+    """Reward → its value in a row, without those that are missing; ``kind`` is ``reward/``, ``adv/`` or ``weight/``."""
     return {key.removeprefix(kind): value for key, value in row.items() if key.startswith(kind) and value is not None}
 
 
@@ -107,7 +107,13 @@ def scores(row: Row) -> dict[str, float]:
 
 def votes(row: Row, weights: Mapping[str, float]) -> dict[str, float]:
     """Reward → weight times its advantage."""
-    return {name: weights.get(name, 1.0) * value for name, value in named(row, _ADVANTAGE).items()}
+    moved = weights_of(row, weights)
+    return {name: moved.get(name, 1.0) * value for name, value in named(row, _ADVANTAGE).items()}
+
+
+def weights_of(row: Row, weights: Mapping[str, float]) -> dict[str, float]:
+    """Reward → weight in the step of a row, which names those that move; ``weights`` are those of the settings."""
+    return {**weights, **named(row, _WEIGHT)}
 
 
 def _summarise(path: Path, step: int, weights: Mapping[str, float], shown: int) -> StepDump:

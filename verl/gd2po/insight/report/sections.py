@@ -45,6 +45,10 @@ _GAINS = (
     "What the update does to each reward, to first order: ⟨advantages of the reward, advantages used⟩ over the number "
     "of rollouts and the size of the advantages used. Below 0 the update is expected to push the reward down."
 )
+_WEIGHTS = (
+    "Weights that move during the run. That of a reward with a target is its multiplier λ: it grows while the target "
+    "is missed and falls while it is kept."
+)
 _UPDATE = (
     "Shares of the rewards are of the sum of the magnitudes of their terms over kept rollouts. The weight of a query "
     "is its kept share; its distribution shows the share of queries by weight, the fuller the more."
@@ -84,6 +88,7 @@ def sections(series: Sequence[Series], pictures: Pictures) -> list[Section]:
         Section("Conflict", _CONFLICT, curves(panels.conflict())),
         Section("Which rewards conflict", _PAIRS, tuple(_conflicts(series, pictures))),
         Section("Gain of each reward", _GAINS, curves(panels.gains(series, rewards))),
+        Section("Weights", _WEIGHTS, curves(panels.moving_weights(series, rewards))),
         Section("The update", _UPDATE, (*curves(panels.update(rewards)), *_query_weights(series, pictures))),
         Section("Responses and time", "", curves(panels.responses())),
         Section("Time by phase", _TIME, tuple(_phases(series, pictures)), has_series=False),

@@ -6,7 +6,7 @@ from typing import Any
 
 from gd2po.insight.report import panels
 from gd2po.insight.report.curves import Quantity, last_quarter, metric
-from gd2po.insight.report.rollouts import Row, named, scores, votes
+from gd2po.insight.report.rollouts import Row, named, scores, votes, weights_of
 from gd2po.insight.report.run import Run
 from gd2po.insight.report.series import Series, differences
 from gd2po.insight.report.watched import watched_notes
@@ -91,6 +91,7 @@ def notes(series: Sequence[Series]) -> list[str]:
 
 
 def _conflict(run: Run, row: Row) -> dict[str, Any]:
+    weights = weights_of(row, run.description.weights)
     weighted, advantages, raw = votes(row, run.description.weights), named(row, "adv/"), scores(row)
     return {
         "cancelled": row["cancelled"],
@@ -103,7 +104,7 @@ def _conflict(run: Run, row: Row) -> dict[str, Any]:
                 "": name,
                 "score": _number(raw[name]) if name in raw else _NOTHING,
                 "advantage": f"{advantages[name]:+.3f}",
-                "weight": f"{run.description.weights.get(name, 1.0):g}",
+                "weight": f"{weights.get(name, 1.0):g}",
                 "vote": f"{weighted[name]:+.3f}",
             }
             for name in advantages

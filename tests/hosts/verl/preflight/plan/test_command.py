@@ -41,6 +41,19 @@ def test_json_has_every_number(model_folder, prompts):
     assert numbers["refusals"] == []
 
 
+def test_weights_that_move_are_shown(model_folder):
+    shown = run(
+        *RUN,
+        model_folder(),
+        "algorithm.gd2po.rewards.correctness.weight={from: 0.2, to: 1.0, steps: 100}",
+        "+algorithm.gd2po.rewards.length.target=0.5",
+    )
+    text = " ".join(shown.stdout.split())
+    assert "correctness 0.2 → 1 (linear, steps 1 to 100)" in text
+    assert "length learned, from 1, within 0 and 10, so that the mean is at least 0.5" in text
+    assert "Weights" not in run(*RUN, model_folder()).stdout
+
+
 def test_an_impossible_split_ends_with_2(model_folder):
     shown = run(*RUN, model_folder(), "actor_rollout_ref.rollout.tensor_model_parallel_size=8")
     assert shown.exit_code == 2

@@ -186,6 +186,22 @@ WRAPPED: tuple[Wrapped, ...] = (
     Wrapped(
         symbol=f"{_TRAINER}PPOTrainer._save_checkpoint",
         parameters="self",
+        what="write the multipliers of constraints beside each checkpoint",
+        why="verl saves the states of its own objects only",
+        until="verl saves a plug-in's state",
+        wrapper=f"{_GD2PO}checkpoints.multipliers:wrap_save_checkpoint",
+    ),
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._load_checkpoint",
+        parameters="self",
+        what="read the multipliers of constraints from the checkpoint that is resumed",
+        why="verl loads the states of its own objects only",
+        until="verl loads a plug-in's state",
+        wrapper=f"{_GD2PO}checkpoints.multipliers:wrap_load_checkpoint",
+    ),
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._save_checkpoint",
+        parameters="self",
         what="give a checkpoint its name when it is whole",
         why="a kill or a full disk may leave half of it",
         until="verl writes aside and renames",

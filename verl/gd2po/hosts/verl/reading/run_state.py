@@ -11,6 +11,7 @@ from torch import Tensor
 from gd2po.health import Health
 from gd2po.hosts.verl.reading.run_settings import settings_of
 from gd2po.settings import Settings
+from gd2po.weights import RewardWeights
 
 _ATTRIBUTE = "_gd2po_run_state"
 _caller: ContextVar[Any] = ContextVar("gd2po_caller", default=None)
@@ -55,6 +56,7 @@ class RunState:
         fleet: The reward models that the run has started; None without any.
         step: The running call of ``PPOTrainer._compute_advantage``; None outside of it.
         scoring: The running call of ``PPOTrainer._compute_reward_colocate``; None outside of it.
+        weights: The weights of the rewards, step by step.
     """
 
     settings: Settings
@@ -65,6 +67,10 @@ class RunState:
     fleet: Any = None
     step: Any = None
     scoring: Scoring | None = None
+    weights: RewardWeights = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.weights = self.settings.reward_weights()
 
     def advantages_of(self, keys: list[str]) -> BatchAdvantages | None:
         """The advantages of the batch with these keys, if they are known already."""

@@ -113,17 +113,37 @@ def estimate(step: Step, state: RunState, uids: Sequence[str], tokens: Tensor) -
     watched = read_watched(scored.infos, scored.keys, settings.watch)
     if caution := caution_about_scores(step.trainer.config, settings, scores):
         _say_once(caution)
+    number = step.trainer.global_steps if state.weights.move else 1
+    weights = state.weights.at(number)
     result = compute_rollout_advantages(
         apply_gates(scores, settings.gates),
         [uids[row] for row in scored.sessions.final_rows],
         scored.sessions.token_counts(tokens),
-        **settings.advantage_arguments(),
+        **settings.advantage_arguments(weights),
     )
-    step.metrics.update(result.metrics | watch_metrics(watched) | service_metrics(scored.infos))
-    keep_records(step.trainer, scored.keys, scores, result, watched)
+    moved = weight_metrics(state, number, weights, scores)
+    step.metrics.update(result.metrics | watch_metrics(watched) | service_metrics(scored.infos) | moved)
+    keep_records(step.trainer, scored.keys, scores, result, watched, weights if state.weights.move else {})
     rows = scored.sessions.to_rows(result.rollout_advantages)
     state.batch_advantages = BatchAdvantages(list(step.batch.keys), rows)
     return state.batch_advantages
+
+
+def weight_metrics(
+    state: RunState, number: int, weights: Mapping[str, float], scores: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """The weights that the step has used, and the violations of constraints, which make the weights of the next step.
+
+    Args:
+        state: The state of the run; its multipliers are updated.
+        number: The number of the step.
+        weights: Reward → weight in the step.
+        scores: Reward → [S] raw scores, before ``requires``; NaN where not scored.
+    """
+    means = {name: float(scores[name].nanmean()) for name in state.weights.constraints}
+    violations = state.weights.update(number, means)
+    figures = {f"reward/{name}/weight": weight for name, weight in weights.items()}
+    return figures | {f"reward/{name}/violation": violation for name, violation in violations.items()}
 
 
 @functools.cache

@@ -10,7 +10,12 @@ from gd2po.hosts.verl.reading.run_state import Records, state_of
 
 
 def keep_records(
-    trainer: Any, keys: Sequence[str], scores: Mapping[str, Tensor], result: Any, watched: Mapping[str, Tensor]
+    trainer: Any,
+    keys: Sequence[str],
+    scores: Mapping[str, Tensor],
+    result: Any,
+    watched: Mapping[str, Tensor],
+    weights: Mapping[str, float],
 ) -> None:
     """Keep the records of a batch of S rollouts on the trainer until it dumps them; only if it will.
 
@@ -20,6 +25,7 @@ def keep_records(
         scores: name → [S] raw scores, NaN where not scored.
         result: what :func:`gd2po.advantages.compute_rollout_advantages` returned.
         watched: name → [S] scores that are not trained on, NaN where not scored.
+        weights: name → weight of the step, where weights move; empty where they are the same in all steps.
     """
     if not trainer.config.trainer.get("rollout_data_dir"):
         return
@@ -28,6 +34,7 @@ def keep_records(
     columns |= {f"watch/{name}": values for name, values in watched.items()}
     columns |= {name: getattr(result, name) for name in ("conflict", "kept", "query_weight")}
     columns["advantage"] = result.rollout_advantages
+    columns |= {f"weight/{name}": result.rollout_advantages.new_full((len(keys),), weights[name]) for name in weights}
     sessions = _sessions(keys)
     records = state_of(trainer).records
     for name, values in columns.items():

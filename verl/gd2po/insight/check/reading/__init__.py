@@ -38,7 +38,7 @@ def read(names: Sequence[str], choice: Choice) -> Rollouts:
     run = {name: reward for name, reward in (settings.rewards or {}).items() if name in roles.rewards}
     chosen_weights = {
         **dict.fromkeys(roles.rewards, WEIGHT),
-        **{name: reward.weight for name, reward in run.items()},
+        **{name: reward.final_weight for name, reward in run.items()},
         **choice.weights,
     }
     chosen_directions: dict[str, Direction] = {
@@ -67,6 +67,13 @@ def may_be_reward(name: str) -> bool:
     return not reason_against(name)
 
 
+def _weight_text(reward: RewardSettings) -> str:
+    """The weight that counts here, with a remark where the run's weight moves."""
+    moves = "the end of its schedule" if not isinstance(reward.weight, float) else "the first multiplier"
+    fixed = isinstance(reward.weight, float) and reward.target is None
+    return f"{reward.final_weight:g}" + ("" if fixed else f" ({moves})")
+
+
 def _about_settings(
     settings: RunSettings, run: Mapping[str, RewardSettings], gates: Mapping[str, Mapping[str, float]]
 ) -> Iterator[str]:
@@ -76,7 +83,7 @@ def _about_settings(
         return
     yield (
         f"weights and directions are those of {settings.file}, where no option says otherwise: "
-        + ", ".join(f"{name} {reward.weight:g} {reward.direction}" for name, reward in run.items())
+        + ", ".join(f"{name} {_weight_text(reward)} {reward.direction}" for name, reward in run.items())
     )
     for name, requires in gates.items():
         conditions = ", ".join(f"{other} ≥ {least:g}" for other, least in requires.items())

@@ -45,7 +45,7 @@ _WORDS = _set(
     grammar overlong r
     """
 )
-_INTERNAL = ("adv/", "metrics/", "timing/", "timing_s/", "critic/", "actor/", "metrics.", "timing.", "_ng_")
+_INTERNAL = ("adv/", "weight/", "metrics/", "timing/", "timing_s/", "critic/", "actor/", "metrics.", "timing.", "_ng_")
 
 
 def tokens(name: str) -> list[str]:

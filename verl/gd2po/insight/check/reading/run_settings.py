@@ -53,7 +53,7 @@ def _beside(name: str) -> Path | None:
 
 def _rewards(file: Path) -> dict[str, RewardSettings]:
     block = json.loads(file.read_text(encoding="utf-8"))["rewards"]
-    known = ("weight", "direction", "requires")
+    known = ("weight", "direction", "requires", "target", "tolerance", "rate", "limit")
     try:
         return {
             name: RewardSettings.model_validate({key: value for key, value in (reward or {}).items() if key in known})

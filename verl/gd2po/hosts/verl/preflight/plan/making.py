@@ -40,6 +40,7 @@ class RunPlan:
         memory: The estimated memory of a GPU; None without a shape, and on CPU.
         cpu_bytes: The memory that a run on CPU needs at least; None on GPUs.
         checkpoint: The size of one checkpoint in bytes; None without a shape.
+        weights: Reward → its weight in words; empty where no weight moves.
         refusals: The reasons why the run cannot work, each with its remedy.
         remarks: The facts that a user should know before the run starts.
     """
@@ -54,6 +55,7 @@ class RunPlan:
     memory: GpuMemory | None
     cpu_bytes: int | None
     checkpoint: int | None
+    weights: dict[str, str]
     refusals: tuple[str, ...]
     remarks: tuple[str, ...]
 
@@ -106,7 +108,7 @@ def _make_plan(config: DictConfig, gpu_bytes: int) -> RunPlan:
     on_cpu = _is_for_cpu(config)
     if on_cpu:
         prepare_config(config)
-    check_run(config)
+    settings = check_run(config)
     refusals = list(_verl_refusals(config))
     layout, schedule = GpuLayout.of(config), RunSchedule.of(config)
     shape = read_shape(config.actor_rollout_ref.model.path)
@@ -126,6 +128,7 @@ def _make_plan(config: DictConfig, gpu_bytes: int) -> RunPlan:
         memory=None if estimate is None else estimate.gpu_memory(),
         cpu_bytes=memory_needed(config) if on_cpu else None,
         checkpoint=None if sized is None else checkpoint_bytes(config, sized),
+        weights={} if settings is None else settings.moving_weights(),
         refusals=tuple(refusals),
         remarks=tuple(remarks(config, layout, schedule, shape, estimate)),
     )

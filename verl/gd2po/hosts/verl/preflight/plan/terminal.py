@@ -23,6 +23,8 @@ def show(plan: RunPlan, console: Console) -> None:
     _section(console, "Placement", _rows(_placement(plan.layout)))
     console.print(_picture(plan.layout))
     _section(console, "Batches", _rows(_batches(plan.schedule)))
+    if plan.weights:
+        _section(console, "Weights", _rows(list(plan.weights.items())))
     _section(console, "Checkpoints", _rows(_checkpoints(plan)))
     if plan.memory is not None:
         _section(console, "Memory of a GPU, an estimate, in GiB", _memory_table(plan.memory))
