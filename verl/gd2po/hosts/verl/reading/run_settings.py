@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gd2po.advantages import estimator_names
 from gd2po.errors import SettingsError, nearest
+from gd2po.hosts.verl.reading.filter_groups import cautions_about_groups, check_filter_groups
 from gd2po.plugins import load_plugins
 from gd2po.settings import Settings
 
@@ -116,6 +117,7 @@ def check_run(config: DictConfig) -> Settings | None:
             f"algorithm.use_kl_in_reward is true, but {settings.estimator} normalises each named reward by itself, so "
             "a penalty added to their sum would be lost; set it to false and use actor_rollout_ref.actor.use_kl_loss"
         )
+    check_filter_groups(config, settings)
     _check_names(config, settings)
     return settings
 
@@ -163,6 +165,7 @@ def cautions(config: DictConfig, settings: Settings) -> Iterator[str]:
             f"filter hard with {count} rewards: if they were independent, {share:.0%} of the rollouts would be masked; "
             "consider filter.kind=snr with a low threshold"
         )
+    yield from cautions_about_groups(config, settings)
 
 
 def caution_about_scores(config: DictConfig, settings: Settings, scores: Mapping[str, Tensor]) -> str | None:

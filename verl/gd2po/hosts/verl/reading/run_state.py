@@ -55,6 +55,7 @@ class RunState:
         fleet: The reward models that the run has started; None without any.
         step: The running call of ``PPOTrainer._compute_advantage``; None outside of it.
         scoring: The running call of ``PPOTrainer._compute_reward_colocate``; None outside of it.
+        group_filter: What verl's group filter has seen; None where it is off.
     """
 
     settings: Settings
@@ -65,6 +66,7 @@ class RunState:
     fleet: Any = None
     step: Any = None
     scoring: Scoring | None = None
+    group_filter: Any = None
 
     def advantages_of(self, keys: list[str]) -> BatchAdvantages | None:
         """The advantages of the batch with these keys, if they are known already."""
