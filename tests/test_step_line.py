@@ -32,3 +32,11 @@ def test_a_short_step_has_no_phases_worth_naming():
         1, 2, ["useful"], METRICS | {"timing_s/gen": 0.3, "timing_s/update_actor": 0.4, "timing_s/step": 1}
     )
     assert line.endswith("| 1 s")
+
+
+def test_evicted_groups_are_named_when_there_are_any():
+    evicted = {"filter_groups/evicted_without_vote": 2.0, "filter_groups/evicted_masked": 1.0}
+    groups = evicted | {"filter_groups/refilled": 6.0, "filter_groups/kept_without_vote": 0.0}
+    assert "masked 43% | 3 groups evicted, 6 prompts refilled |" in step_line(1, 2, ["useful"], METRICS | groups)
+    none = dict.fromkeys(groups, 0.0)
+    assert step_line(1, 2, ["useful"], METRICS | none) == step_line(1, 2, ["useful"], METRICS)

@@ -17,6 +17,9 @@ def step_line(step: int, steps: int, rewards: Sequence[str], metrics: Mapping[st
     conflict = f"conflict {metrics['conflict/rate']:.0%}  masked {metrics['conflict/masked']:.0%}"
     if emptied := metrics["conflict/emptied_groups"]:
         conflict += f"  {emptied:g} of {metrics['groups/count']:g} prompts emptied"
+    evicted = sum(value for name, value in metrics.items() if name.startswith("filter_groups/evicted_"))
+    if evicted or metrics.get("filter_groups/kept_without_vote"):
+        conflict += f" | {evicted:g} groups evicted, {metrics['filter_groups/refilled']:g} prompts refilled"
     timings = {
         shown: metrics[f"timing_s/{phase}"] for phase, shown in _PHASES.items() if f"timing_s/{phase}" in metrics
     }

@@ -6,6 +6,7 @@ from typing import Literal
 from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import HARD, MethodResult
 from gd2po.insight.check.verdict.about_filters import filter_findings, fitting_filter, has_work
+from gd2po.insight.check.verdict.about_groups import group_findings
 from gd2po.insight.check.verdict.about_rewards import data_findings, reward_findings
 from gd2po.insight.check.verdict.findings import Level, VerdictFinding, percent
 from gd2po.insight.check.verdict.suggestion import suggest
@@ -35,7 +36,8 @@ def judge(evidence: Evidence) -> Verdict:
     """Apply the rules of :mod:`gd2po.insight.check.verdict.rules`."""
     chosen = fitting_filter(evidence) if has_work(evidence) else None
     outcome, summary = _outcome(evidence, chosen)
-    findings = (*filter_findings(evidence), *reward_findings(evidence), *data_findings(evidence))
+    findings = (*filter_findings(evidence), *reward_findings(evidence))
+    findings += (*group_findings(evidence), *data_findings(evidence))
     return Verdict(outcome, summary, findings, suggest(evidence, chosen))
 
 
