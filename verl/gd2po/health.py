@@ -85,8 +85,8 @@ def _groups(metrics: Metrics) -> Iterator[tuple[str, str]]:
         yield (
             "groups without a vote",
             f"{kept:g} of {metrics['groups/count']:g} prompts are trained on without a vote that lives; set "
-            "algorithm.filter_groups.metric=gd2po with a larger max_num_gen_batches, use a milder filter of conflicts, or "
-            "look at the rewards",
+            "algorithm.filter_groups.metric=gd2po with a larger max_num_gen_batches, use a milder filter of conflicts, "
+            "or look at the rewards",
         )
 
 
