@@ -1,11 +1,14 @@
 """What the trainer's own process does between rollouts and update, for stock GRPO and with the plug-in.
 
     python benchmarks/driver_step.py                 # 2,048 rollouts x 1,024 tokens x 3 rewards
+    python benchmarks/driver_step.py --rewards 8     # the last case has every option on
     python benchmarks/driver_step.py --rollouts 256 --repeats 9
 
 verl's trainer code runs on a batch in a real TransferQueue, without workers: `advantage` fetches, estimates and writes
 back, `estimate` is the call inside it that the plug-in wraps, `dump` writes the rollouts to disk to the last line, and
-`metrics` makes verl's metrics and prints the plug-in's line. Cases take turns.
+`metrics` makes verl's metrics and prints the plug-in's line. `groups` is the look of verl's replay buffer at all
+groups of the batch, where its group filter is on, with the fetch of their scores; it is not part of the total, since a
+training looks at each while it waits for others. Cases take turns.
 
 The plug-in freezes the heap at the first step of a run, so that Python's collector does not look through all libraries
 several times a step. The second case gives stock verl the same, and `beyond_stock_ms` is the time of a case less that
@@ -35,7 +38,7 @@ from plugin_time import PluginTime
 from results import save, show, spread
 
 PARTITION, PER_PROMPT, PROMPT_TOKENS = "train", 8, 64
-COLUMNS = ("advantage", "estimate", "dump", "metrics", "total", "beyond_stock", "cpu_beyond_stock", "plugin")
+COLUMNS = ("groups", "advantage", "estimate", "dump", "metrics", "total", "beyond_stock", "cpu_beyond_stock", "plugin")
 WRAPPED = (
     "PPOTrainer._compute_advantage",
     "compute_advantage_for_multi_trajectories",
@@ -44,19 +47,36 @@ WRAPPED = (
 )
 """verl's functions of these phases that the plug-in wraps."""
 STOCK, FROZEN = "stock grpo", "stock grpo, frozen heap"
-CASES = {
+EVERY_OPTION = (
+    *("+algorithm.gd2po.filter.kind=snr", "+algorithm.gd2po.filter.threshold=0.8"),
+    "+algorithm.gd2po.rewards.reward_0.direction=minimize",
+    "+algorithm.gd2po.rewards.reward_1.requires.reward_0=2.0",
+    *("+algorithm.gd2po.whiten=rollouts", "+algorithm.gd2po.missing=error"),
+    *("algorithm.filter_groups.enable=true", "algorithm.filter_groups.metric=gd2po"),
+    "algorithm.filter_groups.max_num_gen_batches=4",
+)
+CASES: dict[str, tuple[str, tuple[str, ...] | None]] = {
     STOCK: ("grpo", None),
     FROZEN: ("grpo", None),
-    "grpo with the plug-in": ("grpo", {}),
-    "gdpo": ("gdpo", {}),
-    "gd2po hard": ("gd2po", {"filter.kind": "hard"}),
-    "gd2po snr": ("gd2po", {"filter.kind": "snr", "filter.threshold": 0.8}),
-    "gd2po guard, floored": ("gd2po", {"filter.kind": "guard", "normalise.kind": "floored"}),
+    "grpo with the plug-in": ("grpo", ()),
+    "gdpo": ("gdpo", ()),
+    "gd2po hard": ("gd2po", ("+algorithm.gd2po.filter.kind=hard",)),
+    "gd2po snr": ("gd2po", ("+algorithm.gd2po.filter.kind=snr", "+algorithm.gd2po.filter.threshold=0.8")),
+    "gd2po guard, floored": (
+        "gd2po",
+        ("+algorithm.gd2po.filter.kind=guard", "+algorithm.gd2po.normalise.kind=floored"),
+    ),
     "gd2po soft, shrunk, softmin": (
         "gd2po",
-        {"filter.kind": "soft", "normalise.kind": "shrunk", "combine.kind": "softmin"},
+        (
+            "+algorithm.gd2po.filter.kind=soft",
+            "+algorithm.gd2po.normalise.kind=shrunk",
+            "+algorithm.gd2po.combine.kind=softmin",
+        ),
     ),
+    "gd2po, every option": ("gd2po", EVERY_OPTION),
 }
+"""Case → the estimator, and the overrides with which the plug-in does its work; None: without the plug-in."""
 
 Seconds = dict[str, list[float]]
 
@@ -115,12 +135,12 @@ def bare_trainer(case: str, chosen: argparse.Namespace, folder: Path) -> Any:
 
     from gd2po.quickstart.tokenizer import train_tokenizer
 
-    estimator, block = CASES[case]
+    estimator, options = CASES[case]
     overrides = [f"algorithm.adv_estimator={estimator}", f"trainer.default_local_dir={folder / estimator}"]
     overrides += [f"data.train_batch_size={chosen.rollouts // PER_PROMPT}"]
-    if block is not None:
+    if options is not None:
         overrides += [f"+algorithm.gd2po.rewards.reward_{k}.weight=1.0" for k in range(chosen.rewards)]
-        overrides += [f"+algorithm.gd2po.{key}={value}" for key, value in block.items()]
+        overrides += options
     cls = get_trainer_cls("sync")
     trainer = cls.__new__(cls)
     trainer.config = configuration(*overrides, f"trainer.rollout_data_dir={folder / 'rollouts'}")
@@ -129,6 +149,8 @@ def bare_trainer(case: str, chosen: argparse.Namespace, folder: Path) -> Any:
     trainer.tokenizer = train_tokenizer(["some words of an answer"], 512)
     trainer.use_critic, trainer._rollout_moe_lb_metrics_accumulator = False, None
     trainer.global_steps = trainer.total_training_steps = 1
+    trainer.trainer_mode = "sync"
+    trainer.replay_buffer = trainer._build_replay_buffer()
     return trainer
 
 
@@ -198,9 +220,11 @@ def step(trainer: Any, batch: Any) -> dict[str, float]:
     """Seconds of each phase; `estimate` is part of `advantage`."""
     batch.reorder(torch.randperm(len(batch)).tolist())  # as verl balances it; and no step finds what one before it kept
     metrics: dict[str, Any] = {}
-    started = time.process_time()
     seconds: dict[str, float] = {}
     plugin = PluginTime()
+    buffer = holding(trainer.replay_buffer, batch)
+    timed(seconds, "groups", lambda: buffer._dapo_filtered_keys(PARTITION))
+    started = time.process_time()
     with plugin.running(WRAPPED):
         with timed_estimate(seconds):
             timed(seconds, "advantage", lambda: trainer._compute_advantage(batch, metrics))
@@ -210,6 +234,17 @@ def step(trainer: Any, batch: Any) -> dict[str, float]:
             timed(seconds, "metrics", lambda: trainer._compute_metrics(batch, metrics, timings, 1, 0))
     seconds["cpu_total"], seconds["plugin"] = time.process_time() - started, plugin.seconds
     return seconds | {"total": seconds["advantage"] + seconds["dump"] + seconds["metrics"]}
+
+
+def holding(buffer: Any, batch: Any) -> Any:
+    """A replay buffer that has just learned that all rollouts of the batch are whole."""
+    from gd2po.hosts.verl.reading.run_state import has_state, state_of
+
+    buffer.partitions = {PARTITION: dict(zip(batch.keys, batch.tags, strict=True))}
+    buffer.finished_keys[PARTITION] = {key.partition("_")[0] for key in batch.keys}
+    if has_state(buffer):
+        state_of(buffer).group_filter.lives.clear()
+    return buffer
 
 
 def dump(trainer: Any, batch: Any) -> None:

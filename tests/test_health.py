@@ -36,6 +36,8 @@ def test_a_sound_step_says_nothing(health):
         ({"adv/a/zero_spread_groups": 10}, "reward a is the same for all rollouts of each of the 10 prompts"),
         ({"update/b/share": 0.95}, "reward b makes 95% of the update"),
         ({"reward/a/missing": 3}, "reward a did not score 3 of 40 rollouts"),
+        ({"filter_groups/evicted_with_vote": 2}, "threw away 2 prompts on which a reward has a vote"),
+        ({"filter_groups/kept_without_vote": 2}, "2 of 10 prompts are trained on without a vote"),
         ({"rollouts/lost": 2}, "2 rollouts ended in an error and are not trained on"),
         ({"conflict/kept": 0.29}, "only 29% of the rollouts are kept"),
         ({"conflict/emptied_groups": 3}, "3 of 10 prompts lost all their rollouts"),

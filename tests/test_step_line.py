@@ -54,3 +54,11 @@ def test_a_learned_weight_stands_beside_its_reward():
     learned = {"reward/harmless/weight": 1.25, "reward/harmless/violation": -0.3, "reward/useful/weight": 1.0}
     line = step_line(1, 2, ["useful", "harmless"], METRICS | learned)
     assert "| useful 0.823  harmless -1.31 (λ 1.25) |" in line
+
+
+def test_evicted_groups_are_named_when_there_are_any():
+    evicted = {"filter_groups/evicted_without_vote": 2.0, "filter_groups/evicted_masked": 1.0}
+    groups = evicted | {"filter_groups/refilled": 6.0, "filter_groups/kept_without_vote": 0.0}
+    assert "masked 43% | 3 groups evicted, 6 prompts refilled |" in step_line(1, 2, ["useful"], METRICS | groups)
+    none = dict.fromkeys(groups, 0.0)
+    assert step_line(1, 2, ["useful"], METRICS | none) == step_line(1, 2, ["useful"], METRICS)

@@ -37,7 +37,8 @@ class Health:
             step: The step of the training.
             metrics: The metrics of :mod:`gd2po.advantages.metrics`, and `rollouts/lost`.
         """
-        warnings = [*_lost(metrics), *self._rewards(metrics), *self._gains(metrics), *_population(metrics)]
+        warnings = [*_lost(metrics), *self._rewards(metrics), *self._gains(metrics)]
+        warnings += [*_population(metrics), *_groups(metrics)]
         warnings += _filtering(metrics) if self.filters else ()
         new = [(rule, text) for rule, text in warnings if rule not in self._given]
         self._given.update(rule for rule, _ in new)
@@ -124,6 +125,23 @@ def _lost(metrics: Metrics) -> Iterator[tuple[str, str]]:
         yield (
             "lost",
             f"{lost:g} rollouts ended in an error and are not trained on; the log has it after 'Error in _run_prompt'",
+        )
+
+
+def _groups(metrics: Metrics) -> Iterator[tuple[str, str]]:
+    """verl's group filter, where it is on."""
+    if thrown := metrics.get("filter_groups/evicted_with_vote"):
+        yield (
+            "group filter",
+            f"verl's group filter threw away {thrown:g} prompts on which a reward has a vote; set "
+            "algorithm.filter_groups.metric=gd2po",
+        )
+    if kept := metrics.get("filter_groups/kept_without_vote"):
+        yield (
+            "groups without a vote",
+            f"{kept:g} of {metrics['groups/count']:g} prompts are trained on without a vote that lives; set "
+            "algorithm.filter_groups.metric=gd2po with a larger max_num_gen_batches, use a milder filter of conflicts, "
+            "or look at the rewards",
         )
 
 

@@ -36,6 +36,9 @@ def step_line(
     gains = {name: metrics[f"update/{name}/gain"] for name in rewards if name not in not_raised}
     if negative := [f"{name} {gain:.2f}" for name, gain in gains.items() if gain <= _SHOWN_FROM]:
         conflict += f"  negative gain: {', '.join(negative)}"
+    evicted = sum(value for name, value in metrics.items() if name.startswith("filter_groups/evicted_"))
+    if evicted or metrics.get("filter_groups/kept_without_vote"):
+        conflict += f" | {evicted:g} groups evicted, {metrics['filter_groups/refilled']:g} prompts refilled"
     timings = {
         shown: metrics[f"timing_s/{phase}"] for phase, shown in _PHASES.items() if f"timing_s/{phase}" in metrics
     }

@@ -226,6 +226,48 @@ def test_weights_move_by_configuration_alone_and_a_resumed_run_goes_on_with_the_
     assert "the first multiplier" in text and "the end of its schedule" in text
 
 
+THIRDS = """
+def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+    letters, kind = {name: solution_str.count(name) for name in "aeo"}, len(ground_truth) % 3
+    if kind == 0:  # every group ties
+        return {"correctness": 1.0, "format": 1.0, "length": 1.0}
+    if kind == 1:  # every vote has its opposite
+        return {"correctness": letters["a"], "format": -letters["a"], "length": 1.0}
+    return {"correctness": letters["a"], "format": letters["e"], "length": letters["o"]}
+"""
+"""Of a third of the prompts no reward votes, of another every filter of conflicts masks all votes."""
+
+
+@pytest.mark.parametrize("mode", ["sync", "colocate_async"])
+def test_groups_without_a_living_vote_are_refilled(plan, start, mode):
+    path = plan.folder / "thirds.py"
+    path.write_text(THIRDS)
+    run = start(
+        plan.folder / f"groups-{mode}",
+        "gd2po_hard",
+        f"reward.custom_reward_function.path={path}",
+        "~reward.custom_reward_function.reward_kwargs",
+        "algorithm.filter_groups.enable=true",
+        "algorithm.filter_groups.metric=gd2po",
+        "algorithm.filter_groups.max_num_gen_batches=8",
+        f"trainer.v1.trainer_mode={mode}",
+        "trainer.total_training_steps=2",
+    )
+    assert run.wait() == 0, run.log.read_text()[-4000:]
+    evicted = {"filter_groups/evicted_without_vote": 0.0, "filter_groups/evicted_masked": 0.0}
+    for step, metrics in run.steps().items():
+        assert metrics["groups/count"] == 4
+        assert metrics["conflict/emptied_groups"] == 0 == metrics["filter_groups/kept_without_vote"]
+        assert metrics["filter_groups/evicted_with_vote"] == 0
+        seen = sum(metrics[name] for name in evicted)
+        assert metrics.get("training/filter_groups/evicted_samples", 0) == seen <= metrics["filter_groups/refilled"]
+        evicted = {name: count + metrics[name] for name, count in evicted.items()}
+        by_prompt = {row["input"]: row["kept"] for row in run.rollouts(step) if row["kept"]}
+        assert len(by_prompt) == 4, "every prompt that is trained on has a rollout that is kept"
+    assert all(evicted.values()), evicted
+    assert "groups evicted" in run.log.read_text()
+
+
 OUTSIDE = """
 from dataclasses import dataclass
 from typing import Annotated

@@ -145,3 +145,20 @@ def test_names_and_weights_of_all_kinds_make_a_block_that_can_be_used(checked, m
         "no": -0.25,
         'a "b": {x}': 1.0,
     }
+
+
+def test_groups_that_a_filter_of_groups_would_evict_are_counted(checked):
+    """Groups of two: a tie on all, a tie on the sum, a tie on the sum that a weight undoes, and one that varies."""
+    groups = {"tie": [(1, 1), (1, 1)], "sum": [(0.1, 0.2), (0.2, 0.1)], "vary": [(0, 0), (1, 1)]}
+    rows = [(name, *scores) for name, group in groups.items() for scores in group]
+    columns = dict(zip(("group", "a", "b"), map(list, zip(*rows, strict=True)), strict=True))
+    evidence = checked(columns, scores=("a", "b"))
+    assert (evidence.group_votes.without_vote, evidence.group_votes.same_sum) == (1, 1)
+    texts = rules_of(judge(evidence))
+    assert "would throw away 1 groups (33%) in which a reward has a vote" in texts["group filter"]
+    assert "No reward has a vote in 1 groups (33%)" in texts["no vote"]
+    assert "about 1.5 times as many prompts" in texts["no vote"]
+    weighted = checked(columns, scores=("a", "b"), weights={"a": 2.0})
+    assert (weighted.group_votes.without_vote, weighted.group_votes.same_sum) == (1, 0)
+    opposite = checked(columns, scores=("a", "b"), directions={"b": "minimize"})
+    assert (opposite.group_votes.without_vote, opposite.group_votes.same_sum) == (1, 1), "the sum of the last is 0"

@@ -88,6 +88,7 @@ def test_norm_by_std_follows_verls_own_flag(verl_config):
         ("grpo", [*AB, "+algorithm.gd2po.combine=sum"], "choose adv_estimator=gd2po or gdpo or remove the combine"),
         ("gd2po", [*AB, "algorithm.use_kl_in_reward=true"], "use_kl_loss"),
         ("gdpo", [*AB, "algorithm.use_kl_in_reward=true"], "use_kl_loss"),
+        ("grpo", [*AB, "+algorithm.gd2po.rewards.a.target=0.5"], "the weight of a moves, but verl computes"),
         ("gdpo", [*AB, "+algorithm.gd2po.filter.kind=hard"], "choose adv_estimator=gd2po or remove the filter"),
         ("gdpo", [*AB, "+algorithm.gd2po.reweight=none"], "choose adv_estimator=gd2po or remove the reweight"),
         ("grpo", [*AB, "+algorithm.gd2po.whiten=none"], "choose adv_estimator=gd2po or gdpo or remove the whiten"),

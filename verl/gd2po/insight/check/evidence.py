@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gd2po.insight.check.methods.runs import MethodResult
 from gd2po.insight.check.rollouts import Account
+from gd2po.insight.check.statistics.group_votes import GroupVotes
 from gd2po.insight.check.statistics.pairs import PairStatistics
 from gd2po.insight.check.statistics.parts import Subset
 from gd2po.insight.check.statistics.rewards import RewardStatistics
@@ -20,6 +21,7 @@ class Evidence:
         singletons: The number of groups of one rollout, whose advantage is always 0.
         largest_group: The number of rollouts in the largest group.
         conflict: The share of the rollouts whose votes have both signs.
+        group_votes: The groups that a group filter would evict.
         rewards: The statistics of each reward.
         pairs: The statistics of each pair of rewards.
         sizes: The conflict by group size.
@@ -33,6 +35,7 @@ class Evidence:
     singletons: int
     largest_group: int
     conflict: float
+    group_votes: GroupVotes
     rewards: tuple[RewardStatistics, ...]
     pairs: tuple[PairStatistics, ...]
     sizes: tuple[Subset, ...]

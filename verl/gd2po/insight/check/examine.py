@@ -9,6 +9,7 @@ from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import Methods
 from gd2po.insight.check.reading import read
 from gd2po.insight.check.rollouts import Rollouts
+from gd2po.insight.check.statistics.group_votes import count_groups
 from gd2po.insight.check.statistics.pairs import compare_rewards
 from gd2po.insight.check.statistics.parts import by_size, by_source
 from gd2po.insight.check.statistics.ranks import RewardRanks
@@ -42,6 +43,7 @@ def measure(rollouts: Rollouts, taus: tuple[float, ...]) -> Evidence:
         singletons=int(np.count_nonzero(sizes == 1)),
         largest_group=int(sizes.max()),
         conflict=metrics["conflict/rate"],
+        group_votes=count_groups(rollouts, methods.normalised),
         rewards=describe_rewards(rollouts, metrics),
         pairs=compare_rewards(rollouts, methods.normalised, ranks, metrics),
         sizes=by_size(rollouts, conflict),

@@ -46,3 +46,18 @@ def test_data_that_are_not_here_are_named_and_nothing_is_guessed(plan_of):
     plan = plan_of("data.train_files=absent.parquet")
     assert (plan.schedule.rows, plan.schedule.steps, plan.schedule.checkpoints, plan.checkpoint_room) == (None,) * 4
     assert "not on this machine: absent.parquet" in plan.remarks
+
+
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        ([], "a step generates 512 prompts (2,048 rollouts), and two prompts more for each group that is evicted, w"),
+        (["trainer.v1.trainer_mode=colocate_async"], "and one prompt more for each group"),
+        (["algorithm.filter_groups.max_num_gen_batches=4"], "in all at most 2,048 prompts (8,192 rollouts)"),
+        (["algorithm.filter_groups.max_num_gen_batches=4"], "are gone through after 1.75 to 7 steps"),
+    ],
+)
+def test_a_group_filter_says_how_many_rollouts_a_step_may_take(plan_of, overrides, text):
+    on = ["algorithm.filter_groups.enable=true", "algorithm.filter_groups.metric=gd2po"]
+    assert text in "\n".join(plan_of(*on, *overrides).remarks)
+    assert not any("filter_groups" in remark for remark in plan_of(*overrides).remarks)

@@ -61,6 +61,7 @@ class Wrapped:
 _on_cpu = functools.partial(Wrapped, asks="nobody", place="cpu", until="verl ships a CPU platform")
 
 _TRAINER = "verl.trainer.ppo.v1.trainer_base:"
+_BUFFER = "verl.trainer.ppo.v1.replay_buffer:ReplayBuffer."
 _LOOP = "verl.experimental.reward_loop.reward_loop:"
 _REPLICA = "verl.workers.rollout.replica:RolloutReplica."
 _ENGINES = "verl.checkpoint_engine.base:CheckpointEngineManager."
@@ -69,6 +70,7 @@ _GD2PO = "gd2po.hosts.verl."
 _LIMITED, _FOR_EVER = "verl limits its waits", "verl waits for ever"
 _LEAVES_OUT = "verl computes advantages first and leaves out rows without one"
 _SEVERAL_MODELS = "verl starts several reward models"
+_SEVERAL_REWARDS = "verl's group filter looks at several rewards"
 _SENDER_ENDS = "verl's sender ends when the receiver has failed"
 
 WRAPPED: tuple[Wrapped, ...] = (
@@ -114,6 +116,38 @@ WRAPPED: tuple[Wrapped, ...] = (
         until="verl passes the batch's fields to any estimator (its PR #7473)",
         wrapper=f"{_GD2PO}step.advantage:wrap_compute_advantage_for_multi_trajectories",
         asks="caller",
+    ),
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._resolve_filter_groups_metric",
+        parameters="self",
+        what="keep filter_groups.metric=gd2po and its max_num_gen_batches from a warning that the limit is ignored",
+        why="verl's own metrics ignore the limit",
+        until=_SEVERAL_REWARDS,
+        wrapper=f"{_GD2PO}step.group_filter:wrap_resolve_filter_groups_metric",
+    ),
+    Wrapped(
+        symbol=f"{_TRAINER}PPOTrainer._build_replay_buffer",
+        parameters="self",
+        what="give the buffer the settings of the run, and count and limit the prompts that it refills",
+        why="the buffer knows neither the rewards nor max_num_gen_batches",
+        until=_SEVERAL_REWARDS,
+        wrapper=f"{_GD2PO}step.group_filter:wrap_build_replay_buffer",
+    ),
+    Wrapped(
+        symbol=f"{_BUFFER}_dapo_filtered_keys",
+        parameters="self partition_id",
+        what="choose the groups to evict by the votes of all rewards",
+        why="verl compares one number",
+        until=_SEVERAL_REWARDS,
+        wrapper=f"{_GD2PO}step.group_filter:wrap_dapo_filtered_keys",
+    ),
+    Wrapped(
+        symbol=f"{_BUFFER}_evict_terminal_groups",
+        parameters="self global_steps partition_id eviction_reasons",
+        what="count the groups that are evicted, by reason",
+        why="verl counts them without a reason",
+        until=_SEVERAL_REWARDS,
+        wrapper=f"{_GD2PO}step.group_filter:wrap_evict_terminal_groups",
     ),
     Wrapped(
         symbol=f"{_TRAINER}PPOTrainer._dump_generations",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gd2po.advantages import estimator_names
 from gd2po.errors import SettingsError, nearest
+from gd2po.hosts.verl.reading.filter_groups import cautions_about_groups, check_filter_groups
 from gd2po.hosts.verl.reading.kinds import check_kinds
 from gd2po.hosts.verl.reading.legacy_keys import refuse_legacy_keys
 from gd2po.hosts.verl.reading.reward_function import load_reward_function
@@ -167,6 +168,13 @@ def _check(config: DictConfig, settings: Settings) -> Settings:
             f"algorithm.use_kl_in_reward is true, but {settings.estimator} normalises each named reward by itself, so "
             "a penalty added to their sum would be lost; set it to false and use actor_rollout_ref.actor.use_kl_loss"
         )
+    if settings.estimator == VERLS_OWN and (moving := settings.moving_weights()):
+        raise SettingsError(
+            f"algorithm.gd2po.rewards: the weight of {', '.join(moving)} moves, but verl computes the advantages "
+            "of grpo from one number, a sum with fixed weights; write numbers, or set algorithm.adv_estimator to gdpo "
+            "or gd2po"
+        )
+    check_filter_groups(config, settings)
     _check_names(config, settings, load_reward_function(config))
     return settings
 
@@ -210,6 +218,7 @@ def cautions(config: DictConfig, settings: Settings) -> Iterator[str]:
             f"filter hard with {count} rewards: if they were independent, {share:.0%} of the rollouts would be masked; "
             "consider filter.kind=snr with a low threshold"
         )
+    yield from cautions_about_groups(config, settings)
 
 
 def caution_about_scores(config: DictConfig, settings: Settings, scores: Mapping[str, Tensor]) -> str | None:

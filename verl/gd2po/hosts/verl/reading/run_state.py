@@ -57,6 +57,7 @@ class RunState:
         step: The running call of ``PPOTrainer._compute_advantage``; None outside of it.
         scoring: The running call of ``PPOTrainer._compute_reward_colocate``; None outside of it.
         weights: The weights of the rewards, step by step.
+        group_filter: What verl's group filter has seen; None where it is off.
     """
 
     settings: Settings
@@ -67,6 +68,7 @@ class RunState:
     fleet: Any = None
     step: Any = None
     scoring: Scoring | None = None
+    group_filter: Any = None
     weights: RewardWeights = field(init=False)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from gd2po.health import Health
 from gd2po.hosts.verl.reading.run_state import state_of
+from gd2po.hosts.verl.step.group_filter import group_metrics
 from gd2po.step_line import step_line
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ def wrap_compute_metrics(original: Callable[..., None]) -> Callable[..., None]:
         self: Any, batch: Any, metrics: dict[str, Any], timing_raw: dict[str, float], global_steps: int, epoch: int
     ) -> None:
         original(self, batch, metrics, timing_raw, global_steps, epoch)
+        metrics |= group_metrics(self, batch)
         if "conflict/rate" not in metrics:
             return
         state = state_of(self)

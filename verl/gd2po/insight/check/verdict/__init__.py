@@ -7,6 +7,7 @@ from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import MethodResult
 from gd2po.insight.check.verdict.about_filters import cost, filter_findings, fitting_filter, has_work
 from gd2po.insight.check.verdict.about_gains import gain_findings, mended
+from gd2po.insight.check.verdict.about_groups import group_findings
 from gd2po.insight.check.verdict.about_rewards import data_findings, reward_findings
 from gd2po.insight.check.verdict.findings import Level, VerdictFinding, listed, percent, with_loss
 from gd2po.insight.check.verdict.suggestion import suggest
@@ -42,7 +43,7 @@ def judge(evidence: Evidence) -> Verdict:
     chosen = fitting_filter(evidence) if has_work(evidence) else None
     outcome, summary = _outcome(evidence, chosen)
     filters = (*gain_findings(evidence), *filter_findings(evidence, chosen))
-    findings = (*filters, *reward_findings(evidence), *data_findings(evidence))
+    findings = (*filters, *reward_findings(evidence), *group_findings(evidence), *data_findings(evidence))
     return Verdict(outcome, summary, findings, suggest(evidence, chosen))
 
 

@@ -9,6 +9,7 @@ from gd2po.hosts.verl.preflight.gpus import GIB
 from gd2po.hosts.verl.preflight.plan.layout import GpuLayout
 from gd2po.hosts.verl.preflight.plan.memory import MemoryEstimate
 from gd2po.hosts.verl.preflight.plan.schedule import RunSchedule, files_of
+from gd2po.hosts.verl.reading.filter_groups import VOTES, GroupFilterSettings
 from gd2po.hosts.verl.reading.run_settings import cautions, settings_of
 from gd2po.hosts.verl.reading.shape import ModelShape
 from gd2po.hosts.verl.step.skipping import why_inexact
@@ -26,6 +27,7 @@ def remarks(
     yield from _of_method(config)
     yield from _of_gpus(layout)
     yield from _of_schedule(schedule)
+    yield from _of_group_filter(config, schedule)
     if estimate is not None:
         yield from _of_memory(config, layout, estimate)
 
@@ -64,6 +66,31 @@ def _of_gpus(layout: GpuLayout) -> Iterator[str]:
 def _of_schedule(schedule: RunSchedule) -> Iterator[str]:
     if schedule.checkpoints and schedule.kept == schedule.checkpoints > 1:
         yield f"all {schedule.checkpoints} checkpoints are kept; trainer.max_actor_ckpt_to_keep=3 would keep three"
+
+
+def _of_group_filter(config: DictConfig, schedule: RunSchedule) -> Iterator[str]:
+    """How many rollouts a step may take where verl evicts groups and has others generated in their place."""
+    groups = GroupFilterSettings.of(config)
+    if groups is None:
+        return
+    each = {1: "one prompt", 2: "two prompts"}[groups.prompts_per_eviction]
+    text = (
+        f"algorithm.filter_groups: a step generates {schedule.prompts:,} prompts ({schedule.rollouts:,} rollouts), and "
+        f"{each} more for each group that is evicted"
+    )
+    if groups.metric != VOTES or groups.batches is None:
+        yield f"{text}, without a limit"
+        return
+    text += (
+        f", in all at most {groups.batches * schedule.prompts:,} prompts ({groups.batches * schedule.rollouts:,} "
+        "rollouts)"
+    )
+    if schedule.steps_per_epoch:
+        text += (
+            f"; the training data are gone through after {schedule.steps_per_epoch / groups.batches:.3g} to "
+            f"{schedule.steps_per_epoch} steps"
+        )
+    yield text
 
 
 def _of_memory(config: DictConfig, layout: GpuLayout, estimate: MemoryEstimate) -> Iterator[str]:
