@@ -1,38 +1,16 @@
 """Read the named scores of a batch from verl's TransferQueue, and refuse values that are no scores."""
 
-import contextlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gd2po.errors import RewardError, nearest
+from gd2po.rewards.scores import as_score
 
 ERROR_KEY = "gd2po_error"
 """Key under which a reward worker sends the text of an error, which the trainer raises."""
-
-
-def as_score(name: str, value: Any, sample: str) -> float:
-    """A finite number, or NaN for None and NaN: "not scored".
-
-    Raises:
-        RewardError: The value is anything else; the message names reward, sample and value.
-    """
-    if value is None:
-        return math.nan
-    if type(value) is float and not math.isinf(value):
-        return value
-    with contextlib.suppress(AttributeError, ValueError, RuntimeError):  # numpy and torch scalars
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, Real) or math.isinf(value):
-        raise RewardError(
-            f"reward {name!r} of {sample}: found {value!r} ({type(value).__name__}); expected a finite number, "
-            "or None/NaN where it was not scored. Mend the reward function."
-        )
-    return float(value)
 
 
 def read_scores(infos: Sequence[Mapping[str, Any]], keys: Sequence[str], names: Iterable[str]) -> dict[str, Tensor]:

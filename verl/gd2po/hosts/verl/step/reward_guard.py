@@ -10,7 +10,8 @@ from gd2po.errors import GD2POError, RewardError
 from gd2po.hosts.verl.reading.names import is_colocated
 from gd2po.hosts.verl.reading.run_settings import settings_of
 from gd2po.hosts.verl.reading.run_state import state_of
-from gd2po.hosts.verl.reading.scores import ERROR_KEY, as_score
+from gd2po.hosts.verl.reading.scores import ERROR_KEY
+from gd2po.rewards.scores import as_score
 from gd2po.settings import Settings
 
 

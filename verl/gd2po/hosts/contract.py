@@ -1,0 +1,50 @@
+"""What every host asks of the method, and what it writes down of a rollout: no trainer is known here.
+
+A host brings named scores [N], the prompt of each rollout and its number of tokens. It gets one advantage per rollout,
+what led to it, and metrics; :func:`record_columns` gives the fields of its rollout dump.
+"""
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from gd2po.advantages import RolloutAdvantages, compute_rollout_advantages
+from gd2po.rewards.composition import apply_gates
+from gd2po.settings import Settings
+
+
+def estimate_rollouts(
+    settings: Settings, scores: Mapping[str, Tensor], group_ids: Iterable[Hashable], lengths: Tensor
+) -> RolloutAdvantages:
+    """Advantages of N rollouts under the settings of a run.
+
+    Args:
+        settings: The settings of the run.
+        scores: Reward → raw scores [N], NaN where not scored.
+        group_ids: [N] The prompt of each rollout.
+        lengths: [N] The number of tokens of each rollout that are trained on.
+
+    Raises:
+        RewardError: a score is infinite or, with ``missing: error``, absent.
+    """
+    return compute_rollout_advantages(
+        apply_gates(scores, settings.gates), group_ids, lengths, **settings.advantage_arguments()
+    )
+
+
+def record_columns(scores: Mapping[str, Tensor], result: RolloutAdvantages) -> dict[str, list[Any]]:
+    """The fields of a rollout dump as columns of N values; None where not scored, because JSON has no NaN.
+
+    Args:
+        scores: Reward → raw scores [N].
+        result: The advantages of the same rollouts.
+    """
+    columns = {f"reward/{name}": values for name, values in scores.items()}
+    columns |= {f"adv/{name}": values for name, values in result.per_reward.items()}
+    columns |= {name: getattr(result, name) for name in ("conflict", "kept", "query_weight")}
+    columns["advantage"] = result.rollout_advantages
+    return {
+        name: [None if math.isnan(value) else value for value in values.tolist()] for name, values in columns.items()
+    }

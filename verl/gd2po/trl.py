@@ -1,0 +1,5 @@
+"""The door for TRL: ``from gd2po.trl import MultiRewardGRPOTrainer``. Neither verl nor Ray is needed."""
+
+from gd2po.hosts.trl.trainer import MultiRewardGRPOTrainer
+
+__all__ = ["MultiRewardGRPOTrainer"]
