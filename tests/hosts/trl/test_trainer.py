@@ -25,8 +25,9 @@ def test_two_steps_leave_metrics_rollouts_and_a_table(make_trainer, tmp_path, ca
     assert len(rows) == 16 and len({row["uid"] for row in rows}) == 16
     table = pandas.read_parquet(run / "completions" / "completions_00002.parquet")
     second = rows[8:]
-    for column in ("conflict", "kept", "query_weight", "adv/letters", "advantage", "uid"):
+    for column in ("conflict", "kept", "query_weight", "adv/letters", "advantage"):
         assert table[column].tolist() == [row[column] for row in second]
+    assert table["uid"].tolist() == [row["uid"].rsplit("_", 2)[0] for row in second]
     assert table["letters"].tolist() == [row["reward/letters"] for row in second]
     assert "step 2 of 2 | letters " in capsys.readouterr().out
     assert json.loads((run / "gd2po_settings.json").read_text())["estimator"] == "gd2po"
@@ -47,3 +48,112 @@ def test_advantages_are_those_of_the_core(make_trainer, tmp_path):
     assert [row["adv/letters"] for row in rows] == pytest.approx(result.per_reward["letters"].tolist(), abs=1e-6)
     advantages = torch.tensor([row["advantage"] for row in rows])
     assert (advantages[result.kept] != 0).all() and (advantages[~result.kept] == 0).all()
+
+
+def test_one_function_of_several_named_scores_and_trls_own_names(make_trainer, tmp_path):
+    def judge(completions, **_):
+        rows = [
+            {"letters": len(text), "brevity": None if row == 0 else -len(text)} for row, text in enumerate(completions)
+        ]
+        return rows
+
+    settings = {"estimator": "gdpo", "rewards": {"letters": {}, "brevity": {"requires": {"letters": 3.0}}}}
+    trainer = make_trainer(settings, judge, max_steps=1)
+    trainer.train()
+    assert trainer.reward_func_names == ["letters", "brevity"]
+    assert read_rollouts(tmp_path / "run")[0]["reward/brevity"] is None
+    assert trainer.state.log_history[0]["reward/brevity/missing"] == 1
+
+
+def test_costs_count_negative_in_trls_own_reward(make_trainer):
+    settings = {"estimator": "gdpo", "rewards": {"letters": {"weight": 2.0}, "brevity": {"direction": "minimize"}}}
+    trainer = make_trainer(settings, max_steps=1)
+    trainer.train()
+    logged = trainer.state.log_history[0]
+    total = 2 * logged["reward/letters/mean"] - logged["reward/brevity/mean"]
+    assert logged["reward"] == pytest.approx(total, rel=1e-5)
+
+
+def test_evaluation_has_metrics_of_its_own(make_trainer):
+    from datasets import Dataset
+
+    options = {"eval_strategy": "steps", "eval_steps": 1, "per_device_eval_batch_size": 4, "num_generations_eval": 2}
+    trainer = make_trainer(
+        max_steps=1, eval_dataset=Dataset.from_dict({"prompt": ["one two", "three four"]}), **options
+    )
+    trainer.train()
+    (evaluated,) = [entry for entry in trainer.state.log_history if "eval_conflict/rate" in entry]
+    assert evaluated["eval_groups/count"] == 2 and "eval_timing_s/gen" not in evaluated
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gradient_accumulation_steps": 2, "per_device_train_batch_size": 4},
+        {"steps_per_generation": 2, "per_device_train_batch_size": 4, "num_iterations": 2, "max_steps": 4},
+    ],
+)
+def test_batches_of_several_passes(make_trainer, tmp_path, options):
+    trainer = make_trainer(**options)
+    trainer.train()
+    rows = read_rollouts(tmp_path / "run")
+    assert len({row["uid"] for row in rows}) == len(rows)
+    generations = trainer._state.generations
+    assert len(rows) == 8 * generations
+    assert generations == (2 if "gradient_accumulation_steps" in options else 1)
+
+
+def test_a_resumed_run_goes_on_and_another_experiment_is_refused(make_trainer, tmp_path):
+    from gd2po.errors import SettingsError
+
+    make_trainer(max_steps=2, save_strategy="steps", save_steps=1).train()
+    run = tmp_path / "run"
+    trainer = make_trainer(max_steps=3, save_strategy="steps", save_steps=1)
+    trainer.train(resume_from_checkpoint=str(run / "checkpoint-2"))
+    assert trainer._state.generations == 3
+    assert len({row["uid"] for row in read_rollouts(run)}) == 24
+    steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert steps[0] == 1 and steps[-1] == 3
+    assert len((run / "gd2po_starts.jsonl").read_text().splitlines()) == 2
+    other = make_trainer({"estimator": "gdpo", "rewards": {"letters": {}, "brevity": {}}}, max_steps=3)
+    with pytest.raises(SettingsError, match="checkpoint of another experiment: its estimator is 'gd2po', now"):
+        other.train(resume_from_checkpoint=str(run / "checkpoint-2"))
+
+
+def test_an_adapter_is_trained(make_trainer):
+    peft = pytest.importorskip("peft", reason="peft is not installed")
+    settings = {"estimator": "gdpo", "rewards": {"letters": {}, "brevity": {}}}
+    trainer = make_trainer(settings, peft_config=peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"]), max_steps=1)
+    before = {name: value.detach().clone() for name, value in trainer.model.named_parameters() if value.requires_grad}
+    trainer.train()
+    assert before and all("lora" in name for name in before)
+    assert any(
+        not torch.equal(before[name], value) for name, value in trainer.model.named_parameters() if name in before
+    )
+
+
+def test_a_declared_reward_that_no_function_gives_is_refused(make_trainer):
+    from gd2po.errors import SettingsError
+
+    settings = {"rewards": {"letters": {}, "brevity": {}, "harm": {}}}
+    with pytest.raises(
+        SettingsError, match=r"names 'harm', but no reward function gives it \(they give: letters, brevity"
+    ):
+        make_trainer(settings)
+
+
+def test_check_and_report_read_a_run(make_trainer, tmp_path):
+    from typer.testing import CliRunner
+
+    from gd2po.cli import app
+
+    make_trainer(max_steps=3).train()
+    run = tmp_path / "run"
+    for folder in ("rollouts", "completions"):
+        checked = CliRunner().invoke(app, ["check", str(run / folder)])
+        assert checked.exit_code == 0, checked.output
+        assert "24 rollouts in 6 groups (4 each), by uid and step" in checked.output
+    page = tmp_path / "report.html"
+    reported = CliRunner().invoke(app, ["report", str(run), "--output", str(page)])
+    assert reported.exit_code == 0, reported.output
+    assert "step 3" in page.read_text() and "letters" in page.read_text()

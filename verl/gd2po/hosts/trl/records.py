@@ -1,4 +1,4 @@
-"""What a run in TRL leaves on disk: settings, starts, metrics and rollouts, in the files and fields of a run in verl."""
+"""What a run in TRL leaves on disk: settings, starts, metrics and rollouts, with the names of a run in verl."""
 
 import json
 import math

@@ -30,7 +30,7 @@ from trl import GRPOTrainer  # noqa: E402
 logger = logging.getLogger(__name__)
 
 
-class MultiRewardGRPOTrainer(GRPOTrainer):  # type: ignore[misc]  (TRL has no types)
+class MultiRewardGRPOTrainer(GRPOTrainer):
     """TRL's ``GRPOTrainer`` whose advantages come from named rewards, by GRPO, GDPO or GD²PO.
 
     Attributes:
@@ -149,23 +149,32 @@ class MultiRewardGRPOTrainer(GRPOTrainer):  # type: ignore[misc]  (TRL has no ty
             metrics[name].append(value)
         self._state.generations += 1
         batch = f"{self._state.generations}" if training else f"eval{self._state.generations}"
-        uids = [f"{batch}-{group}_{row % generations}_0" for row, group in enumerate(groups)]
-        self._record({"uid": uids} | record_columns(scores, result), len(groups), training)
+        prompts = [f"{batch}-{group}" for group in groups]
+        self._record(prompts, record_columns(scores, result), training)
         return output
 
-    def _record(self, columns: dict[str, list[Any]], rows: int, training: bool) -> None:
-        """Put what led to the advantages into TRL's completions table and into the rollout dump."""
-        logs = self._logs
+    def _record(self, prompts: list[str], columns: dict[str, list[Any]], training: bool) -> None:
+        """Put what led to the advantages into TRL's completions table and into the rollout dump.
+
+        Args:
+            prompts: [N] The generation batch and the place in it of the prompt of each rollout.
+            columns: Field → N values.
+            training: Whether the rollouts are trained on.
+        """
+        logs, rows = self._logs, len(prompts)
         for _ in range(min(rows, len(logs["advantages"]))):
             logs["advantages"].pop()
         logs["advantages"].extend(columns["advantage"])
-        for name, values in columns.items():
+        for name, values in {"uid": prompts, **columns}.items():
             if name != "advantage" and not name.startswith("reward/"):  # TRL's table has these itself
                 logs["extra"][name].extend(values)
         if training and self.log_completions and self.accelerator.is_main_process:
             texts = {"input": list(logs["prompt"])[-rows:], "output": list(logs["completion"])[-rows:]}
-            texts = {name: [as_text(text) for text in values] for name, values in texts.items()}
-            self._files.dump(self.state.global_step + 1, texts | columns)
+            dumped: dict[str, list[Any]] = {name: [as_text(text) for text in values] for name, values in texts.items()}
+            dumped["uid"] = [
+                f"{prompt}_{row}_0" for row, prompt in enumerate(prompts)
+            ]  # as verl's: prompt, session, output
+            self._files.dump(self.state.global_step + 1, dumped | columns)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         """TRL's own, of the rows with an advantage where that is the same."""
@@ -210,7 +219,7 @@ class MultiRewardGRPOTrainer(GRPOTrainer):  # type: ignore[misc]  (TRL has no ty
             load_state(Path(checkpoint), self._state, self.settings)
 
 
-class _Start(TrainerCallback):  # type: ignore[misc]
+class _Start(TrainerCallback):
     """Writes down the settings and the start when a training begins."""
 
     def __init__(self, files: RunFiles) -> None:

@@ -1,0 +1,50 @@
+"""The installed TRL against the manifest."""
+
+import inspect
+
+import pytest
+import trl
+
+from gd2po.errors import HostError
+from gd2po.hosts.trl import supported_trl
+from gd2po.hosts.trl.manifest import SYMBOLS
+
+
+def test_the_installed_trl_is_as_written():
+    assert supported_trl.require_supported_trl() == trl.__version__
+
+
+@pytest.mark.parametrize("name", ["_calculate_rewards", "_compute_loss", "log"])
+def test_a_changed_method_is_refused_with_its_purpose(monkeypatch, name):
+    monkeypatch.setattr(trl.GRPOTrainer, name, lambda self, other: None)
+    with pytest.raises(HostError, match=rf"TRL .* has changed: trl.GRPOTrainer.{name} has the parameters .*used to"):
+        supported_trl.require_supported_trl()
+
+
+def test_a_method_that_is_gone_is_refused(monkeypatch):
+    monkeypatch.delattr(trl.GRPOTrainer, "_calculate_rewards")
+    with pytest.raises(HostError, match="_calculate_rewards is not there"):
+        supported_trl.require_supported_trl()
+
+
+@pytest.mark.parametrize("version", ["1.9.2", "1.17.0"])
+def test_another_version_is_refused_with_the_command_that_mends_it(monkeypatch, version):
+    monkeypatch.setattr(supported_trl, "version", lambda package: version)
+    with pytest.raises(HostError, match=rf"TRL {version} is installed; .*pip install 'gd2po\[trl\]'"):
+        supported_trl.require_supported_trl()
+
+
+def test_a_trainer_without_what_is_read_is_refused():
+    with pytest.raises(HostError, match=r"has no .*reward_func_names.*_logs\['extra'\]"):
+        supported_trl.require_attributes(object())
+
+
+def test_every_method_that_the_trainer_overrides_is_in_the_manifest():
+    from gd2po.trl import MultiRewardGRPOTrainer
+
+    overridden = {
+        name
+        for name, value in vars(MultiRewardGRPOTrainer).items()
+        if inspect.isfunction(value) and hasattr(trl.GRPOTrainer, name)
+    }
+    assert overridden == {row.symbol.rpartition(".")[2] for row in SYMBOLS} - {"trl:GRPOConfig"}
