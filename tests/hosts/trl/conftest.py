@@ -1,4 +1,4 @@
-"""A tiny policy and data for trainings in TRL, each of which takes seconds; skipped where TRL is not installed."""
+"""A tiny policy and data for trainings in TRL, each of which takes seconds."""
 
 import os
 from collections.abc import Callable
@@ -9,8 +9,6 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-pytest.importorskip("trl", reason="TRL is not installed in this environment; scripts/test_trl.sh makes one with it")
 
 PROMPTS = ["one two", "three four", "five six", "seven eight"]
 

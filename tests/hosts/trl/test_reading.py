@@ -1,11 +1,14 @@
 """Settings as a mapping and as files, and TRL's own settings beside ours."""
 
 import pytest
-from trl import GRPOConfig
 
 from gd2po.errors import SettingsError
 from gd2po.hosts.trl.reading import read_settings, refuse_trl_settings
 from gd2po.runs.files import save_settings
+
+pytest.importorskip("trl", reason="TRL is not installed here; scripts/test_trl.sh makes an environment with it")
+
+from trl import GRPOConfig  # noqa: E402
 
 BLOCK = {"estimator": "gdpo", "rewards": {"a": {"weight": 2.0}, "b": {"direction": "minimize"}}}
 

@@ -5,6 +5,8 @@ import torch
 
 from gd2po.errors import SettingsError
 
+pytest.importorskip("trl", reason="TRL is not installed here; scripts/test_trl.sh makes an environment with it")
+
 LOSSES = ("dapo", "cispo", "vespo", "grpo", "dr_grpo", "sapo", "luspo", "bnpo")
 ROWS, TOKENS = 8, 6
 

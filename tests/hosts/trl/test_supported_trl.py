@@ -1,13 +1,17 @@
 """The installed TRL against the manifest."""
 
 import inspect
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
 
 import pytest
-import trl
 
 from gd2po.errors import HostError
 from gd2po.hosts.trl import supported_trl
 from gd2po.hosts.trl.manifest import SYMBOLS
+
+trl = pytest.importorskip("trl", reason="TRL is not installed here; scripts/test_trl.sh makes an environment with it")
 
 
 def test_the_installed_trl_is_as_written():
@@ -48,3 +52,18 @@ def test_every_method_that_the_trainer_overrides_is_in_the_manifest():
         if inspect.isfunction(value) and hasattr(trl.GRPOTrainer, name)
     }
     assert overridden == {row.symbol.rpartition(".")[2] for row in SYMBOLS} - {"trl:GRPOConfig"}
+
+
+def test_a_missing_trl_is_named_with_the_command_that_installs_it(monkeypatch):
+    def absent(package):
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(supported_trl, "version", absent)
+    with pytest.raises(HostError, match=r"TRL is not installed; run: pip install 'gd2po\[trl\]'"):
+        supported_trl.require_supported_trl()
+
+
+def test_the_door_needs_neither_verl_nor_ray():
+    program = "import sys, gd2po.trl; print(sorted({'verl', 'ray', 'transfer_queue', 'hydra'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.strip().endswith("[]"), done.stderr

@@ -8,6 +8,8 @@ import torch
 
 from gd2po.advantages import compute_rollout_advantages
 
+pytest.importorskip("trl", reason="TRL is not installed here; scripts/test_trl.sh makes an environment with it")
+
 
 def read_rollouts(folder):
     files = sorted((folder / "rollouts").glob("*.jsonl"), key=lambda path: int(path.stem))
