@@ -52,7 +52,7 @@ def make_trainer(policy, tmp_path) -> Callable[..., Any]:
     def make(settings: Any = SETTINGS, reward_funcs: Any = (letters, brevity), **options: Any) -> Any:
         trainer_options = {
             name: options.pop(name)
-            for name in ("peft_config", "tools", "eval_dataset", "reward_processing_classes", "model", "callbacks")
+            for name in ("peft_config", "eval_dataset", "rollout_func", "model")
             if name in options
         }
         defaults = {

@@ -8,7 +8,7 @@ from gd2po.runs.files import save_settings
 
 pytest.importorskip("trl", reason="TRL is not installed here; scripts/test_trl.sh makes an environment with it")
 
-from trl import GRPOConfig  # noqa: E402
+from trl import GRPOConfig
 
 BLOCK = {"estimator": "gdpo", "rewards": {"a": {"weight": 2.0}, "b": {"direction": "minimize"}}}
 

@@ -20,7 +20,7 @@ def test_two_steps_leave_metrics_rollouts_and_a_table(make_trainer, tmp_path, ca
     trainer = make_trainer()
     trainer.train()
     run = tmp_path / "run"
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (run / "metrics-001.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "conflict/rate" in line["data"]] == [1, 2]
     assert lines[0]["data"]["reward/letters/mean"] == pytest.approx(lines[0]["data"]["rewards/letters/mean"])
     rows = read_rollouts(run)
@@ -114,8 +114,8 @@ def test_a_resumed_run_goes_on_and_another_experiment_is_refused(make_trainer, t
     trainer.train(resume_from_checkpoint=str(run / "checkpoint-2"))
     assert trainer._state.generations == 3
     assert len({row["uid"] for row in read_rollouts(run)}) == 24
-    steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert steps[0] == 1 and steps[-1] == 3
+    files = sorted(run.glob("metrics-*.jsonl"))
+    assert [{json.loads(line)["step"] for line in file.read_text().splitlines()} for file in files] == [{1, 2}, {3}]
     assert len((run / "gd2po_starts.jsonl").read_text().splitlines()) == 2
     other = make_trainer({"estimator": "gdpo", "rewards": {"letters": {}, "brevity": {}}}, max_steps=3)
     with pytest.raises(SettingsError, match="checkpoint of another experiment: its estimator is 'gd2po', now"):
@@ -159,3 +159,22 @@ def test_check_and_report_read_a_run(make_trainer, tmp_path):
     reported = CliRunner().invoke(app, ["report", str(run), "--output", str(page)])
     assert reported.exit_code == 0, reported.output
     assert "step 3" in page.read_text() and "letters" in page.read_text()
+
+
+def test_tokens_of_tools_do_not_count(make_trainer):
+    def roll_out(prompts, trainer):
+        rows = range(len(prompts))
+        return {
+            "prompt_ids": [[5, 6] for _ in rows],
+            "completion_ids": [[7 + row, 8, 9, 10] for row in rows],
+            "logprobs": [[0.0] * 4 for _ in rows],
+            "env_mask": [[1, 1, 0, 1] for _ in rows],
+        }
+
+    def order(completions, **_):
+        return [float(row) for row in range(len(completions))]
+
+    settings = {"estimator": "gdpo", "rewards": {"order": {}, "last": {}}}
+    trainer = make_trainer(settings, {"order": order, "last": lambda **_: [0.0] * 7 + [1.0]}, rollout_func=roll_out)
+    trainer.train()
+    assert trainer.state.log_history[0]["whiten/population"] == 3 * 8

@@ -12,7 +12,7 @@ pytest.importorskip("trl", reason="TRL is not installed here; scripts/test_trl.s
 
 def test_two_processes_train_on_the_advantages_of_the_whole_batch(policy, tmp_path):
     script = Path(__file__).with_name("two_processes.py")
-    launch = [sys.executable, "-P", "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
+    launch = [sys.executable, "-P", "-m", "torch.distributed.run", "--nproc-per-node=2"]
     launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(script), str(policy), str(tmp_path)]
     done = subprocess.run(launch, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]

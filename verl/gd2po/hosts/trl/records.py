@@ -9,8 +9,8 @@ from typing import Any
 from gd2po.runs.files import record_start, save_settings
 from gd2po.settings import Settings
 
-METRICS_FILE = "metrics.jsonl"
-"""A line ``{"step": …, "data": {…}}`` for each logged step."""
+METRICS_FILES = "metrics-*.jsonl"
+"""A file for each start, with a line ``{"step": …, "data": {…}}`` for each logged step."""
 
 ROLLOUTS = "rollouts"
 """Folder with a file ``<step>.jsonl`` for each step that generates: one line for each rollout."""
@@ -27,23 +27,25 @@ class RunFiles:
         """
         self._folder, self._settings = folder, settings
         self._dumped: set[int] = set()
+        self._metrics: Path | None = None
 
-    def begin(self, steps: int, resumed: bool) -> None:
-        """Write the settings and the start; a run that is not resumed begins its metrics anew.
+    def begin(self, steps: int) -> None:
+        """Write the settings and the start.
 
         Args:
             steps: The number of steps that the run is to have.
-            resumed: Whether the run goes on from a checkpoint.
         """
         save_settings(self._folder, self._settings)
         record_start(self._folder, steps)
-        if not resumed:
-            (self._folder / METRICS_FILE).unlink(missing_ok=True)
 
     def log(self, step: int, metrics: Mapping[str, Any]) -> None:
         """Append the metrics of a step; what is no finite number is left out."""
         data = {name: value for name, value in metrics.items() if _is_finite(value)}
-        with (self._folder / METRICS_FILE).open("a", encoding="utf-8") as file:
+        if self._metrics is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            starts = len(list(self._folder.glob(METRICS_FILES)))
+            self._metrics = self._folder / METRICS_FILES.replace("*", f"{starts + 1:03d}")
+        with self._metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "data": data}) + "\n")
 
     def dump(self, step: int, columns: Mapping[str, Sequence[Any]]) -> None:

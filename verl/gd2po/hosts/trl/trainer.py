@@ -171,9 +171,7 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         if training and self.log_completions and self.accelerator.is_main_process:
             texts = {"input": list(logs["prompt"])[-rows:], "output": list(logs["completion"])[-rows:]}
             dumped: dict[str, list[Any]] = {name: [as_text(text) for text in values] for name, values in texts.items()}
-            dumped["uid"] = [
-                f"{prompt}_{row}_0" for row, prompt in enumerate(prompts)
-            ]  # as verl's: prompt, session, output
+            dumped["uid"] = [f"{prompt}_{row}_0" for row, prompt in enumerate(prompts)]  # prompt, session and output
             self._files.dump(self.state.global_step + 1, dumped | columns)
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
@@ -184,10 +182,10 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
             left_out = shortened.rows_left_out if shortened else 0.0
             self._metrics["train"]["update/rows_left_out"].append(left_out)
         if shortened is None:
-            loss: Tensor = super()._compute_loss(model, inputs)
-            return loss
-        loss = super()._compute_loss(model, shortened.inputs) * shortened.factor
-        return loss
+            whole: Tensor = super()._compute_loss(model, inputs)
+            return whole
+        part: Tensor = super()._compute_loss(model, shortened.inputs)
+        return part * shortened.factor
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """TRL's own; then the metrics file, the line per step and the warnings about its health."""
@@ -227,4 +225,4 @@ class _Start(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
-            self._files.begin(state.max_steps, resumed=state.global_step > 0)
+            self._files.begin(state.max_steps)
