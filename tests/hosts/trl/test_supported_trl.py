@@ -54,6 +54,13 @@ def test_every_method_that_the_trainer_overrides_is_in_the_manifest():
     assert overridden == {row.symbol.rpartition(".")[2] for row in SYMBOLS} - {"trl:GRPOConfig"}
 
 
+def test_the_doctor_has_a_line_for_trl_where_it_is_installed(monkeypatch):
+    assert f"{trl.__version__}; all 8 symbols" in supported_trl.described_trl()
+    monkeypatch.setattr(trl.GRPOTrainer, "log", lambda self: None)
+    with pytest.raises(HostError, match="has changed"):
+        supported_trl.described_trl()
+
+
 def test_a_missing_trl_is_named_with_the_command_that_installs_it(monkeypatch):
     def absent(package):
         raise PackageNotFoundError(package)
@@ -61,6 +68,7 @@ def test_a_missing_trl_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setattr(supported_trl, "version", absent)
     with pytest.raises(HostError, match=r"TRL is not installed; run: pip install 'gd2po\[trl\]'"):
         supported_trl.require_supported_trl()
+    assert supported_trl.described_trl() is None
 
 
 def test_the_door_needs_neither_verl_nor_ray():

@@ -7,6 +7,8 @@ import typer
 from gd2po.cli.app import app, refusals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.text import Text
 
     from gd2po.hosts.verl.preflight.doctor import CheckResult
@@ -34,13 +36,23 @@ def doctor(
     with refusals(), Console(stderr=True).status("importing verl …"):
         from gd2po.hosts.verl.preflight.doctor.run import diagnose
 
-        results = list(diagnose(arguments or []))
+        results = [*diagnose(arguments or []), *_trl()]
     if json:
         _write(results)
     else:
         _show(results)
     if any(result.ok is False for result in results):
         raise typer.Exit(1)
+
+
+def _trl() -> "Iterator[CheckResult]":
+    """The other host, where it is installed."""
+    from gd2po.hosts.trl.supported_trl import described_trl
+    from gd2po.hosts.verl.preflight.doctor.result import attempt
+
+    result = attempt("trl", lambda: described_trl() or "")
+    if result.found:
+        yield result
 
 
 def _write(results: "list[CheckResult]") -> None:

@@ -40,6 +40,19 @@ def require_supported_trl() -> str:
     return installed
 
 
+def described_trl() -> str | None:
+    """The installed TRL in words; None where none is installed.
+
+    Raises:
+        HostError: the installed TRL is not one that this package knows.
+    """
+    try:
+        version("trl")
+    except PackageNotFoundError:
+        return None
+    return f"{require_supported_trl()}; all {len(SYMBOLS)} symbols of TRL in use are as expected"
+
+
 def changed_symbols() -> Iterator[str]:
     """What of :data:`gd2po.hosts.trl.manifest.SYMBOLS` is not as written, each with its purpose."""
     for row in SYMBOLS:
