@@ -49,7 +49,9 @@ def make_trainer(policy, tmp_path) -> Callable[..., Any]:
 
     from gd2po.trl import MultiRewardGRPOTrainer
 
-    def make(settings: Any = SETTINGS, reward_funcs: Any = (letters, brevity), **options: Any) -> Any:
+    def make(
+        settings: Any = SETTINGS, reward_funcs: Any = (letters, brevity), columns: Any = None, **options: Any
+    ) -> Any:
         trainer_options = {
             name: options.pop(name)
             for name in ("peft_config", "eval_dataset", "rollout_func", "model")
@@ -77,7 +79,7 @@ def make_trainer(policy, tmp_path) -> Callable[..., Any]:
             settings,
             reward_funcs=list(reward_funcs) if isinstance(reward_funcs, tuple) else reward_funcs,
             args=GRPOConfig(**defaults | options),
-            train_dataset=Dataset.from_dict({"prompt": PROMPTS * 4}),
+            train_dataset=Dataset.from_dict(columns or {"prompt": PROMPTS * 4}),
             **trainer_options,
         )
 

@@ -178,3 +178,22 @@ def test_tokens_of_tools_do_not_count(make_trainer):
     trainer = make_trainer(settings, {"order": order, "last": lambda **_: [0.0] * 7 + [1.0]}, rollout_func=roll_out)
     trainer.train()
     assert trainer.state.log_history[0]["whiten/population"] == 3 * 8
+
+
+def test_the_tool_calling_task_runs_on_rows_for_verl(make_trainer, tmp_path):
+    from gd2po.rewards.tool_calling import compute_score
+    from gd2po.trl import by_row
+
+    gold = '<think>t</think>\n<tool_call>\n{"name": "weather", "parameters": {"city": "Rome"}}\n</tool_call>'
+    columns = {
+        "data_source": ["rlla"] * 4,
+        "prompt": [[{"role": "user", "content": f"weather {row}"}] for row in range(4)],
+        "reward_model": [{"ground_truth": gold, "style": "rule"}] * 4,
+        "extra_info": [{"index": row, "split": "train"} for row in range(4)],
+    }
+    settings = {"estimator": "gd2po", "rewards": {"correctness": {}, "length": {}}}
+    trainer = make_trainer(settings, by_row(compute_score), columns, max_steps=1)
+    trainer.train()
+    row = read_rollouts(tmp_path / "run")[0]
+    assert row["reward/correctness"] == -3.0 and row["input"].startswith("user: weather")
+    assert row["output"].startswith("assistant: ")
