@@ -14,6 +14,7 @@ pytest.importorskip("trl", reason="TRL is not installed here; scripts/test_trl.s
 README = Path(__file__).parents[3] / "README.md"
 
 
+@pytest.mark.e2e
 def test_the_lines_of_the_readme_train(policy, tmp_path):
     section = README.read_text(encoding="utf-8").split("## In TRL\n")[1]
     (program,) = re.findall(r"```python\n(.*?)```", section.split("\n## ")[0], re.DOTALL)

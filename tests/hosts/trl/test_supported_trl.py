@@ -1,12 +1,15 @@
 """The installed TRL against the manifest."""
 
 import inspect
+import json
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
 
 import pytest
+from typer.testing import CliRunner
 
+from gd2po.cli import app
 from gd2po.errors import HostError
 from gd2po.hosts.trl import supported_trl
 from gd2po.hosts.trl.manifest import SYMBOLS
@@ -59,6 +62,14 @@ def test_the_doctor_has_a_line_for_trl_where_it_is_installed(monkeypatch):
     monkeypatch.setattr(trl.GRPOTrainer, "log", lambda self: None)
     with pytest.raises(HostError, match="has changed"):
         supported_trl.described_trl()
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_the_doctor_needs_no_verl(monkeypatch, options):
+    monkeypatch.setattr("gd2po.versions.installed", lambda *packages: {"trl": "1"} if "trl" in packages else {})
+    shown = CliRunner().invoke(app, ["doctor", *options])
+    assert shown.exit_code == 0 and f"{trl.__version__}; all 8 symbols" in shown.output
+    assert not options or json.loads(shown.output)["ok"]
 
 
 def test_a_missing_trl_is_named_with_the_command_that_installs_it(monkeypatch):

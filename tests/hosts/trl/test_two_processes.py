@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("trl", reason="TRL is not installed here; scripts/test_trl.sh makes an environment with it")
 
 
+@pytest.mark.e2e
 def test_two_processes_train_on_the_advantages_of_the_whole_batch(policy, tmp_path):
     script = Path(__file__).with_name("two_processes.py")
     launch = [sys.executable, "-P", "-m", "torch.distributed.run", "--nproc-per-node=2"]

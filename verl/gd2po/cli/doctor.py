@@ -30,6 +30,11 @@ def doctor(
     """
     from rich.console import Console
 
+    from gd2po.versions import installed
+
+    if not arguments and installed("trl") and not installed("verl"):
+        _show_trl_alone(json)
+        return
     from gd2po.hosts.verl.preflight.doctor import quiet
 
     quiet()
@@ -53,6 +58,18 @@ def _trl() -> "Iterator[CheckResult]":
     result = attempt("trl", lambda: described_trl() or "")
     if result.found:
         yield result
+
+
+def _show_trl_alone(as_json: bool) -> None:
+    """What an installation without verl can say."""
+    import json
+
+    from gd2po.hosts.trl.supported_trl import described_trl
+
+    with refusals():
+        description = described_trl()
+    finding = {"name": "trl", "ok": True, "found": description, "expected": "", "remedy": ""}
+    typer.echo(json.dumps({"ok": True, "findings": [finding]}, indent=2) if as_json else f"ok  trl  {description}")
 
 
 def _write(results: "list[CheckResult]") -> None:
