@@ -17,6 +17,7 @@ from gd2po.hosts.trl.checkpoints import TrainingState, load_state, save_state
 from gd2po.hosts.trl.reading import read_settings, refuse_trl_settings
 from gd2po.hosts.trl.records import RunFiles, as_text
 from gd2po.hosts.trl.reward_columns import columns_of, named_functions
+from gd2po.hosts.trl.served_rewards import served_rewards
 from gd2po.hosts.trl.skipping import shorten, skips
 from gd2po.hosts.trl.supported_trl import require_attributes, require_supported_trl
 from gd2po.settings import Settings
@@ -67,12 +68,14 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         if args is not None:
             refuse_trl_settings(args)
         functions = named_functions(reward_funcs, self.settings.rewards)
+        served = served_rewards(self.settings.rewards, [name for names, _ in functions for name in names])
+        functions += [((name,), function) for name, function in served.items()]
         names = [name for names, _ in functions for name in names]
         if not options.get("environment_factory"):
             self._refuse_missing(names)
         columns = [columns_of(names, function) for names, function in functions]
         if isinstance(reward_processing_classes, list):
-            spread = zip(reward_processing_classes, columns, strict=True)
+            spread = zip([*reward_processing_classes, *[None] * len(served)], columns, strict=True)
             reward_processing_classes = [processing for processing, part in spread for _ in part]
         super().__init__(
             model,
@@ -102,16 +105,11 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         self.add_callback(_Start(self._files))
 
     def _refuse_missing(self, names: list[str]) -> None:
-        for name, reward in self.settings.rewards.items():
+        for name in self.settings.rewards:
             if name not in names:
-                remedy = (
-                    "Its reward model is one of verl's; pass a function that asks it in reward_funcs"
-                    if reward.model
-                    else "Add it to reward_funcs"
-                )
                 raise SettingsError(
                     f"algorithm.gd2po.rewards names {name!r}, but no reward function gives it (they give: "
-                    f"{', '.join(names) or 'nothing'}). {remedy}"
+                    f"{', '.join(names) or 'nothing'}). Add it to reward_funcs"
                 )
 
     def _signed_weight(self, name: str) -> float:
