@@ -1,14 +1,19 @@
 """Rewards from models that a server holds: the ``model`` of a reward with ``placement: server``, asked from TRL."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from gd2po.defaults import Direction
 from gd2po.errors import SettingsError
 from gd2po.hosts.trl.row_functions import response_text
+from gd2po.rewards.models.checks import CheckReport, check_scores
 from gd2po.rewards.models.client import RewardModelClient
 from gd2po.rewards.models.settings import ModelSettings
 from gd2po.settings import RewardSettings
+
+logger = logging.getLogger(__name__)
 
 
 def served_rewards(rewards: Mapping[str, RewardSettings], given: Sequence[str]) -> dict[str, Callable[..., Any]]:
@@ -31,14 +36,19 @@ def served_rewards(rewards: Mapping[str, RewardSettings], given: Sequence[str]) 
                 f"algorithm.gd2po.rewards.{name}.model.placement is {reward.model.placement!r}, which verl serves; in "
                 "TRL set placement: server and url, or pass the model in reward_funcs, which loads it in this process"
             )
-        functions[name] = _served(name, reward.model)
+        functions[name] = _served(name, reward.model, reward.direction)
     return functions
 
 
-def _served(name: str, model: ModelSettings) -> Callable[..., Awaitable[list[float | None]]]:
+def _served(name: str, model: ModelSettings, direction: Direction) -> Callable[..., Awaitable[list[float | None]]]:
+    """A function that asks a model; before its first answer counts, the model scores answers of known worth."""
     client = RewardModelClient(name, model, model.url)
+    reports: list[CheckReport] = []
 
     async def served(prompts: Sequence[Any], completions: Sequence[Any], **_: Any) -> list[float | None]:
+        if not reports:
+            reports.append(await check_scores(client, model, direction))
+            logger.info(str(reports[0]))
         scored = await asyncio.gather(
             *(
                 client.score(conversation(prompt), response_text(completion))
