@@ -94,6 +94,11 @@ def test_only_the_room_of_verl_imports_verl():
     assert found == {}
 
 
+def test_only_the_room_of_trl_imports_trl():
+    importers = {module for module, targets in GRAPH.items() if "trl" in {target.split(".")[0] for target in targets}}
+    assert importers == {"gd2po.hosts.trl.trainer"}
+
+
 def test_a_late_import_to_a_higher_floor_would_be_noticed():
     source = "def late():\n    from gd2po.insight.check import examine\n"
     graph = {"gd2po.rewards.new": set(imports("gd2po.rewards.new", source))}

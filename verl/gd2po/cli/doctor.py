@@ -7,6 +7,8 @@ import typer
 from gd2po.cli.app import app, refusals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.text import Text
 
     from gd2po.hosts.verl.preflight.doctor import CheckResult
@@ -28,19 +30,46 @@ def doctor(
     """
     from rich.console import Console
 
+    from gd2po.versions import installed
+
+    if not arguments and installed("trl") and not installed("verl"):
+        _show_trl_alone(json)
+        return
     from gd2po.hosts.verl.preflight.doctor import quiet
 
     quiet()
     with refusals(), Console(stderr=True).status("importing verl …"):
         from gd2po.hosts.verl.preflight.doctor.run import diagnose
 
-        results = list(diagnose(arguments or []))
+        results = [*diagnose(arguments or []), *_trl()]
     if json:
         _write(results)
     else:
         _show(results)
     if any(result.ok is False for result in results):
         raise typer.Exit(1)
+
+
+def _trl() -> "Iterator[CheckResult]":
+    """The other host, where it is installed."""
+    from gd2po.hosts.trl.supported_trl import described_trl
+    from gd2po.hosts.verl.preflight.doctor.result import attempt
+
+    result = attempt("trl", lambda: described_trl() or "")
+    if result.found:
+        yield result
+
+
+def _show_trl_alone(as_json: bool) -> None:
+    """What an installation without verl can say."""
+    import json
+
+    from gd2po.hosts.trl.supported_trl import described_trl
+
+    with refusals():
+        description = described_trl()
+    finding = {"name": "trl", "ok": True, "found": description, "expected": "", "remedy": ""}
+    typer.echo(json.dumps({"ok": True, "findings": [finding]}, indent=2) if as_json else f"ok  trl  {description}")
 
 
 def _write(results: "list[CheckResult]") -> None:

@@ -14,7 +14,7 @@ SETTINGS_FILE = "gd2po_settings.json"
 STARTS_FILE = "gd2po_starts.jsonl"
 """A line for every start: when, how many steps the run is to have, and with which software."""
 
-_SOFTWARE = ("gd2po", "verl", "torch", "transformers", "ray", "vllm", "sglang")
+_SOFTWARE = ("gd2po", "verl", "trl", "torch", "transformers", "ray", "vllm", "sglang")
 
 
 def settings_text(settings: Settings) -> str:

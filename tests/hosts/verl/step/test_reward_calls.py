@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from gd2po.errors import RewardError
-from gd2po.hosts.verl.reading.scores import _say_booleans_count, as_score, read_scores, shown
+from gd2po.hosts.verl.reading.scores import read_scores
 from gd2po.hosts.verl.step.reward_calls import THREADS, LimitedCalls, check_calls
 from gd2po.insight.check.reading.cells import parse_number
+from gd2po.rewards.scores import _say_booleans_count, as_score, shown
 from gd2po.settings import Settings
 
 RAISED = [StopIteration, SystemExit, KeyboardInterrupt, asyncio.CancelledError, RecursionError, MemoryError]

@@ -10,12 +10,12 @@ from verl.experimental.reward_loop.reward_manager.naive import NaiveRewardManage
 
 from gd2po.hosts.verl.reading.names import ADDRESSES, models_of, served
 from gd2po.hosts.verl.reading.run_settings import settings_of
-from gd2po.hosts.verl.reading.scores import as_score
 from gd2po.hosts.verl.reward_models.seen import as_seen
 from gd2po.hosts.verl.reward_models.service import service_info
 from gd2po.rewards.models.client import RewardModelClient
 from gd2po.rewards.models.contract import Message
 from gd2po.rewards.models.messages import plain_messages
+from gd2po.rewards.scores import as_score
 from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
-from gd2po.advantages import compute_rollout_advantages
 from gd2po.advantages.metrics import watch_metrics
+from gd2po.hosts.contract import estimate_rollouts, weight_metrics
 from gd2po.hosts.verl.reading.names import is_colocated
 from gd2po.hosts.verl.reading.run_settings import caution_about_scores
 from gd2po.hosts.verl.reading.run_state import BatchAdvantages, RunState, caller, calling, state_of
@@ -19,7 +19,6 @@ from gd2po.hosts.verl.reward_models.service import service_metrics
 from gd2po.hosts.verl.step.first_step import started_state
 from gd2po.hosts.verl.step.records import keep_records
 from gd2po.hosts.verl.step.sessions import Sessions
-from gd2po.rewards.composition import apply_gates
 from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -115,35 +114,14 @@ def estimate(step: Step, state: RunState, uids: Sequence[str], tokens: Tensor) -
         _say_once(caution)
     number = step.trainer.global_steps if state.weights.move else 1
     weights = state.weights.at(number)
-    result = compute_rollout_advantages(
-        apply_gates(scores, settings.gates),
-        [uids[row] for row in scored.sessions.final_rows],
-        scored.sessions.token_counts(tokens),
-        **settings.advantage_arguments(weights),
-    )
-    moved = weight_metrics(state, number, weights, scores)
+    prompts = [uids[row] for row in scored.sessions.final_rows]
+    result = estimate_rollouts(settings, scores, prompts, scored.sessions.token_counts(tokens), weights)
+    moved = weight_metrics(state.weights, number, weights, scores)
     step.metrics.update(result.metrics | watch_metrics(watched) | service_metrics(scored.infos) | moved)
     keep_records(step.trainer, scored.keys, scores, result, watched, weights if state.weights.move else {})
     rows = scored.sessions.to_rows(result.rollout_advantages)
     state.batch_advantages = BatchAdvantages(list(step.batch.keys), rows)
     return state.batch_advantages
-
-
-def weight_metrics(
-    state: RunState, number: int, weights: Mapping[str, float], scores: Mapping[str, Tensor]
-) -> dict[str, float]:
-    """The weights that the step has used, and the violations of constraints, which make the weights of the next step.
-
-    Args:
-        state: The state of the run; its multipliers are updated.
-        number: The number of the step.
-        weights: Reward → weight in the step.
-        scores: Reward → [S] raw scores, before ``requires``; NaN where not scored.
-    """
-    means = {name: float(scores[name].nanmean()) for name in state.weights.constraints}
-    violations = state.weights.update(number, means)
-    figures = {f"reward/{name}/weight": weight for name, weight in weights.items()}
-    return figures | {f"reward/{name}/violation": violation for name, violation in violations.items()}
 
 
 @functools.cache

@@ -13,13 +13,12 @@ from typing import Any, Literal
 
 import torch
 
-from gd2po.advantages import compute_rollout_advantages
 from gd2po.advantages.votes import SIGN_EPS
+from gd2po.hosts.contract import estimate_rollouts
 from gd2po.hosts.verl.reading.filter_groups import VOTES, GroupFilterSettings, masks_by_rollout
 from gd2po.hosts.verl.reading.run_state import share_state, state_of
 from gd2po.hosts.verl.reading.scores import plain_column, read_scores
 from gd2po.hosts.verl.step.sessions import Sessions
-from gd2po.rewards.composition import apply_gates
 from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -239,9 +238,7 @@ def living_votes(
     padded = [dict.fromkeys(settings.rewards) | dict(info) for info in infos]
     scores = read_scores(padded, keys, settings.rewards)
     prompts = [_prompt(key) for key in keys]
-    result = compute_rollout_advantages(
-        apply_gates(scores, settings.gates), prompts, torch.ones(len(keys)), **settings.advantage_arguments(weights)
-    )
+    result = estimate_rollouts(settings, scores, prompts, torch.ones(len(keys)), weights)
     votes = torch.stack([weights[name] * values for name, values in result.per_reward.items()])
     voting = (votes.abs() > SIGN_EPS).any(0)
     kept = voting & result.kept if masks_by_rollout(settings) else voting

@@ -1,11 +1,11 @@
 """One record per rollout in verl's rollout dump: scores, per-reward advantages, conflict, kept, query weight."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
+from gd2po.hosts.contract import record_columns
 from gd2po.hosts.verl.reading.run_state import Records, state_of
 
 
@@ -29,26 +29,14 @@ def keep_records(
     """
     if not trainer.config.trainer.get("rollout_data_dir"):
         return
-    columns = {f"reward/{name}": values for name, values in scores.items()}
-    columns |= {f"adv/{name}": values for name, values in result.per_reward.items()}
-    columns |= {f"watch/{name}": values for name, values in watched.items()}
-    columns |= {name: getattr(result, name) for name in ("conflict", "kept", "query_weight")}
-    columns["advantage"] = result.rollout_advantages
-    columns |= {f"weight/{name}": result.rollout_advantages.new_full((len(keys),), weights[name]) for name in weights}
     sessions = _sessions(keys)
     records = state_of(trainer).records
-    for name, values in columns.items():
-        records.setdefault(name, {}).update(zip(sessions, _json(values), strict=True))
+    for name, values in record_columns(scores, result, watched, weights).items():
+        records.setdefault(name, {}).update(zip(sessions, values, strict=True))
 
 
 def _sessions(keys: Sequence[str]) -> list[str]:
     return [key.rpartition("_")[0] for key in keys]
-
-
-def _json(values: Tensor) -> list[Any]:
-    """Values [S] with None for NaN, which JSON does not have."""
-    plain = values.tolist()
-    return [None if math.isnan(value) else value for value in plain] if values.isnan().any() else plain
 
 
 def wrap_dump_generations(original: Callable[..., None]) -> Callable[..., None]:

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from gd2po.errors import GD2POError, RewardError
-from gd2po.hosts.verl.reading.scores import as_score, shown, to_number
+from gd2po.rewards.scores import as_score, shown, to_number
 from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)

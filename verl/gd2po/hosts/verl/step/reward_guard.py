@@ -8,8 +8,9 @@ from gd2po.errors import RewardError
 from gd2po.hosts.verl.reading.names import MANAGER, is_colocated
 from gd2po.hosts.verl.reading.run_settings import settings_of
 from gd2po.hosts.verl.reading.run_state import state_of
-from gd2po.hosts.verl.reading.scores import ERROR_KEY, as_score, shown
+from gd2po.hosts.verl.reading.scores import ERROR_KEY
 from gd2po.hosts.verl.step.reward_calls import SAMPLE, LimitedCalls, check_calls, explain
+from gd2po.rewards.scores import as_score, shown
 from gd2po.settings import Settings
 
 _AWAITING = ("naive", "dapo", "gdpo", "rate_limited")

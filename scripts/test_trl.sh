@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# The tests of TRL's door in an environment of its own, without verl: `bash scripts/test_trl.sh 1.10.0`. Without a version:
+# the newest TRL that is supported. Arguments after it go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=${1:-}
+(($# == 0)) || shift
+environment=.venv-trl${version:+-$version}
+if [[ ! -x $environment/bin/pytest ]]; then
+  "${PYTHON:-python3}" -m venv "$environment"
+  constraint=$environment/constraint.txt
+  echo "torch==2.13.0" >"$constraint" # the release with a CPU build, as in pyproject.toml
+  [[ -z $version ]] || echo "trl==$version" >>"$constraint"
+  "$environment/bin/pip" install --quiet --constraint "$constraint" --editable ".[trl,report]" \
+    hypothesis peft pytest pytest-timeout
+fi
+export OMP_NUM_THREADS=1
+exec "$environment/bin/python" -P -m pytest --confcutdir=tests/hosts/trl "${@:-tests/hosts/trl}"
