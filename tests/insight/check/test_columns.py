@@ -2,6 +2,7 @@
 
 import json
 import random
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -234,6 +235,17 @@ def test_a_guess_stands_above_the_verdict(write_lines):
     rows = [{"group": row // 4, "correct": row % 2, "brief": row % 3, "idx": row} for row in range(40)]
     output = CliRunner().invoke(app, ["check", str(write_lines(rows))], env={"COLUMNS": "200"}).output
     assert output.index("--scores correct,brief") < output.index("idx (an id or index") < output.index("Verdict:")
+
+
+def test_the_suggested_option_stands_on_a_line_of_its_own_and_can_be_copied(write_lines):
+    names = [f"reward, of {part}" for part in ("the answer", "the form", "the citations", "the tone of the answer")]
+    rows = [{"group": row // 4} | {name: row * 7 % (5 + at) for at, name in enumerate(names)} for row in range(40)]
+    path = str(write_lines(rows))
+    shown = CliRunner().invoke(app, ["check", path], env={"COLUMNS": "80"}).output
+    (line,) = [line for line in shown.splitlines() if "--scores" in line]
+    said = CliRunner().invoke(app, ["check", path, *shlex.split(line)], env={"COLUMNS": "80"})
+    assert said.exit_code == 0
+    assert said.output.partition("Rewards\n")[2] == shown.partition("Rewards\n")[2]
 
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"

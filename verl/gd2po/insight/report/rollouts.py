@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from gd2po.insight.check.reading.names import ADVANTAGE, REWARD
+
 Row = Mapping[str, Any]
 
 WEIGHT_BINS = 10
 """Parts of (0, 1] in which query weights are counted; a weight of 0 has a bin of its own."""
-
-_REWARD, _ADVANTAGE = "reward/", "adv/"
 
 
 @dataclass(frozen=True, order=True)
@@ -102,12 +102,12 @@ def named(row: Row, kind: str) -> dict[str, float]:
 
 def scores(row: Row) -> dict[str, float]:
     """Reward → raw score."""
-    return named(row, _REWARD)
+    return named(row, REWARD)
 
 
 def votes(row: Row, weights: Mapping[str, float]) -> dict[str, float]:
     """Reward → weight times its advantage."""
-    return {name: weights.get(name, 1.0) * value for name, value in named(row, _ADVANTAGE).items()}
+    return {name: weights.get(name, 1.0) * value for name, value in named(row, ADVANTAGE).items()}
 
 
 def _summarise(path: Path, step: int, weights: Mapping[str, float], shown: int) -> StepDump:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gd2po.errors import nearest
 from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading.flat import FlatSource
-from gd2po.insight.check.reading.names import find_name, plain
+from gd2po.insight.check.reading.names import ADVANTAGE, REWARD, find_name, plain
 from gd2po.insight.check.reading.reward_columns import find_rewards
 from gd2po.insight.check.reading.run_settings import RunSettings
 from gd2po.insight.check.reading.sampled import Sampled
@@ -21,8 +21,6 @@ STEPS = ("step", "global_step", "global_steps", "gen_step", "training_step", "tr
 SOURCES = ("data_source", "source", "dataset")
 LENGTHS = ("response_length", "response_tokens", "completion_length", "completion_tokens", "output_tokens")
 TEXTS = ("output", "completion", "response", "completions", "responses", "outputs")
-REWARD, ADVANTAGE = "reward/", "adv/"
-"""Beginnings of the names of columns in the dumps of this plug-in."""
 
 
 @dataclass(frozen=True)

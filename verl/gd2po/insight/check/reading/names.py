@@ -9,6 +9,9 @@ Sign = Literal["reward", "word", ""]
 
 COUNT = "a count or length"
 
+REWARD, ADVANTAGE = "reward/", "adv/"
+"""Beginnings of the names of columns in the dumps of this plug-in."""
+
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())

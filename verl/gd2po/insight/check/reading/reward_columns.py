@@ -1,7 +1,9 @@
 """Which columns of numbers are rewards, by their names first and their numbers second."""
 
+import csv
+import io
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -43,8 +45,8 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
     texts = _texts_like_numbers(sampled, taken)
     if len(candidates) < 2 or unclear:
         raise CheckError(_question(sampled, candidates, unclear, left_out, texts))
-    line = shlex.quote(",".join(candidates))
-    notes = [f"the rewards are a guess by names and numbers; this says them outright: --scores {line}"]
+    option = f"--scores {_as_option(candidates)}"
+    notes = [f"the rewards are a guess by names and numbers; this says them outright:\n  {option}"]
     if left_out:
         notes.append(f"numbers that were not taken for rewards: {_with_reasons(left_out)}")
     if texts:
@@ -105,10 +107,17 @@ def _question(
                 f"{', '.join(unclear)} may be counts or ids" if unclear else "",
                 f"Other columns of numbers: {_with_reasons(others) or 'none'}",
                 f"Columns of lists or objects: {', '.join(lists)}" if lists else "",
-                f"Name the rewards with --scores {','.join(candidates) if len(candidates) > 1 else 'a,b'}",
+                f"Name the rewards with --scores {_as_option(candidates) if len(candidates) > 1 else 'a,b'}",
             ),
         )
     )
+
+
+def _as_option(names: Sequence[str]) -> str:
+    """Names as ``--scores`` takes them, for a shell; a name with a comma stands in double quotes."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return shlex.quote(line.getvalue())
 
 
 def _with_reasons(columns: dict[str, str]) -> str:
