@@ -10,7 +10,7 @@ from gd2po.insight.check.reading.names import ADVANTAGE, REWARD, find_name, plai
 from gd2po.insight.check.reading.reward_columns import find_rewards
 from gd2po.insight.check.reading.run_settings import RunSettings
 from gd2po.insight.check.reading.sampled import Sampled
-from gd2po.insight.check.reading.sources import NUMERIC, Kind
+from gd2po.insight.check.reading.sources import NUMERIC, Kind, first_of
 from gd2po.insight.check.reading.steps import steps_in_names
 
 GROUPS = (
@@ -159,4 +159,4 @@ def _first(kinds: Mapping[str, Kind], names: Sequence[str], of: Sequence[Kind]) 
 
 
 def _list(names: Sequence[str] | Mapping[str, object]) -> str:
-    return ", ".join(names) or "none"
+    return first_of(names) or "none"

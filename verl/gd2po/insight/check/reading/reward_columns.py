@@ -10,7 +10,7 @@ import numpy as np
 from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.names import COUNT, reason_against, sign_of
 from gd2po.insight.check.reading.sampled import Sampled
-from gd2po.insight.check.reading.sources import NUMERIC
+from gd2po.insight.check.reading.sources import NUMERIC, first_of
 from gd2po.insight.check.rollouts import Numbers
 
 LARGEST_UNSAID = 100
@@ -106,7 +106,7 @@ def _question(
                 else f"it is not sure which columns are rewards: {', '.join(candidates)}",
                 f"{', '.join(unclear)} may be counts or ids" if unclear else "",
                 f"Other columns of numbers: {_with_reasons(others) or 'none'}",
-                f"Columns of lists or objects: {', '.join(lists)}" if lists else "",
+                f"Columns of lists or objects: {first_of(lists)}" if lists else "",
                 f"Name the rewards with --scores {_as_option(candidates) if len(candidates) > 1 else 'a,b'}",
             ),
         )
@@ -121,4 +121,4 @@ def _as_option(names: Sequence[str]) -> str:
 
 
 def _with_reasons(columns: dict[str, str]) -> str:
-    return ", ".join(f"{name} ({reason})" for name, reason in columns.items())
+    return first_of(f"{name} ({reason})" for name, reason in columns.items())
