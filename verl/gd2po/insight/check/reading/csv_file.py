@@ -80,13 +80,13 @@ def refuse_doubled(file: str, names: Sequence[str], form: str) -> None:
 def _layout(content: Content) -> tuple[int, str]:
     """The number of lines before the header, such as remarks; and the delimiter, most frequent in it outside quotes."""
     lines = content.decoded_head().splitlines()
+    width = max(map(_delimiters, (line for line in lines if not line.startswith("#"))), default=0)
     before = 0
     while before + 1 < len(lines):
         line = lines[before].strip()
         if separator := _SEPARATOR.fullmatch(line):
             return before + 1, separator[1]
-        is_remark = line.startswith("#") and _delimiters(line) < _delimiters(lines[before + 1])
-        if line and not is_remark:
+        if line and not (line.startswith("#") and _delimiters(line) < width):
             break
         before += 1
     unquoted = "".join(lines[before].split('"')[::2]) if lines else ""

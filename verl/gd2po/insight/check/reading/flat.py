@@ -56,7 +56,8 @@ class FlatSource:
         self.decimal_commas = _with_decimal_commas(self.rows)
         if self.decimal_commas:
             self.rows = [
-                row | {name: with_point(row[name]) for name in self.decimal_commas & row.keys()} for row in self.rows
+                {**row, **{name: with_point(row[name]) for name in self.decimal_commas if name in row}}
+                for row in self.rows
             ]
         counts: defaultdict[str, Counter[Kind]] = defaultdict(Counter)
         for row in self.rows:

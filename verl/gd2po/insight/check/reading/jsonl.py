@@ -21,7 +21,6 @@ _BETWEEN = " \t\r\n,\ufeff\x1e"
 """Characters between values: spaces, commas, byte-order marks, record separators."""
 
 _PIECE = 1 << 20
-_DECODER = json.JSONDecoder()
 _FIRST_LINES, _SHOWN = 20, 40
 _STARTS_TABLE = re.compile(r'\{\s*"(?:(?:columns|data|index|ncols|nrows)"|0"\s*:\s*\{|[^"]*"\s*:\s*\{\s*"0"\s*:)')
 _PYTHON = re.compile(r"[\[\s]*\{\s*'")
@@ -100,7 +99,7 @@ def _is_lines(head: str) -> bool:
 def _begins_with_two(text: str) -> bool:
     """Whether two objects stand on the first line, nothing but spaces and commas between them."""
     try:
-        end = _DECODER.raw_decode(text)[1]
+        end = json.JSONDecoder().raw_decode(text)[1]
     except (ValueError, RecursionError):
         return False
     return text[end:].lstrip(" \t,").startswith("{")
@@ -142,19 +141,28 @@ def _rows_of(value: Any, file: str) -> Iterable[Any]:
 
 def _refuse_doubled_keys(line: bytes | str, file: str) -> None:
     """Refuse an object in which a key stands twice: parsers keep one of the two."""
-    doubled: list[str] = []
-
-    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        entries = dict(pairs)
-        if len(entries) < len(pairs):
-            doubled.extend(key for key, _ in pairs)
-        return entries
-
+    keys = _DoubledKeys()
     try:
-        json.loads(line, object_pairs_hook=note)
+        json.loads(line, object_pairs_hook=keys.object_of)
     except (ValueError, RecursionError):
         return
-    refuse_doubled(file, doubled, "JSON")
+    keys.refuse(file)
+
+
+class _DoubledKeys:
+    """Notes the keys of an object in which one stands twice, since a parser keeps only the last."""
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+
+    def object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        entries = dict(pairs)
+        if len(entries) < len(pairs) and not self._keys:
+            self._keys = [key for key, _ in pairs]
+        return entries
+
+    def refuse(self, file: str) -> None:
+        refuse_doubled(file, self._keys, "JSON")
 
 
 def _fits(row: Any, names: Sequence[str]) -> bool:
@@ -165,7 +173,8 @@ def _values(text: TextIO, name: str) -> Iterator[Any]:
     """The values of a document: the elements of an array at its top, or one value after the other."""
     buffer, position, ended, wanted = "", 0, False, _PIECE
     pythons = f"; {name} is in the notation of Python, not JSON: write it with json.dumps"
-    in_array = False
+    in_array, keys = False, _DoubledKeys()
+    decoder = json.JSONDecoder(object_pairs_hook=keys.object_of)
     while True:
         while position < len(buffer) and (buffer[position].isspace() or buffer[position] in _BETWEEN):
             position += 1
@@ -177,11 +186,14 @@ def _values(text: TextIO, name: str) -> Iterator[Any]:
             continue
         if position < len(buffer) and (ended or len(buffer) - position >= wanted or wanted == _PIECE):
             try:
-                value, end = _DECODER.raw_decode(buffer, position)
+                value, end = decoder.raw_decode(buffer, position)
                 if ended or end < len(buffer):
+                    keys.refuse(name)
                     yield value
                     position, wanted = end, _PIECE
                     continue
+            except CheckError:
+                raise
             except (ValueError, RecursionError) as error:
                 if ended:
                     raise CheckError(

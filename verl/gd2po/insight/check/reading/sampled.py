@@ -17,6 +17,9 @@ SESSION_KEY = re.compile(r"(.+)_([0-9]{1,18})_([0-9]{1,18})")
 BEGINNING = 1000
 """Rows at the beginning of a file; a column that is empty in all of them is late."""
 
+WEIGHTED, DEPENDENT = "the weighted total ", "equal to "
+"""Beginnings of the words for a total: with positive weights, and with such that a summand may be the total."""
+
 _LEAST_FOR_INDEX = 8
 _SUMMANDS_AT_MOST = 8
 
@@ -80,6 +83,11 @@ class Sampled:
                 texts[match[1], stamp].add(to_id(row.get(prompt)))
         return len(texts) < len(rows) and all(len(several) == 1 for several in texts.values())
 
+    def tells_groups(self) -> bool:
+        """Whether the ids are neither the same in all sampled rows nor different in each."""
+        groups = [group for group in self.groups if group is not None]
+        return 1 < len({*groups}) < len(groups)
+
     def numbers(self, column: str) -> Numbers:
         """The numbers of a column [n], NaN where empty or no number."""
         return np.array([parse_number(row.get(column)) for row in self._rows], dtype=np.float64)
@@ -127,7 +135,7 @@ class Sampled:
 
     @staticmethod
     def _weighted_total(values: Numbers, others: Mapping[str, Numbers]) -> str:
-        """The summands with positive weights that give a column exactly, in words; empty if there are none."""
+        """The summands whose weighted sum is exactly a column, in words; empty if there are none."""
         summands: dict[str, Numbers] = {}
         for name, numbers in list(others.items())[:_SUMMANDS_AT_MOST]:
             if np.isfinite(numbers).all() and not any(_is_multiple(numbers, other) for other in summands.values()):
@@ -138,9 +146,10 @@ class Sampled:
         weights, _, rank, _ = np.linalg.lstsq(matrix, values, rcond=None)
         shown = {name: weight for name, weight in zip(summands, weights.tolist(), strict=True) if abs(weight) > 1e-3}
         exact = np.allclose(matrix @ weights, values, rtol=1e-4, atol=2e-4 * float(np.ptp(values)))
-        if rank < len(summands) or not exact or len(shown) < 2 or min(shown.values()) < 0:
+        if rank < len(summands) or not exact or len(shown) < 2:
             return ""
-        return "the weighted total " + " + ".join(f"{weight:.3g} {name}" for name, weight in shown.items())
+        terms = " + ".join(f"{weight:.3g} {name}" for name, weight in shown.items())
+        return (WEIGHTED if min(shown.values()) > 0 else DEPENDENT) + terms.replace("+ -", "− ")
 
     def notes(self, rewards: Mapping[str, str]) -> Iterator[str]:
         """What a reader should know of how these rewards and the steps were read."""

@@ -21,7 +21,7 @@ from gd2po.insight.check.choice import CheckError
 HEAD = 1 << 16
 """Bytes of a file from which its format is known."""
 
-_ZEROS_AT_MOST = 0.01
+_ZEROS_AT_MOST = 0.05
 """Share of zero bytes in a text in UTF-8."""
 
 _UNPACKED: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
