@@ -2,6 +2,7 @@
 
 import json
 import random
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from gd2po.cli import app
 from gd2po.insight.check.choice import CheckError, Choice
+from gd2po.insight.check.examine import examine
 from gd2po.insight.check.reading import read
 from gd2po.insight.check.reading.names import reason_against, sign_of
 
@@ -236,6 +238,17 @@ def test_a_guess_stands_above_the_verdict(write_lines):
     assert output.index("--scores correct,brief") < output.index("idx (an id or index") < output.index("Verdict:")
 
 
+def test_the_suggested_option_stands_on_a_line_of_its_own_and_can_be_copied(write_lines):
+    names = [f"reward, of {part}" for part in ("the answer", "the form", "the citations", "the tone of the answer")]
+    rows = [{"group": row // 4} | {name: row * 7 % (5 + at) for at, name in enumerate(names)} for row in range(40)]
+    path = str(write_lines(rows))
+    shown = CliRunner().invoke(app, ["check", path], env={"COLUMNS": "80"}).output
+    (line,) = [line for line in shown.splitlines() if "--scores" in line]
+    said = CliRunner().invoke(app, ["check", path, *shlex.split(line)], env={"COLUMNS": "80"})
+    assert said.exit_code == 0
+    assert said.output.partition("Rewards\n")[2] == shown.partition("Rewards\n")[2]
+
+
 CASES = Path(__file__).parents[4] / "shared" / "cases"
 TWO = {"correct", "brief"}
 
@@ -277,6 +290,14 @@ TWO = {"correct", "brief"}
         ("dup_cols_csv", None, "a CSV file with column 'correct' twice"),
         ("pq/list.parquet", None, "Columns of lists or objects: scores"),
         ("pq/zero.parquet", None, "without rows"),
+        ("pq/nullcol.parquet", None, "brief (is empty)"),
+        ("pq/half.parquet", TWO, 12),
+        ("pq/large.parquet", TWO, 12),
+        ("pq/binary_id.parquet", TWO, 12),
+        ("pq/float_id.parquet", TWO, 12),
+        ("pq/time_id.parquet", TWO, 12),
+        ("pq/trl.parquet", {"accuracy_reward", "format_reward"}, 12),
+        ("group_ids/big_float_ids.csv", {"a", "b"}, 20),
     ],
 )
 def test_inputs_of_real_kinds(names, rewards, groups):
@@ -289,3 +310,9 @@ def test_inputs_of_real_kinds(names, rewards, groups):
     result = read(files, Choice())
     assert {*result.names} == rewards
     assert groups is None or result.group_count == groups
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="these inputs are kept beside the repository")
+def test_a_run_is_checked_with_its_own_directions():
+    evidence = examine([str(CASES / "own_run_minimize" / "rollouts")], Choice())
+    assert round(evidence.method("Hard").kept.value, 2) == 0.54

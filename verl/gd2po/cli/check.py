@@ -1,5 +1,6 @@
 """Saved rollouts, before a training."""
 
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +62,8 @@ def check(
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (name.strip() for name in text.split(","))))
+    names = next(csv.reader([text], skipinitialspace=True), [])  # a name with a comma stands in double quotes
+    return tuple(filter(None, map(str.strip, names)))
 
 
 def _number(option: str, text: str) -> float:

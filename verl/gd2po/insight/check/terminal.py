@@ -14,7 +14,7 @@ from gd2po.insight.check.methods.runs import GDPO, GRPO, HARD, MethodResult, snr
 from gd2po.insight.check.statistics.parts import Subset
 from gd2po.insight.check.verdict import LEVELS, Verdict
 from gd2po.insight.check.verdict.findings import decimal, percent, with_interval, with_loss
-from gd2po.insight.check.wording import account_lines, number, of_rewards, short_gain, signed
+from gd2po.insight.check.wording import OPTION_LINE, account_lines, number, of_rewards, short_gain, signed
 
 STYLES = {"good": "green", "note": "", "caution": "yellow", "bad": "red"}
 PAIRS_AT_MOST, PARTS_AT_MOST, GAINS_AT_MOST, NAME_AT_MOST = 15, 12, 5, 14
@@ -22,7 +22,8 @@ PAIRS_AT_MOST, PARTS_AT_MOST, GAINS_AT_MOST, NAME_AT_MOST = 15, 12, 5, 14
 
 def show(evidence: Evidence, verdict: Verdict, console: Console) -> None:
     """Print tables, then the verdict with its reasons and a block for the recipe."""
-    console.print(*(Text(line, overflow="fold") for line in account_lines(evidence)), sep="\n")
+    for line in account_lines(evidence):
+        console.print(Text(line, overflow="fold"), soft_wrap=line.startswith(OPTION_LINE))
     sections = (
         ("Rewards", _rewards(evidence)),
         ("Pairs of rewards", _pairs(evidence)),

@@ -9,6 +9,9 @@ from gd2po.intervals import Interval
 
 FILES_NAMED = 3
 
+OPTION_LINE = "  --"
+"""The beginning of a line to copy, which stands alone and is never broken."""
+
 
 def account_lines(evidence: Evidence) -> Iterator[str]:
     """What was read, how, and what was left out."""
@@ -18,7 +21,7 @@ def account_lines(evidence: Evidence) -> Iterator[str]:
     yield f"{_named(account.files)}: {evidence.rollouts:,} rollouts in {evidence.groups:,} groups ({sizes}), {group}"
     lengths = account.lengths_from or "not told, so each response counts as one token"
     yield f"rewards: {', '.join(of_rewards(evidence))}; response lengths: {lengths}"
-    yield from account.notes
+    yield from (line for note in account.notes for line in note.splitlines())
     for count, what in (
         (account.unscored, "rows without a score, such as padding"),
         (account.earlier_outputs, "outputs before the last one of their session"),

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gd2po.errors import SettingsError
 from gd2po.insight.report.trackers import ReportError
 from gd2po.method_names import method_title
-from gd2po.runs.files import SETTINGS_FILE, STARTS_FILE
+from gd2po.runs.files import STARTS_FILE, load_settings
 from gd2po.runs.identity import identity_of
 
 _SEED_IN_NAME = re.compile(r"(seed[-_]?)\d+")
@@ -39,7 +40,7 @@ class RunDescription:
 
     @property
     def total_steps(self) -> int | None:
-        """How many steps it is to have, if that is known."""
+        """The number of steps that the run is to have; None where it is not known."""
         planned = self.starts[-1]["steps"] if self.starts else None
         return planned or self.config.get("trainer.total_training_steps")
 
@@ -50,7 +51,7 @@ class RunDescription:
 
     @property
     def method(self) -> str | None:
-        """Such as GD²PO-SNR τ=0.8; None where it is not known."""
+        """The name of the method, such as GD²PO-SNR τ=0.8; None where it is not known."""
         if not self.settings:
             return None
         return method_title(self.settings)
@@ -62,7 +63,7 @@ def read_description(folder: Path) -> RunDescription:
     Raises:
         ReportError: a file of the run is not JSON.
     """
-    settings = _json(folder / SETTINGS_FILE, _text(folder / SETTINGS_FILE) or "{}")
+    settings = _settings(folder)
     config, identity, notes = _configuration(folder, settings)
     seed = config.get("run.seed", config.get("data.seed"))
     lines = _text(folder / STARTS_FILE).splitlines(keepends=True)
@@ -118,6 +119,13 @@ def _number(weight: Any) -> float:
         return float(weight)
     stairs = {int(step): value for step, value in weight.get("at", {}).items()}
     return float(stairs[max(stairs)] if stairs else weight["to"])
+
+
+def _settings(folder: Path) -> Mapping[str, Any]:
+    try:
+        return load_settings(folder)
+    except SettingsError as error:
+        raise ReportError(str(error)) from None
 
 
 def _text(path: Path) -> str:

@@ -12,12 +12,15 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from gd2po.insight.check.reading.names import ADVANTAGE, REWARD
+
 Row = Mapping[str, Any]
 
 WEIGHT_BINS = 10
 """Parts of (0, 1] in which query weights are counted; a weight of 0 has a bin of its own."""
 
-_REWARD, _ADVANTAGE, _WEIGHT = "reward/", "adv/", "weight/"
+WEIGHT = "weight/"
+"""Prefix of the weights of the step, where weights move."""
 
 
 @dataclass(frozen=True, order=True)
@@ -102,18 +105,18 @@ def named(row: Row, kind: str) -> dict[str, float]:
 
 def scores(row: Row) -> dict[str, float]:
     """Reward → raw score."""
-    return named(row, _REWARD)
+    return named(row, REWARD)
 
 
 def votes(row: Row, weights: Mapping[str, float]) -> dict[str, float]:
     """Reward → weight times its advantage."""
     moved = weights_of(row, weights)
-    return {name: moved.get(name, 1.0) * value for name, value in named(row, _ADVANTAGE).items()}
+    return {name: moved.get(name, 1.0) * value for name, value in named(row, ADVANTAGE).items()}
 
 
 def weights_of(row: Row, weights: Mapping[str, float]) -> dict[str, float]:
     """Reward → weight in the step of a row, which names those that move; ``weights`` are those of the settings."""
-    return {**weights, **named(row, _WEIGHT)}
+    return {**weights, **named(row, WEIGHT)}
 
 
 def _summarise(path: Path, step: int, weights: Mapping[str, float], shown: int) -> StepDump:

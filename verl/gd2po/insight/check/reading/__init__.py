@@ -10,7 +10,6 @@ from gd2po.insight.check.reading.columns import find_roles
 from gd2po.insight.check.reading.files import open_sources
 from gd2po.insight.check.reading.flat import FlatSource
 from gd2po.insight.check.reading.gathering import Gathering
-from gd2po.insight.check.reading.names import reason_against
 from gd2po.insight.check.reading.run_settings import RunSettings, settings_beside
 from gd2po.insight.check.reading.streams import readable
 from gd2po.insight.check.rollouts import Rollouts
@@ -29,12 +28,17 @@ def read(names: Sequence[str], choice: Choice) -> Rollouts:
         SettingsError: a weight or direction is wrong.
     """
     files = open_sources(names)
-    sources = [FlatSource(file, may_be_reward, choice.scores) for file in files]
+    sources = [FlatSource(file, choice.scores) for file in files]
     settings = settings_beside(files)
     roles = find_roles(sources, choice, settings)
     for source in sources:
         if roles.group not in source.kinds:
             raise CheckError(f"{source.name} has no column {roles.group!r}, which tells the prompt in other files")
+        if doubled := [name for name in source.doubled if name in roles.columns]:
+            raise CheckError(
+                f"{source.name} has two columns with the name {', '.join(map(repr, doubled))}: one is inside of an "
+                "object, or has spaces around its name; rename or drop one of them"
+            )
     run = {name: reward for name, reward in (settings.rewards or {}).items() if name in roles.rewards}
     chosen_weights = {
         **dict.fromkeys(roles.rewards, WEIGHT),
@@ -60,11 +64,6 @@ def read(names: Sequence[str], choice: Choice) -> Rollouts:
                 gathering.add(source, chunk)
     notes = (*_about_settings(settings, run, gates), *roles.notes)
     return assemble(sources, gathering, chosen_weights, chosen_directions, gates, notes)
-
-
-def may_be_reward(name: str) -> bool:
-    """Whether the name of a column does not speak against a reward."""
-    return not reason_against(name)
 
 
 def _weight_text(reward: RewardSettings) -> str:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,16 @@ from gd2po.insight.check.reading.sources import Cells, Kind
 from gd2po.insight.check.rollouts import Numbers
 
 _WHOLE = re.compile(r"^(-?(?:0|[1-9][0-9]*))\.0+$")
+_DECIMAL_COMMA = re.compile(r"\s*[-+−]?[0-9]*,[0-9]+\s*%?\s*")
+_THOUSANDS = re.compile(r"\s*[-+−]?[1-9][0-9]{0,2},[0-9]{3}\s*%?\s*")
 _WORDS = {"": math.nan, "null": math.nan, "none": math.nan, "true": 1.0, "false": 0.0}
 _PRINTED = re.compile(
     r"(?:np\.|numpy\.)?(?:float|int|uint|bool)_?(?:8|16|32|64)?\(([^()]*)\)"
+    r"|(?:decimal\.)?decimal\('([^()']*)'\)|(?:np\.|numpy\.)(true|false)_?"
     r"|(?:torch\.)?(?:tensor|array)\(\[?([^()\[\],]*)\]?(?:, *[a-z_]+=[^()]*)*\)"
     r"|\[([^()\[\],]*)\]"
 )
-"""How NumPy and PyTorch print one number, and a list of one."""
+"""How Python, NumPy and PyTorch print one number, and a list of one."""
 
 _KINDS: tuple[tuple[type, Kind], ...] = (
     (type(None), "empty"),
@@ -62,9 +66,9 @@ def parse_number(cell: Any, percent: bool = False) -> float | None:
         return parse_number(cell[0], percent) if _holds_one(cell) else None
     if not isinstance(cell, str):
         return _float(cell)
-    word = cell.strip().lower()
+    word = cell.strip().lower().replace("−", "-")
     if printed := _PRINTED.fullmatch(word):
-        word = printed[1] or printed[2] or printed[3]
+        word = next(filter(None, printed.groups()), "")
     if word in _WORDS:
         return _WORDS[word]
     if "_" in word:
@@ -73,6 +77,19 @@ def parse_number(cell: Any, percent: bool = False) -> float | None:
         share = _float(word[:-1])
         return None if share is None else share / 100
     return _float(word)
+
+
+def are_decimal_commas(texts: Sequence[str]) -> bool:
+    """Whether these texts, each with a comma, are numbers whose decimal point is a comma.
+
+    ``1,234`` may be a thousand as well; it is a decimal number where another cell of its column surely is one.
+    """
+    return all(map(_DECIMAL_COMMA.fullmatch, texts)) and not all(map(_THOUSANDS.fullmatch, texts))
+
+
+def with_point(cell: Any) -> Any:
+    """A cell of a column with decimal commas as it would be written with a point."""
+    return cell.replace(",", ".") if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def _holds_one(cells: list[Any]) -> bool:

@@ -6,23 +6,22 @@ from dataclasses import dataclass
 from gd2po.errors import nearest
 from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading.flat import FlatSource
-from gd2po.insight.check.reading.names import find_name, plain
+from gd2po.insight.check.reading.names import ADVANTAGE, REWARD, find_name, plain
 from gd2po.insight.check.reading.reward_columns import find_rewards
 from gd2po.insight.check.reading.run_settings import RunSettings
 from gd2po.insight.check.reading.sampled import Sampled
-from gd2po.insight.check.reading.sources import NUMERIC, Kind
+from gd2po.insight.check.reading.sources import NUMERIC, Kind, first_of
 from gd2po.insight.check.reading.steps import steps_in_names
 
 GROUPS = (
     *("uid", "group_id", "group", "prompt_id", "query_id", "question_id", "problem_id", "task_id", "prompt_idx"),
-    *("prompt_index", "_ng_task_index", "prompt", "input", "question", "problem", "query", "instruction", "messages"),
+    *("prompt_index", "_ng_task_index", "prompt", "prompts", "prompt_text", "input", "question", "problem", "query"),
+    *("instruction", "messages", "prompt_ids", "prompt_token_ids"),
 )
 STEPS = ("step", "global_step", "global_steps", "gen_step", "training_step", "train_step", "trainer_step")
 SOURCES = ("data_source", "source", "dataset")
 LENGTHS = ("response_length", "response_tokens", "completion_length", "completion_tokens", "output_tokens")
 TEXTS = ("output", "completion", "response", "completions", "responses", "outputs")
-REWARD, ADVANTAGE = "reward/", "adv/"
-"""Beginnings of the names of columns in the dumps of this plug-in."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,9 @@ def find_roles(sources: Sequence[FlatSource], choice: Choice, settings: RunSetti
         CheckError: a chosen column is not there, nothing tells the prompt, or which columns are rewards is not sure.
     """
     kinds = Sampled.kinds_of(sources)
-    group = _resolved(choice.group, kinds, "--group") or _first(kinds, GROUPS, (*NUMERIC, "text", "other"))
-    if group is None:
+    named_group = _resolved(choice.group, kinds, "--group")
+    groups = [named_group] if named_group else _all(kinds, GROUPS, (*NUMERIC, "text", "other"))
+    if not groups:
         raise CheckError(
             f"no column tells which rollouts are of one prompt: found {_list(kinds)}; expected one of {_list(GROUPS)}, "
             "or name it with --group"
@@ -87,14 +87,20 @@ def find_roles(sources: Sequence[FlatSource], choice: Choice, settings: RunSetti
     source = _resolved(choice.source, kinds, "--source") or _first(kinds, SOURCES, ("text", "integer"))
     text = _first(kinds, TEXTS, ("text", *NUMERIC))
     file_steps = {} if step else steps_in_names([source.name for source in sources])
-    sampled = Sampled(sources, kinds, group, step, file_steps)
-    sessions = sampled.has_sessions(
-        "input" if "input" in kinds else None, any(name.startswith(ADVANTAGE) for name in kinds)
-    )
+    prompt, in_our_dump = "input" if "input" in kinds else None, any(name.startswith(ADVANTAGE) for name in kinds)
+    samples = {name: Sampled(sources, kinds, name, step, file_steps) for name in groups}
+    with_sessions = {name for name, sample in samples.items() if sample.has_sessions(prompt, in_our_dump)}
+    group = next((name for name in groups if name in with_sessions or samples[name].tells_groups()), groups[0])
+    sampled, sessions = samples[group], group in with_sessions
     if sessions:
         sampled = Sampled(sources, kinds, group, step, file_steps, sessions=True)
     ours = {name.removeprefix(REWARD): name for name in kinds if name.startswith(REWARD)}
     notes: list[str] = []
+    if passed := groups[: groups.index(group)]:
+        notes.append(
+            f"{group} tells the prompt, since {', '.join(passed)} {'is' if len(passed) == 1 else 'are'} the same in "
+            "all rows or different in each; --group names another"
+        )
     not_taken: dict[str, str] = {}
     if choice.scores:
         rewards = {name.removeprefix(REWARD): _column_of(name, kinds) for name in choice.scores}
@@ -103,7 +109,7 @@ def find_roles(sources: Sequence[FlatSource], choice: Choice, settings: RunSetti
     elif len(declared := [name for name in settings.rewards or () if kinds.get(name) in NUMERIC]) > 1:
         rewards = {name: name for name in declared}
     else:
-        taken = {name for name in (group, step, length, source, text) if name}
+        taken = {name for name in (*groups, step, length, source, text) if name}
         rewards, not_taken, said = find_rewards(sampled, taken)
         notes += said
     if len(rewards) < 2:
@@ -160,5 +166,11 @@ def _first(kinds: Mapping[str, Kind], names: Sequence[str], of: Sequence[Kind]) 
     return find_name(names, [name for name, kind in kinds.items() if kind in of])
 
 
+def _all(kinds: Mapping[str, Kind], names: Sequence[str], of: Sequence[Kind]) -> list[str]:
+    """The columns of these names, each once, in the order of the names."""
+    columns = (_first(kinds, [name], of) for name in names)
+    return list(dict.fromkeys(column for column in columns if column))
+
+
 def _list(names: Sequence[str] | Mapping[str, object]) -> str:
-    return ", ".join(names) or "none"
+    return first_of(names) or "none"

@@ -1,6 +1,7 @@
 """CSV with a header: commas, semicolons, tabs or bars between the cells."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -15,6 +16,9 @@ LONGEST_CELL = 16 << 20
 
 DELIMITERS = ",;\t|"
 
+_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+"""The first line of a CSV that Excel shall open."""
+
 _EMPTY = {"", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "NA", "#NA", "N/A", "n/a", "#N/A"}
 """What tables of numbers write where there is nothing."""
 
@@ -26,14 +30,16 @@ class CsvFile:
 
     def __init__(self, content: Content) -> None:
         self.name, self._content = content.name, content
-        self._delimiter = _delimiter(content)
+        self._before, self._delimiter = _layout(content)
         csv.field_size_limit(LONGEST_CELL)
-        rows = self._rows(Faults())
+        faults = Faults()
+        rows = self._rows(faults)
         header = next(rows, (0, []))[1]
         self._header = [printable(name.strip()) for name in header]
         sample = spread((cells for _, cells in rows), lambda cells: sum(map(len, cells)))
         if not sample:
-            raise CheckError(f"{self.name} is no CSV with a header and rows: there is no row under its first line")
+            reason = f": {faults.examples[0]}" if faults.examples else ""
+            raise CheckError(f"{self.name} is no CSV with a header and rows: no row has as many fields as it{reason}")
         refuse_doubled(self.name, [name for name in self._header if name], "CSV")
         self.sample: Sequence[Row] = [dict(zip(self._header, _filled(cells), strict=True)) for cells in sample]
 
@@ -46,12 +52,14 @@ class CsvFile:
     def _rows(self, faults: Faults) -> Iterator[tuple[int, list[str]]]:
         """The header and all rows as long as it, with their numbers."""
         with self._content.text() as text:
+            for _ in range(self._before):
+                text.readline()
             table = csv.reader(text, delimiter=self._delimiter)
             width = number = 0
             try:
-                for number, cells in enumerate(table, 1):
+                for number, cells in enumerate(table, 1 + self._before):
                     width = width or len(cells)
-                    if len(cells) == width:
+                    if cells and len(cells) == width:
                         yield number, cells
                     elif cells:
                         faults.add(f"{self.name}, row {number}", f"{len(cells)} fields; the header has {width}")
@@ -69,11 +77,24 @@ def refuse_doubled(file: str, names: Sequence[str], form: str) -> None:
         raise CheckError(f"{file} is a {form} file with column {', '.join(doubled)}; rename or drop one of them")
 
 
-def _delimiter(content: Content) -> str:
-    """The delimiter that stands most often in the header, outside quotes."""
-    header = next(iter(content.decoded_head().lstrip("\r\n").splitlines()), "")
-    unquoted = "".join(header.split('"')[::2])
-    return max(DELIMITERS, key=unquoted.count)
+def _layout(content: Content) -> tuple[int, str]:
+    """The number of lines before the header, such as remarks; and the delimiter, most frequent in it outside quotes."""
+    lines = content.decoded_head().splitlines()
+    width = max(map(_delimiters, (line for line in lines if not line.startswith("#"))), default=0)
+    before = 0
+    while before + 1 < len(lines):
+        line = lines[before].strip()
+        if separator := _SEPARATOR.fullmatch(line):
+            return before + 1, separator[1]
+        if line and not (line.startswith("#") and _delimiters(line) < width):
+            break
+        before += 1
+    unquoted = "".join(lines[before].split('"')[::2]) if lines else ""
+    return before, max(DELIMITERS, key=unquoted.count)
+
+
+def _delimiters(line: str) -> int:
+    return max(map(line.count, DELIMITERS))
 
 
 def _filled(column: Sequence[str]) -> Cells:

@@ -8,6 +8,7 @@ from gd2po.insight.check.reading.csv_file import CsvFile
 from gd2po.insight.check.reading.jsonl import JsonFile
 from gd2po.insight.check.reading.parquet_file import ParquetFile
 from gd2po.insight.check.reading.sources import Source
+from gd2po.insight.check.reading.steps import step_in
 from gd2po.insight.check.reading.streams import Content, readable
 
 _FORMATS: dict[str, Callable[[Content], Source]] = {
@@ -19,6 +20,12 @@ _FORMATS: dict[str, Callable[[Content], Source]] = {
     ".parquet": ParquetFile,
 }
 _PACKED = {".gz", ".bz2", ".zst", ".xz"}
+_TABLES = {".txt", ".tab", ".dat"}
+"""Ends of names of tables of text."""
+
+_ROLLOUTS = {"rollouts", "completions"}
+"""Folders of a run with its rollouts, as this plug-in and TRL write them."""
+
 _NO_ROLLOUTS = {"gd2po_settings.json", "gd2po_starts.jsonl"}
 """Files of a run that lie beside its rollouts."""
 
@@ -42,7 +49,11 @@ def _files(given: str) -> Iterator[str]:
     if given == "-" or not Path(given).is_dir():
         yield given
         return
-    files = sorted(path for path in Path(given).iterdir() if _is_rollouts(path))
+    below = list(Path(given).iterdir())
+    files = sorted(filter(_is_rollouts, below))
+    if not files:  # the folder of a run, or a folder for each step
+        folders = sorted(path for path in below if path.is_dir() and (path.name in _ROLLOUTS or step_in(path.name)))
+        files = [path for folder in folders for path in sorted(filter(_is_rollouts, folder.iterdir()))]
     if not files:
         raise CheckError(f"{given} holds none of: {', '.join(_FORMATS)}; give files, or a folder of them")
     yield from map(str, files)
@@ -75,7 +86,7 @@ def _form_of(content: Content) -> Callable[[Content], Source]:
     start = content.decoded_head().lstrip()
     if start.startswith(("{", "[")):
         return JsonFile
-    if content.name == "standard input" and start:
+    if start and (content.name == "standard input" or Path(content.name).suffix.lower() in _TABLES):
         return CsvFile
     if not start:
         raise CheckError(f"{content.name} is empty, or in a format that is not known; expected JSON, CSV or Parquet")

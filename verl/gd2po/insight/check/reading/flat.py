@@ -1,10 +1,12 @@
 """Rows with nested objects and lists as a table: objects become columns ``a.b``, lists of a prompt become rows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gd2po.insight.check.reading.cells import kind_of
+from gd2po.insight.check.reading.cells import are_decimal_commas, kind_of, with_point
+from gd2po.insight.check.reading.names import may_be_reward
+from gd2po.insight.check.reading.nested import inner_of, object_in
 from gd2po.insight.check.reading.sources import (
     NUMBERS_AT_LEAST,
     NUMERIC,
@@ -17,7 +19,8 @@ from gd2po.insight.check.reading.sources import (
     overall,
 )
 
-DEEPEST, COLUMNS_AT_MOST = 5, 2000
+DEEPEST, COLUMNS_AT_MOST, PATHS_AT_MOST = 5, 10_000, 2000
+"""Keys in a path; columns of a file; and, of these, paths into objects."""
 
 
 class FlatSource:
@@ -29,22 +32,33 @@ class FlatSource:
         rows: A sample of rollouts from the beginning, the middle and the end.
         kinds: Column → kind, by the sample.
         lists: The columns with a list per row, of which each row of the file has as many as it has rollouts.
+        decimal_commas: The columns whose numbers are written with a comma for the decimal point.
+        beyond: The names that are not among the columns, since there are too many.
+        doubled: The names that two columns have, one of them inside of an object or with spaces around its name.
     """
 
-    def __init__(self, source: Source, may_be_reward: Callable[[str], bool], named: Sequence[str]) -> None:
+    def __init__(self, source: Source, named: Sequence[str]) -> None:
         """
         Args:
             source: The file as it is read.
-            may_be_reward: Whether a column of this name may be a reward.
             named: The columns that the user calls rewards.
         """
         self.name, self.unit, self._source = source.name, source.unit, source
         self._paths: dict[str, tuple[str, ...]] = {}
+        self._named, self._inner_paths = named, 0
+        self.beyond: dict[str, None] = {}
+        self.doubled: dict[str, None] = {}
         flat: list[Row] = [self._flattened(row) for row in source.sample]
-        self.lists = _lists(flat, may_be_reward, named)
+        self.lists = _lists(flat, named)
         self.rows: list[Row] = (
             [rollout for row in flat for rollout in _exploded(row, self.lists) or ()] if self.lists else flat
         )
+        self.decimal_commas = _with_decimal_commas(self.rows)
+        if self.decimal_commas:
+            self.rows = [
+                {**row, **{name: with_point(row[name]) for name in self.decimal_commas if name in row}}
+                for row in self.rows
+            ]
         counts: defaultdict[str, Counter[Kind]] = defaultdict(Counter)
         for row in self.rows:
             for name, cell in row.items():
@@ -57,7 +71,13 @@ class FlatSource:
         for chunk in self._source.chunks(list(dict.fromkeys(path[0] for path in paths.values())), faults):
             cells = {name: _at_path(chunk.column(path[0]), path[1:]) for name, path in paths.items()}
             flat = Chunk(cells, chunk.numbers)
-            yield self._spread(flat, faults) if self.lists else flat
+            flat = self._spread(flat, faults) if self.lists else flat
+            commas = {
+                name: list(map(with_point, column))
+                for name, column in flat.cells.items()
+                if name in self.decimal_commas
+            }
+            yield Chunk({**flat.cells, **commas}, flat.numbers) if commas else flat
 
     def _spread(self, chunk: Chunk, faults: Faults) -> Chunk:
         cells: dict[str, list[Any]] = {name: [] for name in chunk.cells}
@@ -90,37 +110,45 @@ class FlatSource:
         for key, cell in row.items():
             path = (*above, key)
             name = ".".join(map(str, path)).strip()
-            if self._paths.get(name, path) != path or (name not in self._paths and len(self._paths) >= COLUMNS_AT_MOST):
+            if not self._takes(name, path):
                 continue
-            self._paths[name] = path
             flat[name] = cell
-            inner = cell if isinstance(cell, dict) else _by_key(cell)
+            inner = object_in(cell, name)
             if inner and len(path) < DEEPEST:
                 self._flatten(inner, path, flat)
 
-
-def _by_key(cell: Any) -> dict[str, list[Any]] | None:
-    """A list of objects that are no messages, as an object of lists."""
-    if not isinstance(cell, list) or not cell or not all(isinstance(item, dict) for item in cell):
-        return None
-    if any("role" in item for item in cell):
-        return None
-    return {key: [item.get(key) for item in cell] for key in dict.fromkeys(key for item in cell for key in item)}
+    def _takes(self, name: str, path: tuple[str, ...]) -> bool:
+        """Whether a cell at this path is one of the column of this name."""
+        if name in self._paths:
+            if self._paths[name] != path:
+                self.doubled[name] = None
+            return self._paths[name] == path
+        limit, count = (PATHS_AT_MOST, self._inner_paths) if len(path) > 1 else (COLUMNS_AT_MOST, len(self._paths))
+        if count >= limit and name not in self._named:
+            self.beyond[name] = None
+            return False
+        self._paths[name] = path
+        self._inner_paths += len(path) > 1
+        return True
 
 
 def _at_path(cells: Cells, path: Sequence[str]) -> Cells:
     for key in path:
-        cells = [_inner(cell, key) for cell in cells]
+        cells = [inner_of(cell, key) for cell in cells]
     return cells
 
 
-def _inner(cell: Any, key: str) -> Any:
-    if isinstance(cell, dict):
-        return cell.get(key)
-    return [item.get(key) if isinstance(item, dict) else None for item in cell] if isinstance(cell, list) else None
+def _with_decimal_commas(rows: Iterable[Row]) -> frozenset[str]:
+    """The columns whose numbers all have a comma for the decimal point, as far as they have one."""
+    texts: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        for name, cell in row.items():
+            if isinstance(cell, str) and "," in cell:
+                texts[name].append(cell)
+    return frozenset(name for name, cells in texts.items() if are_decimal_commas(cells))
 
 
-def _lists(rows: Sequence[Row], may_be_reward: Callable[[str], bool], named: Sequence[str]) -> frozenset[str]:
+def _lists(rows: Sequence[Row], named: Sequence[str]) -> frozenset[str]:
     """The columns to be spread over rollouts; none where the rewards are one number per row."""
     if not rows:
         return frozenset()

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from pydantic_core import from_json
 
 from gd2po.insight.check.choice import CheckError
+from gd2po.insight.check.reading.csv_file import refuse_doubled
 from gd2po.insight.check.reading.sampling import spread
 from gd2po.insight.check.reading.sources import Chunk, Faults, Row, chunks_of
 from gd2po.insight.check.reading.streams import Content
@@ -16,10 +17,13 @@ from gd2po.insight.check.reading.streams import Content
 LONGEST_DOCUMENT = 512 << 20
 """Characters of one JSON value that is not on one line, which has to be in memory as a whole."""
 
+_BETWEEN = " \t\r\n,\ufeff\x1e"
+"""Characters between values: spaces, commas, byte-order marks, record separators."""
+
 _PIECE = 1 << 20
-_DECODER = json.JSONDecoder()
 _FIRST_LINES, _SHOWN = 20, 40
-_STARTS_TABLE = re.compile(r'\{\s*"(columns|data|index|ncols|nrows)"')
+_STARTS_TABLE = re.compile(r'\{\s*"(?:(?:columns|data|index|ncols|nrows)"|0"\s*:\s*\{|[^"]*"\s*:\s*\{\s*"0"\s*:)')
+_PYTHON = re.compile(r"[\[\s]*\{\s*'")
 
 
 class JsonFile:
@@ -31,13 +35,18 @@ class JsonFile:
         self.unit = "line" if self._lines else "object"
         if self._lines:
             with self._open_lines() as lines:
-                sample = [_parsed(line) for line in spread(lines, len)]
+                head = spread(lines, len)
+            sample = [_parsed(line) for line in head]
+            for line in head:
+                _refuse_doubled_keys(line, self.name)
             self.sample: Sequence[Row] = [row for row in sample if isinstance(row, dict)]
         else:
             rows = (row for _, row in self._documents(Faults()))
             self.sample = spread(rows, lambda row: len(repr(row)))
         if not self.sample:
             start = content.decoded_head()[:_SHOWN]
+            if _PYTHON.match(start):
+                raise CheckError(f"{self.name} is in the notation of Python, not JSON; write it with json.dumps")
             raise CheckError(f"{self.name} holds no JSON object: expected one per line, or an array; found {start!r}")
 
     def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
@@ -60,7 +69,7 @@ class JsonFile:
         number = 0
         with self._content.text() as text:
             for value in _values(text, self.name):
-                for row in _rows_of(value):
+                for row in _rows_of(value, self.name):
                     number += 1
                     if isinstance(row, dict):
                         yield number, _clean(row)
@@ -70,9 +79,11 @@ class JsonFile:
 
 def _is_lines(head: str) -> bool:
     """Whether there is an object per line, as far as the first lines tell."""
-    start = head.lstrip()
+    start = head.lstrip(_BETWEEN)
     if not start.startswith(("{", "[")):
         return True
+    if start.startswith("{") and _begins_with_two(start):
+        return False
     if start.startswith("["):
         return start[1:].lstrip()[:1] not in ("{", "")
     first, end, rest = start.partition("\n")
@@ -85,16 +96,73 @@ def _is_lines(head: str) -> bool:
     return any(isinstance(_parsed(line), dict) for line in lines if line.startswith("{"))
 
 
+def _begins_with_two(text: str) -> bool:
+    """Whether two objects stand on the first line, nothing but spaces and commas between them."""
+    try:
+        end = json.JSONDecoder().raw_decode(text)[1]
+    except (ValueError, RecursionError):
+        return False
+    return text[end:].lstrip(" \t,").startswith("{")
+
+
 def _is_table(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("columns"), list) and isinstance(value.get("data"), list)
+    """Whether an object is a whole table, as pandas and trackers write one."""
+    if not isinstance(value, dict):
+        return False
+    if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
+        return True
+    return _is_by_index(value) or _is_by_column(value)
 
 
-def _rows_of(value: Any) -> Iterable[Any]:
-    """The rows of a table ``{columns, data}``; another value is one row."""
+def _is_by_index(value: dict[str, Any]) -> bool:
+    return len(value) > 1 and all(key.isdecimal() and isinstance(row, dict) for key, row in value.items())
+
+
+def _is_by_column(value: dict[str, Any]) -> bool:
+    columns = list(value.values())
+    if len(columns) < 2 or not all(isinstance(column, dict) and column for column in columns):
+        return False
+    return all(key.isdecimal() for key in columns[0]) and all(column.keys() == columns[0].keys() for column in columns)
+
+
+def _rows_of(value: Any, file: str) -> Iterable[Any]:
+    """The rows of a table ``{columns, data}``, ``{index: row}`` or ``{column: {index: cell}}``; else the value."""
     if not _is_table(value):
         return [value]
+    if not isinstance(value.get("columns"), list):
+        if _is_by_index(value):
+            return list(value.values())
+        cells = zip(*(column.values() for column in value.values()), strict=True)
+        return [dict(zip(value, row, strict=True)) for row in cells]
     names = [str(name) for name in value["columns"]]
+    refuse_doubled(file, names, "JSON")
     return [dict(zip(names, row, strict=True)) if _fits(row, names) else row for row in value["data"]]
+
+
+def _refuse_doubled_keys(line: bytes | str, file: str) -> None:
+    """Refuse an object in which a key stands twice: parsers keep one of the two."""
+    keys = _DoubledKeys()
+    try:
+        json.loads(line, object_pairs_hook=keys.object_of)
+    except (ValueError, RecursionError):
+        return
+    keys.refuse(file)
+
+
+class _DoubledKeys:
+    """Notes the keys of an object in which one stands twice, since a parser keeps only the last."""
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+
+    def object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        entries = dict(pairs)
+        if len(entries) < len(pairs) and not self._keys:
+            self._keys = [key for key, _ in pairs]
+        return entries
+
+    def refuse(self, file: str) -> None:
+        refuse_doubled(file, self._keys, "JSON")
 
 
 def _fits(row: Any, names: Sequence[str]) -> bool:
@@ -104,9 +172,11 @@ def _fits(row: Any, names: Sequence[str]) -> bool:
 def _values(text: TextIO, name: str) -> Iterator[Any]:
     """The values of a document: the elements of an array at its top, or one value after the other."""
     buffer, position, ended, wanted = "", 0, False, _PIECE
-    in_array = False
+    pythons = f"; {name} is in the notation of Python, not JSON: write it with json.dumps"
+    in_array, keys = False, _DoubledKeys()
+    decoder = json.JSONDecoder(object_pairs_hook=keys.object_of)
     while True:
-        while position < len(buffer) and (buffer[position].isspace() or buffer[position] in ",\ufeff\x1e"):
+        while position < len(buffer) and (buffer[position].isspace() or buffer[position] in _BETWEEN):
             position += 1
         if position < len(buffer) and buffer[position] == "[" and not in_array:
             in_array, position = True, position + 1
@@ -116,15 +186,19 @@ def _values(text: TextIO, name: str) -> Iterator[Any]:
             continue
         if position < len(buffer) and (ended or len(buffer) - position >= wanted or wanted == _PIECE):
             try:
-                value, end = _DECODER.raw_decode(buffer, position)
+                value, end = decoder.raw_decode(buffer, position)
                 if ended or end < len(buffer):
+                    keys.refuse(name)
                     yield value
                     position, wanted = end, _PIECE
                     continue
+            except CheckError:
+                raise
             except (ValueError, RecursionError) as error:
                 if ended:
                     raise CheckError(
                         f"{name} is no JSON from character {position + 1} of its last piece on: {error}"
+                        + (pythons if _PYTHON.match(buffer, position) else "")
                     ) from error
         if ended:
             return
@@ -149,6 +223,7 @@ def _parsed(line: bytes | str) -> Any:
 def _parsed_leniently(line: bytes | str) -> Any:
     """What the standard library reads where the fast parser does not: texts that are cut within an escape."""
     text = line.decode("utf-8", "surrogateescape") if isinstance(line, bytes) else line
+    text = text.strip(_BETWEEN)
     try:
         return _clean(json.loads(text))
     except (ValueError, RecursionError):

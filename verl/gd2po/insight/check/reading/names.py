@@ -9,6 +9,9 @@ Sign = Literal["reward", "word", ""]
 
 COUNT = "a count or length"
 
+REWARD, ADVANTAGE = "reward/", "adv/"
+"""Beginnings of the names of columns in the dumps of this plug-in."""
+
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
@@ -37,26 +40,33 @@ _MARKS = {
 _MARKED = {what: _set(words) for what, words in _MARKS.items()}
 _WORDS = _set(
     """
-    correct correctness accuracy acc format fmt formatting brief brevity concise conciseness short helpful
-    helpfulness harm harmful harmless harmlessness safe safety toxic toxicity quality style fluency fluent
-    relevance relevant coherence faithful faithfulness factual factuality penalty bonus verified verifier judge
-    preference pass passed success valid match rouge bleu f1 em cost compliance consistency diversity repetition
-    citation clarity honest honesty truthful truthfulness rm politeness refusal verbosity good bad creativity
-    grammar overlong r
+    correct correctness accuracy acc format fmt formatting brief brevity concise conciseness short helpful helpfulness
+    harm harmful harmless harmlessness safe safety toxic toxicity quality style fluency fluent relevance relevant
+    coherence faithful faithfulness factual factuality penalty bonus verified verifier judge preference pass passed
+    success valid match rouge bleu f1 em cost compliance consistency diversity repetition complexity completeness
+    informative informativeness engagement empathy readability usefulness useful grounded groundedness depth
+    originality naturalness plausibility following citation clarity honest honesty truthful truthfulness rm politeness
+    refusal verbosity good bad creativity grammar overlong r
     """
 )
+_NOTES = _set("info extra logs metrics")
+_VERBS = _set("check verify")
+"""First words of functions that score, such as ``check_answer``."""
+
+_FUNCTION = _set("func fn function")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _INTERNAL = ("adv/", "weight/", "metrics/", "timing/", "timing_s/", "critic/", "actor/", "metrics.", "timing.", "_ng_")
 
 
 def tokens(name: str) -> list[str]:
     """The words of a name, in lower case: ``rewardLength``, ``reward_length`` and ``reward/length`` have two."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return [token for token in re.split(r"[^0-9a-zA-Z]+", spaced.lower()) if token]
+    words = [word for word in re.split(r"[\W_]+", _CAMEL.sub("_", name).lower()) if word]
+    return words[:-1] if len(words) > 1 and words[-1] in _FUNCTION else words
 
 
 def plain(name: str) -> str:
     """A name in lower case without spaces around it, words joined by ``_``."""
-    return re.sub(r"[\s-]+", "_", name.strip().lower())
+    return re.sub(r"[\s_-]+", "_", _CAMEL.sub("_", name.strip()).lower())
 
 
 def reason_against(name: str) -> str:
@@ -69,12 +79,23 @@ def reason_against(name: str) -> str:
     inner, outer = _leaf(name)
     if _TOTAL & {*tokens(inner)} or (not outer and {*words} <= _REWARD):
         return "a total or mean by its name"
-    if _is_held(outer):
+    if _is_held(outer) or (words[0] in _VERBS and len(words) > 1):
         return ""
     if words[-1] in _REWARD or (words[-1] in _WORDS and words[0] not in ("num", "n", "count")):
         return ""
     looked_at = {words[-1]} if words[0] in _REWARD else {*words}
     return next((f"{what} by its name" for what, marks in _MARKED.items() if looked_at & marks), "")
+
+
+def may_be_reward(name: str) -> bool:
+    """Whether the name of a column does not speak against a reward."""
+    return not reason_against(name)
+
+
+def holds_rewards(name: str) -> bool:
+    """Whether an object in a column of this name may hold rewards."""
+    words = {*tokens(_leaf(name)[0])}
+    return bool(words & (_HOLDERS | _NOTES))
 
 
 def sign_of(name: str) -> Sign:
@@ -83,6 +104,8 @@ def sign_of(name: str) -> Sign:
     words = tokens(inner)
     if _is_held(outer) or (len(words) > 1 and {words[0], words[-1]} & _REWARD):
         return "reward"
+    if words and words[0] in _VERBS:
+        return "word"
     return "word" if _WORDS & {*words} else ""
 
 

@@ -1,14 +1,16 @@
 """Which columns of numbers are rewards, by their names first and their numbers second."""
 
+import csv
+import io
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.names import COUNT, reason_against, sign_of
-from gd2po.insight.check.reading.sampled import Sampled
-from gd2po.insight.check.reading.sources import NUMERIC
+from gd2po.insight.check.reading.sampled import DEPENDENT, Sampled
+from gd2po.insight.check.reading.sources import NUMERIC, first_of
 from gd2po.insight.check.rollouts import Numbers
 
 LARGEST_UNSAID = 100
@@ -31,9 +33,10 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
     }
     left_out = {name: reason for name, values in numbers.items() if (reason := _reason(sampled, name, values))}
     rest = {name: values for name, values in numbers.items() if name not in left_out}
-    for name, values in rest.items():
-        if reason := sampled.total_of(name, rest, values):
-            left_out[name] = reason
+    totals = {name: reason for name, values in rest.items() if (reason := sampled.total_of(name, rest, values))}
+    left_out |= {name: reason for name, reason in totals.items() if not reason.startswith(DEPENDENT)}
+    explained = any(name in left_out for name in totals)
+    dependent = {} if explained else {name: reason for name, reason in totals.items() if name not in left_out}
     candidates = [name for name in rest if name not in left_out]
     clear = [name for name in candidates if sign_of(name)]
     if len(clear) >= 2:
@@ -41,10 +44,11 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
         candidates = clear
     unclear = [name for name in candidates if not sign_of(name) and _looks_counted(numbers[name])]
     texts = _texts_like_numbers(sampled, taken)
-    if len(candidates) < 2 or unclear:
-        raise CheckError(_question(sampled, candidates, unclear, left_out, texts))
-    line = shlex.quote(",".join(candidates))
-    notes = [f"the rewards are a guess by names and numbers; this says them outright: --scores {line}"]
+    dependent = {name: reason for name, reason in dependent.items() if name in candidates}
+    if len(candidates) < 2 or unclear or dependent:
+        raise CheckError(_question(sampled, candidates, unclear, dependent, left_out, texts))
+    option = f"--scores {_as_option(candidates)}"
+    notes = [f"the rewards are a guess by names and numbers; this says them outright:\n  {option}"]
     if left_out:
         notes.append(f"numbers that were not taken for rewards: {_with_reasons(left_out)}")
     if texts:
@@ -90,7 +94,12 @@ def _held(sampled: Sampled, name: str) -> str:
 
 
 def _question(
-    sampled: Sampled, candidates: list[str], unclear: list[str], left_out: dict[str, str], texts: dict[str, str]
+    sampled: Sampled,
+    candidates: list[str],
+    unclear: list[str],
+    dependent: dict[str, str],
+    left_out: dict[str, str],
+    texts: dict[str, str],
 ) -> str:
     others = left_out | texts
     lists = [name for name, kind in sampled.kinds.items() if kind == "other" and name not in texts]
@@ -103,13 +112,21 @@ def _question(
                 if len(candidates) < 2
                 else f"it is not sure which columns are rewards: {', '.join(candidates)}",
                 f"{', '.join(unclear)} may be counts or ids" if unclear else "",
+                f"One of them is a total of the others: {_with_reasons(dependent)}" if dependent else "",
                 f"Other columns of numbers: {_with_reasons(others) or 'none'}",
-                f"Columns of lists or objects: {', '.join(lists)}" if lists else "",
-                f"Name the rewards with --scores {','.join(candidates) if len(candidates) > 1 else 'a,b'}",
+                f"Columns of lists or objects: {first_of(lists)}" if lists else "",
+                f"Name the rewards with --scores {_as_option(candidates) if len(candidates) > 1 else 'a,b'}",
             ),
         )
     )
 
 
+def _as_option(names: Sequence[str]) -> str:
+    """Names as ``--scores`` takes them, for a shell; a name with a comma stands in double quotes."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return shlex.quote(line.getvalue())
+
+
 def _with_reasons(columns: dict[str, str]) -> str:
-    return ", ".join(f"{name} ({reason})" for name, reason in columns.items())
+    return first_of(f"{name} ({reason})" for name, reason in columns.items())

@@ -1,6 +1,5 @@
 """The settings of the run whose rollouts are checked."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gd2po.insight.check.reading.sources import Source
-from gd2po.runs.files import SETTINGS_FILE
+from gd2po.runs.files import SETTINGS_FILE, load_settings
 from gd2po.settings import RewardSettings
 
 _LEVELS = 2
@@ -32,32 +31,31 @@ class RunSettings:
 
 def settings_beside(sources: Sequence[Source]) -> RunSettings:
     """The settings beside the files, if all that lie there say the same."""
-    paths = [_beside(source.name) for source in sources]
-    files = list(dict.fromkeys(path for path in paths if path))
-    if not files:
+    folders = [_folder_of_run(source.name) for source in sources]
+    runs = list(dict.fromkeys(folder for folder in folders if folder))
+    if not runs:
         return RunSettings()
     try:
-        found = [_rewards(file) for file in files]
-    except (OSError, ValueError, RecursionError, TypeError, AttributeError) as error:
+        rewards = [_rewards(folder) for folder in runs]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return RunSettings(problem=f"{SETTINGS_FILE} beside the rollouts cannot be read, so it is not used: {reason}")
-    if None in paths or any(rewards != found[0] for rewards in found):
+    if None in folders or any(other != rewards[0] for other in rewards):
         return RunSettings(problem=f"the files are not all of one run's settings, so no {SETTINGS_FILE} is used")
-    return RunSettings(str(files[0]), found[0])
+    return RunSettings(str(runs[0] / SETTINGS_FILE), rewards[0])
 
 
-def _beside(name: str) -> Path | None:
+def _folder_of_run(name: str) -> Path | None:
     folders = Path(name).absolute().parents[:_LEVELS] if Path(name).is_file() else ()
-    return next((folder / SETTINGS_FILE for folder in folders if (folder / SETTINGS_FILE).is_file()), None)
+    return next((folder for folder in folders if (folder / SETTINGS_FILE).is_file()), None)
 
 
-def _rewards(file: Path) -> dict[str, RewardSettings]:
-    block = json.loads(file.read_text(encoding="utf-8"))["rewards"]
+def _rewards(folder: Path) -> dict[str, RewardSettings]:
     known = ("weight", "direction", "requires", "target", "tolerance", "rate", "limit")
     try:
         return {
             name: RewardSettings.model_validate({key: value for key, value in (reward or {}).items() if key in known})
-            for name, reward in block.items()
+            for name, reward in load_settings(folder)["rewards"].items()
         }
     except ValidationError as error:
         raise ValueError(f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error

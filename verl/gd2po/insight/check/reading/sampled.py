@@ -10,12 +10,15 @@ import numpy as np
 from gd2po.insight.check.reading.cells import parse_number, to_id
 from gd2po.insight.check.reading.flat import FlatSource
 from gd2po.insight.check.reading.names import plain
-from gd2po.insight.check.reading.sources import Kind, overall
+from gd2po.insight.check.reading.sources import Kind, first_of, overall
 from gd2po.insight.check.rollouts import Numbers
 
 SESSION_KEY = re.compile(r"(.+)_([0-9]{1,18})_([0-9]{1,18})")
 BEGINNING = 1000
 """Rows at the beginning of a file; a column that is empty in all of them is late."""
+
+WEIGHTED, DEPENDENT = "the weighted total ", "equal to "
+"""Beginnings of the words for a total: with positive weights, and with such that a summand may be the total."""
 
 _LEAST_FOR_INDEX = 8
 _SUMMANDS_AT_MOST = 8
@@ -80,6 +83,11 @@ class Sampled:
                 texts[match[1], stamp].add(to_id(row.get(prompt)))
         return len(texts) < len(rows) and all(len(several) == 1 for several in texts.values())
 
+    def tells_groups(self) -> bool:
+        """Whether the ids are neither the same in all sampled rows nor different in each."""
+        groups = [group for group in self.groups if group is not None]
+        return 1 < len({*groups}) < len(groups)
+
     def numbers(self, column: str) -> Numbers:
         """The numbers of a column [n], NaN where empty or no number."""
         return np.array([parse_number(row.get(column)) for row in self._rows], dtype=np.float64)
@@ -123,7 +131,25 @@ class Sampled:
                 for word, wanted in (("sum", total), ("mean", total / count)):
                     if np.allclose(values[there], wanted[there], rtol=1e-5, atol=1e-6):
                         return f"the {word} of {', '.join(names)}"
-        return ""
+        return self._weighted_total(values[there], {name: numbers[there] for name, numbers in usable.items()})
+
+    @staticmethod
+    def _weighted_total(values: Numbers, others: Mapping[str, Numbers]) -> str:
+        """The summands whose weighted sum is exactly a column, in words; empty if there are none."""
+        summands: dict[str, Numbers] = {}
+        for name, numbers in list(others.items())[:_SUMMANDS_AT_MOST]:
+            if np.isfinite(numbers).all() and not any(_is_multiple(numbers, other) for other in summands.values()):
+                summands[name] = numbers
+        if len(summands) < 2 or len(values) < len(summands) + _LEAST_FOR_INDEX or not np.isfinite(values).all():
+            return ""
+        matrix = np.stack(list(summands.values()), axis=1)
+        weights, _, rank, _ = np.linalg.lstsq(matrix, values, rcond=None)
+        shown = {name: weight for name, weight in zip(summands, weights.tolist(), strict=True) if abs(weight) > 1e-3}
+        exact = np.allclose(matrix @ weights, values, rtol=1e-4, atol=2e-4 * float(np.ptp(values)))
+        if rank < len(summands) or not exact or len(shown) < 2:
+            return ""
+        terms = " + ".join(f"{weight:.3g} {name}" for name, weight in shown.items())
+        return (WEIGHTED if min(shown.values()) > 0 else DEPENDENT) + terms.replace("+ -", "− ")
 
     def notes(self, rewards: Mapping[str, str]) -> Iterator[str]:
         """What a reader should know of how these rewards and the steps were read."""
@@ -136,6 +162,13 @@ class Sampled:
         spread = sorted({name for source in self._sources for name in source.lists})
         if spread:
             yield f"lists of several rollouts were spread, one row each: {', '.join(spread)}"
+        commas = {name for source in self._sources for name in source.decimal_commas}
+        if read_with_points := [name for name, column in rewards.items() if column in commas]:
+            yield f"a comma is read as the decimal point: {', '.join(read_with_points)}"
+        if beyond := dict.fromkeys(name for source in self._sources for name in source.beyond):
+            yield f"{len(beyond):,} columns were not looked at, since there are too many: {first_of(beyond)}"
+        if doubled := dict.fromkeys(name for source in self._sources for name in source.doubled):
+            yield f"names that two columns have, of which the first was looked at: {first_of(doubled)}"
         if self._file_steps:
             yield "no column tells the step; it was read from the names of the files"
         elif not self._has_steps and self._shared_by_files():
@@ -158,6 +191,10 @@ class Sampled:
         for text, file in zip(self._ids, self._file_of, strict=True):
             files[text].add(file)
         return any(len(several) > 1 for several in files.values())
+
+
+def _is_multiple(numbers: Numbers, other: Numbers) -> bool:
+    return bool(np.isclose(abs(numbers @ other), np.linalg.norm(numbers) * np.linalg.norm(other), rtol=1e-9))
 
 
 def _count(source: FlatSource, column: str, rows: int | None) -> int:

@@ -17,6 +17,9 @@ NUMBERS_AT_LEAST = 0.9
 NAMED_AT_MOST = 5
 """Number of bad rows that are named with their place and reason."""
 
+LISTED_AT_MOST = 20
+"""Number of columns that a sentence names."""
+
 CHUNK_ROWS = 4096
 
 Row = Mapping[str, Any]
@@ -82,6 +85,13 @@ def chunks_of(rows: Iterable[tuple[int, Row]], columns: Sequence[str]) -> Iterat
     rows = iter(rows)
     while batch := list(islice(rows, CHUNK_ROWS)):
         yield Chunk({name: [row.get(name) for _, row in batch] for name in columns}, [number for number, _ in batch])
+
+
+def first_of(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    listed = list(names)
+    more = len(listed) - LISTED_AT_MOST
+    return ", ".join(listed[:LISTED_AT_MOST]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def overall(cells: Counter[Kind]) -> Kind:

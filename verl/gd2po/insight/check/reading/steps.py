@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _STEP = re.compile(
-    r"(?:.*(?:step|steps|completions|iteration|iter|checkpoint|rollouts?)[_.-]?)?([0-9]{1,12})", re.IGNORECASE
+    r"(?:.*(?:step|steps|completions|iteration|iter|checkpoint|rollouts?)[_.=-]?)?([0-9]{1,12})"
+    r"|.*steps?[_.=-]?([0-9]{1,12})(?:[_.-].*)?",
+    re.IGNORECASE,
 )
 
 
@@ -19,5 +21,11 @@ def steps_in_names(names: Sequence[str]) -> dict[str, int]:
 def _step(name: str) -> int | None:
     path = Path(name)
     stem = path.name.split(".")[0]
-    match = _STEP.fullmatch(stem) or _STEP.fullmatch(path.parent.name)
-    return int(match[1]) if match else None
+    text = step_in(stem) or step_in(path.parent.name)
+    return int(text) if text else None
+
+
+def step_in(name: str) -> str:
+    """The digits of the step in the name of one file or folder; empty where it tells none."""
+    match = _STEP.fullmatch(name)
+    return match[1] or match[2] if match else ""

@@ -21,6 +21,9 @@ from gd2po.insight.check.choice import CheckError
 HEAD = 1 << 16
 """Bytes of a file from which its format is known."""
 
+_ZEROS_AT_MOST = 0.05
+"""Share of zero bytes in a text in UTF-8."""
+
 _UNPACKED: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
@@ -44,7 +47,15 @@ _OTHERS = (
     (b"%PDF", "a PDF"),
     (b"\x04\x22\x4d\x18", "an LZ4 file"),
     (b"ORC", "an ORC file"),
+    (b"\xff\xff\xff\xff", "a stream of Arrow, as data sets are cached by Hugging Face; save it with to_parquet"),
+    *((b"\x80" + bytes([number]), "a pickle of Python") for number in (2, 3, 4, 5)),
+    *((mark, "packed twice; unpack it first") for mark, _ in _UNPACKED),
     (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself with git lfs pull"),
+)
+_TEXT_MARKS = (
+    (b"<!doctype", "an HTML page; is it the answer of a server instead of the file?"),
+    (b"<html", "an HTML page; is it the answer of a server instead of the file?"),
+    (b"<?xml", "an XML file"),
 )
 _ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error, pa.ArrowException)
 """What the libraries raise for a packed file that is cut or broken."""
@@ -78,8 +89,9 @@ class Content:
             self.path = self._spool.name
         with readable(self.name), self.open() as stream:
             self.head = stream.read(HEAD)
-        for mark, what in _OTHERS:
-            if self.head.startswith(mark):
+        start = self.head[:64].lstrip().lower()
+        for mark, what in (*_OTHERS, *_TEXT_MARKS):
+            if self.head.startswith(mark) or start.startswith(mark):
                 raise CheckError(f"{self.name} is {what}; expected JSON, CSV or Parquet")
         if self.head[257:262] == b"ustar":
             raise CheckError(f"{self.name} is a tar archive; unpack it first")
@@ -109,6 +121,8 @@ class Content:
             return "utf-16-le"
         if self.head[:4:2] == b"\0\0" and b"\0" not in self.head[1:4:2]:
             return "utf-16-be"
+        if self.head.count(0) <= len(self.head) * _ZEROS_AT_MOST:
+            return "utf-8"
         raise CheckError(f"{self.name} is a binary file of an unknown kind; expected JSON, CSV or Parquet")
 
     def decoded_head(self) -> str:
