@@ -55,7 +55,19 @@ _VERBS = _set("check verify")
 
 _FUNCTION = _set("func fn function")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_INTERNAL = ("adv/", "weight/", "metrics/", "timing/", "timing_s/", "critic/", "actor/", "metrics.", "timing.", "_ng_")
+_INTERNAL = (
+    "adv/",
+    "watch/",
+    "weight/",
+    "metrics/",
+    "timing/",
+    "timing_s/",
+    "critic/",
+    "actor/",
+    "metrics.",
+    "timing.",
+    "_ng_",
+)
 
 
 def tokens(name: str) -> list[str]:
