@@ -103,6 +103,7 @@ def trainer(verl_config, rewards, monkeypatch):
 
 class _Trainer(PPOTrainer):
     on_step_end = on_sample_end = lambda self: None
+    global_steps = 1
 
 
 def sample(trainer, batch=BATCH):

@@ -42,7 +42,7 @@ def test_a_validation_dump_in_between_takes_nothing_away(bare_trainer, tmp_path)
 
 def test_without_a_dump_nothing_is_kept(bare_trainer):
     trainer = bare_trainer(*GD2PO)
-    keep_records(trainer, KEYS, SCORES, SimpleNamespace(), {})
+    keep_records(trainer, KEYS, SCORES, SimpleNamespace(), {}, {})
     assert not has_state(trainer) or state_of(trainer).records == {}
 
 

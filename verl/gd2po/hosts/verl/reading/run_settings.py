@@ -168,7 +168,7 @@ def _check(config: DictConfig, settings: Settings) -> Settings:
             f"algorithm.use_kl_in_reward is true, but {settings.estimator} normalises each named reward by itself, so "
             "a penalty added to their sum would be lost; set it to false and use actor_rollout_ref.actor.use_kl_loss"
         )
-    if settings.estimator == VERLS_OWN and (moving := settings.moving_weights()):
+    if settings.estimator == VERLS_OWN and (moving := _moving(settings)):
         raise SettingsError(
             f"algorithm.gd2po.rewards: the weight of {', '.join(moving)} moves, but verl computes the advantages "
             "of grpo from one number, a sum with fixed weights; write numbers, or set algorithm.adv_estimator to gdpo "
@@ -177,6 +177,11 @@ def _check(config: DictConfig, settings: Settings) -> Settings:
     check_filter_groups(config, settings)
     _check_names(config, settings, load_reward_function(config))
     return settings
+
+
+def _moving(settings: Settings) -> list[str]:
+    rewards = settings.rewards.items()
+    return [name for name, reward in rewards if reward.constraint or not isinstance(reward.weight, float)]
 
 
 def _check_names(config: DictConfig, settings: Settings, function: Any) -> None:
