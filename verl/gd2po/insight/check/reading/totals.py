@@ -32,7 +32,7 @@ def total_of(column: str, columns: Mapping[str, Numbers]) -> str:
         if np.isfinite(numbers).all() and not _is_constant(numbers) and not _is_multiple(numbers, values)
     }
     summands = dict(list(summands.items())[:SUMMANDS_AT_MOST])
-    if len(summands) < 2 or len(values) < len(summands) + _SPARE_ROWS:
+    if len(summands) < 2 or len(values) < len(summands) + _SPARE_ROWS or _is_constant(values):
         return ""
     matrix = np.stack(list(summands.values()), axis=1)
     try:
