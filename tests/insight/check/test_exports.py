@@ -183,7 +183,7 @@ REFUSED = {
     ),
     "signed total.jsonl": (
         lines([row | {"quality": row["correct"] - 0.5 * row["brief"] + 0.2 * row["style"]} for row in ROLLOUTS]),
-        "One of them is a total of the others",
+        "One of them may be a total of others: quality is 1 correct − 0.5 brief + 0.2 style",
     ),
 }
 
@@ -205,8 +205,8 @@ def test_weighted_totals_are_left_out(save, weights):
 
 
 def test_a_complement_and_a_copy_are_no_totals(save):
-    rows = each(success=lambda row: row["correct"], penalty=lambda row: 1 - row["correct"])
-    assert len(read([save("x.jsonl", lines(rows))], Choice()).names) == 4
+    rows = each(success=lambda row: row["correct"], penalty=lambda row: 1 - row["correct"], valid=lambda row: 1)
+    assert len(read([save("x.jsonl", lines(rows))], Choice()).names) == 5
 
 
 def test_columns_that_are_not_looked_at_are_counted_and_named(save, monkeypatch):

@@ -9,8 +9,9 @@ import numpy as np
 
 from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.names import COUNT, reason_against, sign_of
-from gd2po.insight.check.reading.sampled import DEPENDENT, Sampled
+from gd2po.insight.check.reading.sampled import Sampled
 from gd2po.insight.check.reading.sources import NUMERIC, first_of
+from gd2po.insight.check.reading.totals import dependence, total_of
 from gd2po.insight.check.rollouts import Numbers
 
 LARGEST_UNSAID = 100
@@ -33,10 +34,7 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
     }
     left_out = {name: reason for name, values in numbers.items() if (reason := _reason(sampled, name, values))}
     rest = {name: values for name, values in numbers.items() if name not in left_out}
-    totals = {name: reason for name, values in rest.items() if (reason := sampled.total_of(name, rest, values))}
-    left_out |= {name: reason for name, reason in totals.items() if not reason.startswith(DEPENDENT)}
-    explained = any(name in left_out for name in totals)
-    dependent = {} if explained else {name: reason for name, reason in totals.items() if name not in left_out}
+    left_out |= {name: reason for name in rest if (reason := total_of(name, rest))}
     candidates = [name for name in rest if name not in left_out]
     clear = [name for name in candidates if sign_of(name)]
     if len(clear) >= 2:
@@ -44,7 +42,7 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
         candidates = clear
     unclear = [name for name in candidates if not sign_of(name) and _looks_counted(numbers[name])]
     texts = _texts_like_numbers(sampled, taken)
-    dependent = {name: reason for name, reason in dependent.items() if name in candidates}
+    dependent = dependence({name: numbers[name] for name in candidates})
     if len(candidates) < 2 or unclear or dependent:
         raise CheckError(_question(sampled, candidates, unclear, dependent, left_out, texts))
     option = f"--scores {_as_option(candidates)}"
@@ -97,7 +95,7 @@ def _question(
     sampled: Sampled,
     candidates: list[str],
     unclear: list[str],
-    dependent: dict[str, str],
+    dependent: str,
     left_out: dict[str, str],
     texts: dict[str, str],
 ) -> str:
@@ -112,7 +110,7 @@ def _question(
                 if len(candidates) < 2
                 else f"it is not sure which columns are rewards: {', '.join(candidates)}",
                 f"{', '.join(unclear)} may be counts or ids" if unclear else "",
-                f"One of them is a total of the others: {_with_reasons(dependent)}" if dependent else "",
+                f"One of them may be a total of others: {dependent}" if dependent else "",
                 f"Other columns of numbers: {_with_reasons(others) or 'none'}",
                 f"Columns of lists or objects: {first_of(lists)}" if lists else "",
                 f"Name the rewards with --scores {_as_option(candidates) if len(candidates) > 1 else 'a,b'}",

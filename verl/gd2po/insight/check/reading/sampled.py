@@ -3,7 +3,6 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -17,11 +16,7 @@ SESSION_KEY = re.compile(r"(.+)_([0-9]{1,18})_([0-9]{1,18})")
 BEGINNING = 1000
 """Rows at the beginning of a file; a column that is empty in all of them is late."""
 
-WEIGHTED, DEPENDENT = "the weighted total ", "equal to "
-"""Beginnings of the words for a total: with positive weights, and with such that a summand may be the total."""
-
 _LEAST_FOR_INDEX = 8
-_SUMMANDS_AT_MOST = 8
 
 
 class Sampled:
@@ -111,46 +106,6 @@ class Sampled:
             if group is not None and value == value
         )
 
-    def total_of(self, column: str, others: Mapping[str, Numbers], values: Numbers) -> str:
-        """The other columns whose sum or mean this column is, in words; empty if none are."""
-        there = ~np.isnan(values)
-        usable = (
-            {
-                name: numbers
-                for name, numbers in others.items()
-                if name != column and not np.array_equal(numbers, values, equal_nan=True) and np.ptp(numbers[there]) > 0
-            }
-            if there.any()
-            else {}
-        )
-        for count in range(2, min(len(usable), _SUMMANDS_AT_MOST) + 1):
-            if count > 3 and count < len(usable):
-                continue
-            for names in combinations(list(usable)[:_SUMMANDS_AT_MOST], count):
-                total = np.sum([usable[name] for name in names], axis=0)
-                for word, wanted in (("sum", total), ("mean", total / count)):
-                    if np.allclose(values[there], wanted[there], rtol=1e-5, atol=1e-6):
-                        return f"the {word} of {', '.join(names)}"
-        return self._weighted_total(values[there], {name: numbers[there] for name, numbers in usable.items()})
-
-    @staticmethod
-    def _weighted_total(values: Numbers, others: Mapping[str, Numbers]) -> str:
-        """The summands whose weighted sum is exactly a column, in words; empty if there are none."""
-        summands: dict[str, Numbers] = {}
-        for name, numbers in list(others.items())[:_SUMMANDS_AT_MOST]:
-            if np.isfinite(numbers).all() and not any(_is_multiple(numbers, other) for other in summands.values()):
-                summands[name] = numbers
-        if len(summands) < 2 or len(values) < len(summands) + _LEAST_FOR_INDEX or not np.isfinite(values).all():
-            return ""
-        matrix = np.stack(list(summands.values()), axis=1)
-        weights, _, rank, _ = np.linalg.lstsq(matrix, values, rcond=None)
-        shown = {name: weight for name, weight in zip(summands, weights.tolist(), strict=True) if abs(weight) > 1e-3}
-        exact = np.allclose(matrix @ weights, values, rtol=1e-4, atol=2e-4 * float(np.ptp(values)))
-        if rank < len(summands) or not exact or len(shown) < 2:
-            return ""
-        terms = " + ".join(f"{weight:.3g} {name}" for name, weight in shown.items())
-        return (WEIGHTED if min(shown.values()) > 0 else DEPENDENT) + terms.replace("+ -", "− ")
-
     def notes(self, rewards: Mapping[str, str]) -> Iterator[str]:
         """What a reader should know of how these rewards and the steps were read."""
         flags = [name for name, column in rewards.items() if self._has_flags(column)]
@@ -191,10 +146,6 @@ class Sampled:
         for text, file in zip(self._ids, self._file_of, strict=True):
             files[text].add(file)
         return any(len(several) > 1 for several in files.values())
-
-
-def _is_multiple(numbers: Numbers, other: Numbers) -> bool:
-    return bool(np.isclose(abs(numbers @ other), np.linalg.norm(numbers) * np.linalg.norm(other), rtol=1e-9))
 
 
 def _count(source: FlatSource, column: str, rows: int | None) -> int:

@@ -1,0 +1,86 @@
+"""Columns that are made of others: sums, means and weighted totals."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from gd2po.insight.check.rollouts import Numbers
+
+SUMMANDS_AT_MOST = 20
+
+_SPARE_ROWS = 4
+"""Rows beyond the number of summands from which on an exact total is no chance."""
+
+_SMALL = 1e-3
+
+
+def total_of(column: str, columns: Mapping[str, Numbers]) -> str:
+    """The other columns of which a column is a total with positive weights, in words; empty if it is none.
+
+    Args:
+        column: The name of the column.
+        columns: Name → numbers [n] of this column and of others, NaN where empty.
+    """
+    from scipy.optimize import nnls
+
+    filled = np.isfinite(columns[column])
+    values = columns[column][filled]
+    others = {name: numbers[filled] for name, numbers in columns.items() if name != column}
+    summands = {
+        name: numbers
+        for name, numbers in others.items()
+        if np.isfinite(numbers).all() and not _is_constant(numbers) and not _is_multiple(numbers, values)
+    }
+    summands = dict(list(summands.items())[:SUMMANDS_AT_MOST])
+    if len(summands) < 2 or len(values) < len(summands) + _SPARE_ROWS or _is_constant(values):
+        return ""
+    matrix = np.stack(list(summands.values()), axis=1)
+    try:
+        weights = nnls(matrix, values)[0]
+    except RuntimeError:  # it did not converge
+        return ""
+    parts = {name: weight for name, weight in zip(summands, weights.tolist(), strict=True) if weight > _SMALL}
+    if len(parts) < 2 or not _is_exact(matrix @ weights, values):
+        return ""
+    for word, weight in (("sum", 1.0), ("mean", 1 / len(parts))):
+        if np.allclose(list(parts.values()), weight, rtol=_SMALL):
+            return f"the {word} of {', '.join(parts)}"
+    return f"the weighted total {_terms(parts)}"
+
+
+def dependence(columns: Mapping[str, Numbers]) -> str:
+    """How one of these columns follows from two or more others, whatever the signs, in words; empty if none does."""
+    filled = np.isfinite(list(columns.values())).all(0) if columns else np.array([])
+    before: dict[str, Numbers] = {}
+    for name, numbers in columns.items():
+        values = numbers[filled]
+        if len(values) < len(before) + 1 + _SPARE_ROWS or _is_constant(values):
+            continue
+        if any(_is_multiple(values, other) for other in before.values()):
+            continue
+        if before:
+            matrix = np.stack(list(before.values()), axis=1)
+            weights = np.linalg.lstsq(matrix, values, rcond=None)[0]
+            parts = {
+                part: weight for part, weight in zip(before, weights.tolist(), strict=True) if abs(weight) > _SMALL
+            }
+            if len(parts) > 1 and _is_exact(matrix @ weights, values):
+                return f"{name} is {_terms(parts)}"
+        before[name] = values
+    return ""
+
+
+def _is_exact(total: Numbers, values: Numbers) -> bool:
+    return bool(np.allclose(total, values, rtol=1e-4, atol=2e-4 * float(np.ptp(values))))
+
+
+def _is_constant(values: Numbers) -> bool:
+    return not len(values) or bool(np.ptp(values) == 0)
+
+
+def _is_multiple(numbers: Numbers, other: Numbers) -> bool:
+    return bool(np.isclose(abs(numbers @ other), np.linalg.norm(numbers) * np.linalg.norm(other), rtol=1e-9))
+
+
+def _terms(weights: Mapping[str, float]) -> str:
+    return " + ".join(f"{weight:.3g} {name}" for name, weight in weights.items()).replace("+ -", "− ")
