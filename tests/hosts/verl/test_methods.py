@@ -27,7 +27,8 @@ SMALL = ["data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size
 RUNS = {
     "share, shrunk and softmin under gspo": (
         [
-            "algorithm.gd2po.filter={kind: share, masked: 0.2}",
+            "algorithm.gd2po.filter.kind=share",
+            "+algorithm.gd2po.filter.masked=0.2",
             "+algorithm.gd2po.normalise={kind: shrunk, share: 0.3}",
             "+algorithm.gd2po.combine={kind: softmin, sharpness: 2.0}",
             "actor_rollout_ref.actor.policy_loss.loss_mode=gspo",
@@ -41,7 +42,8 @@ RUNS = {
     ),
     "soft, pooled and dvao under geo_mean": (
         [
-            "algorithm.gd2po.filter={kind: soft, power: 1.0}",
+            "algorithm.gd2po.filter.kind=soft",
+            "+algorithm.gd2po.filter.power=1.0",
             "+algorithm.gd2po.normalise=pooled",
             "+algorithm.gd2po.combine=dvao",
             "actor_rollout_ref.actor.policy_loss.loss_mode=geo_mean",
