@@ -30,6 +30,15 @@ def test_schedules_see_the_number_of_updates_and_options_are_passed_on():
     assert scored == [{"late": 14.0, "source": 7}]
 
 
+def test_the_number_of_generated_tokens_reaches_the_function():
+    def score(data_source, solution_str, ground_truth, extra_info):
+        return {"length": extra_info["response_tokens"]}
+
+    truths = [{"ground_truth": ""}] * 2
+    scored = by_row(score)(completions=["x", "y"], reward_model=truths, completion_ids=[[1, 2, 3], [4]])
+    assert scored == [{"length": 3}, {"length": 1}]
+
+
 def test_a_data_set_without_ground_truths_is_named():
     with pytest.raises(RewardError, match="'compute_score' needs a ground truth: found no column reward_model"):
         by_row(compute_score)(completions=["x"])

@@ -11,6 +11,9 @@ from gd2po.errors import RewardError
 
 logger = logging.getLogger(__name__)
 
+RESPONSE_TOKENS = "response_tokens"
+"""The key of ``extra_info`` under which a host tells a reward function how many tokens were generated."""
+
 
 def as_score(name: str, value: Any, sample: str) -> float:
     """A finite number, or NaN for None and NaN: "not scored". True is 1 and False is 0, which is said once in the log.

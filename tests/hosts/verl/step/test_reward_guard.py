@@ -49,9 +49,15 @@ async def _score(config, tokenizer, text: str) -> dict:
         "data_source": "rlla",
         "reward_model": {"ground_truth": "g"},
         "extra_info": {"split": "train", "index": 17},
+        "response_len": ids.shape[1],
     }
     data = DataProto(batch, non_tensor_batch={name: np.array([value]) for name, value in sample.items()})
     return await RewardLoopWorker(config).compute_score(data)
+
+
+def test_a_function_is_told_the_number_of_generated_tokens(score, tokenizer):
+    result = score("{'a': 1.0, 'b': extra_info['response_tokens']}")
+    assert result["reward_extra_info"]["b"] == len(tokenizer[0]("words")["input_ids"])
 
 
 def test_named_scores_pass_and_their_weighted_sum_is_the_total(score):

@@ -5,6 +5,7 @@ from typing import Any
 
 from gd2po.errors import RewardError
 from gd2po.hosts.trl.reward_columns import function_name
+from gd2po.rewards.scores import RESPONSE_TOKENS
 
 
 def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[Any]]:
@@ -12,7 +13,7 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
 
     The data set has the columns of verl's: ``prompt``, ``reward_model`` with the ``ground_truth``, and maybe
     ``data_source`` and ``extra_info``. ``extra_info`` gets ``global_steps``, the number of updates before the response
-    was written, which drives schedules of rewards.
+    was written, which drives schedules of rewards, and ``response_tokens``, the number of generated tokens.
 
     Args:
         function: ``compute_score(data_source, solution_str, ground_truth, extra_info, **options)``.
@@ -31,6 +32,7 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
         reward_model: Sequence[Mapping[str, Any]] | None = None,
         data_source: Sequence[str] | None = None,
         extra_info: Sequence[Mapping[str, Any] | None] | None = None,
+        completion_ids: Sequence[Sequence[int]] | None = None,
         trainer_state: Any = None,
         **_: Any,
     ) -> list[Any]:
@@ -42,9 +44,16 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
         rows = len(completions)
         steps = {} if trainer_state is None else {"global_steps": trainer_state.global_step}
         return [
-            function(source, response_text(completion), truth["ground_truth"], {**(extra or {}), **steps}, **options)
-            for completion, truth, source, extra in zip(
-                completions, reward_model, data_source or [""] * rows, extra_info or [None] * rows, strict=True
+            function(
+                source, response_text(completion), truth["ground_truth"], {**(extra or {}), **steps, **count}, **options
+            )
+            for completion, truth, source, extra, count in zip(
+                completions,
+                reward_model,
+                data_source or [""] * rows,
+                extra_info or [None] * rows,
+                [{}] * rows if completion_ids is None else [{RESPONSE_TOKENS: len(ids)} for ids in completion_ids],
+                strict=True,
             )
         ]
 

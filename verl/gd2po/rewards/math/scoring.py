@@ -12,11 +12,9 @@ from gd2po.rewards.math.comparison import check_reference, equal
 from gd2po.rewards.math.extraction import final_answer, last_box
 from gd2po.rewards.math.normal_form import is_whole_number
 from gd2po.rewards.math.options import MathOptions
+from gd2po.rewards.scores import RESPONSE_TOKENS
 
 REWARDS = ("correctness", "length", "format", "integer")
-RESPONSE_TOKENS = "response_tokens"
-"""The key of ``extra_info`` under which a host gives the number of tokens that were generated."""
-
 _DEFAULT = MathOptions()
 _TAGGED = re.compile(r"<think>.*?</think>\n<answer>.*?</answer>\n?", re.DOTALL)
 

@@ -15,6 +15,7 @@ from gd2po.hosts.verl.reading.filter_groups import cautions_about_groups, check_
 from gd2po.hosts.verl.reading.kinds import check_kinds
 from gd2po.hosts.verl.reading.legacy_keys import refuse_legacy_keys
 from gd2po.hosts.verl.reading.reward_function import load_reward_function
+from gd2po.hosts.verl.reading.unfit_trl import refuse_unfit_trl
 from gd2po.plugins import load_plugins
 from gd2po.settings import Settings
 
@@ -150,6 +151,7 @@ def check_run(config: DictConfig) -> Settings | None:
 
 
 def _check(config: DictConfig, settings: Settings) -> Settings:
+    refuse_unfit_trl()
     check_kinds(config)
     refuse_legacy_keys(config)
     rollouts = config.actor_rollout_ref.rollout.n

@@ -10,7 +10,7 @@ from gd2po.hosts.verl.reading.run_settings import settings_of
 from gd2po.hosts.verl.reading.run_state import state_of
 from gd2po.hosts.verl.reading.scores import ERROR_KEY
 from gd2po.hosts.verl.step.reward_calls import SAMPLE, LimitedCalls, check_calls, explain
-from gd2po.rewards.scores import as_score, shown
+from gd2po.rewards.scores import RESPONSE_TOKENS, as_score, shown
 from gd2po.settings import Settings
 
 _AWAITING = ("naive", "dapo", "gdpo", "rate_limited")
@@ -51,6 +51,7 @@ def wrap_compute_score(original: Callable[..., Awaitable[dict[str, Any]]]) -> Ca
     async def compute_score(self: Any, data: Any) -> dict[str, Any]:
         settings = state_of(self).settings
         SAMPLE.set(_sample(data))
+        _tell_length(data)
         try:
             return _checked(await original(self, data), data, settings)
         except Exception as error:  # whatever user code raises: it stops the run, from the trainer
@@ -93,6 +94,14 @@ def _checked(result: dict[str, Any], data: Any, settings: Settings) -> dict[str,
             "'score' out of what the reward function returns: gd2po then sums the rewards that were scored."
         )
     return {**result, "reward_score": total, "reward_extra_info": info}
+
+
+def _tell_length(data: Any) -> None:
+    """Put the number of generated tokens of the last sequence, which is the one that is scored, into its row."""
+    fields = data.non_tensor_batch
+    row = fields["extra_info"][-1] if "extra_info" in fields else None
+    if isinstance(row, dict) and "response_len" in fields:
+        row[RESPONSE_TOKENS] = int(fields["response_len"][-1])
 
 
 def _sample(data: Any) -> str:
