@@ -72,7 +72,8 @@ def make(family: str, folder: Path) -> Any:
     """A tiny classifier of a family with random weights, saved as transformers saves it."""
     config_class = CONFIG_MAPPING[family]
     default = config_class()
-    parts = {part: getattr(default, part, None) for part in getattr(config_class, "sub_configs", {})}
+    named = set(getattr(config_class, "sub_configs", {})) - {"attn_config"}  # mpt's, which has no sizes
+    parts = {part: getattr(default, part, None) for part in named}
     options = {part: small(config, family) for part, config in parts.items() if config is not None}
     set_seed(0)
     config = config_class(**(options or small(default, family)), num_labels=1)
