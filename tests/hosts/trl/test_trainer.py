@@ -122,6 +122,49 @@ def test_a_resumed_run_goes_on_and_another_experiment_is_refused(make_trainer, t
         other.train(resume_from_checkpoint=str(run / "checkpoint-2"))
 
 
+MOVING = {
+    "estimator": "gdpo",
+    "normalise": "floored",
+    "rewards": {
+        "letters": {"weight": {"from": 0.2, "to": 1.0, "steps": 3}},
+        "brevity": {"target": -1.0, "rate": 0.5, "weight": 0.4},
+    },
+    "watch": ["vowels"],
+}
+
+
+def judge(completions, **_):
+    """Two rewards, and a score that is only watched."""
+    counts = [{"letters": len(text), "brevity": -len(text) / 2, "vowels": text.count("e")} for text in completions]
+    return {name: [float(row[name]) for row in counts] for name in counts[0]}
+
+
+def test_weights_move_and_are_resumed_and_a_score_is_watched(make_trainer, tmp_path, capsys):
+    def figures(folder):
+        files = sorted(folder.glob("metrics-*.jsonl"))
+        lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        return {line["step"]: line["data"] for line in lines if "conflict/rate" in line["data"]}
+
+    checkpoints = {"save_strategy": "steps", "save_steps": 1}
+    make_trainer(MOVING, judge, max_steps=2, **checkpoints).train()
+    make_trainer(MOVING, judge, max_steps=3, **checkpoints).train(
+        resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-2")
+    )
+    steps = figures(tmp_path / "run")
+    assert [steps[step]["reward/letters/weight"] for step in (1, 2, 3)] == pytest.approx([0.2, 0.6, 1.0])
+    multiplier = 0.4
+    for step in (1, 2, 3):
+        assert steps[step]["reward/brevity/weight"] == pytest.approx(multiplier)
+        violation = -1.0 - steps[step]["reward/brevity/mean"]
+        assert steps[step]["reward/brevity/violation"] == pytest.approx(violation)
+        multiplier = min(10.0, max(0.0, multiplier + 0.5 * violation))
+    rows = read_rollouts(tmp_path / "run")
+    assert [row["weight/letters"] for row in rows[8:16]] == pytest.approx([0.6] * 8)
+    assert all(row["watch/vowels"] == row["output"].count("e") for row in rows)
+    assert "watch/vowels/mean" in steps[3] and "adv/vowels" not in rows[0]
+    assert "| watched: vowels " in capsys.readouterr().out
+
+
 def test_an_adapter_is_trained(make_trainer):
     peft = pytest.importorskip("peft", reason="peft is not installed")
     settings = {"estimator": "gdpo", "rewards": {"letters": {}, "brevity": {}}}
