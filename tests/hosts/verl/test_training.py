@@ -206,7 +206,7 @@ def test_weights_move_by_configuration_alone_and_a_resumed_run_goes_on_with_the_
     saved = json.loads((first.folder / "global_step_2" / "gd2po_multipliers.json").read_text())
     assert saved["step"] == 2 and saved["multipliers"]["length"] == multipliers[2]
     rows = [row for row in first.rollouts(2) if row["kept"] is not None]
-    assert {row["weight/length"] for row in rows} == {pytest.approx(multipliers[1])}
+    assert {row["weight/length"] for row in rows} == {multipliers[1]}
     assert f"(λ {multipliers[3]:.3g})" in resumed.log.read_text()
     lines = first.metrics.read_text() + resumed.metrics.read_text()
     (first.folder / "metrics.jsonl").write_text(lines)

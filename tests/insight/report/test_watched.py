@@ -76,3 +76,8 @@ def test_watched_scores_and_gains_have_their_charts_and_the_flag_is_in_the_page(
         "while the watched quality did not rise",
     ):
         assert text in page, text
+
+
+def test_the_end_of_a_schedule_tells_the_sign(series):
+    rising = {"weight": {"from": 0.0, "to": 1.0, "steps": 5}}
+    assert len(notes(series(wobbling(0.1), wobbling(0.0), **rising))) == 1

@@ -8,7 +8,6 @@ import math
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from gd2po.advantages import RolloutAdvantages, compute_rollout_advantages
@@ -77,7 +76,7 @@ def record_columns(
     columns |= {f"watch/{name}": values for name, values in watched.items()}
     columns |= {name: getattr(result, name) for name in ("conflict", "kept", "query_weight")}
     columns["advantage"] = result.rollout_advantages
-    columns |= {f"weight/{name}": torch.full_like(result.rollout_advantages, weights[name]) for name in weights}
-    return {
+    plain: dict[str, list[Any]] = {
         name: [None if math.isnan(value) else value for value in values.tolist()] for name, values in columns.items()
     }
+    return plain | {f"weight/{name}": [weight] * len(result.kept) for name, weight in weights.items()}

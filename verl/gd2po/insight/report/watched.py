@@ -46,8 +46,9 @@ def watched_notes(member: Series) -> Iterator[str]:
 
 def _rising_rewards(member: Series) -> Iterator[str]:
     """Such as ``useful (0.1 to 0.8)``, for rewards that get better; a cost gets better where it falls."""
-    for name, reward in member.runs[0].description.settings.get("rewards", {}).items():
-        sign = np.sign(reward["weight"]) * (-1 if reward.get("direction") == "minimize" else 1)
+    description = member.runs[0].description
+    for name, reward in description.settings.get("rewards", {}).items():
+        sign = np.sign(description.weights[name]) * (-1 if reward.get("direction") == "minimize" else 1)
         change = _change(member, metric(f"reward/{name}/mean"))
         if change and sign and Change(sign * change.first, sign * change.last, change.error).rises:
             yield f"{name} ({change})"
