@@ -17,7 +17,7 @@ from gd2po.insight.check.verdict.findings import decimal, percent, with_interval
 from gd2po.insight.check.wording import OPTION_LINE, account_lines, number, of_rewards, short_gain, signed
 
 STYLES = {"good": "green", "note": "", "caution": "yellow", "bad": "red"}
-PAIRS_AT_MOST, PARTS_AT_MOST, GAINS_AT_MOST, NAME_AT_MOST = 15, 12, 5, 14
+PAIRS_AT_MOST, PARTS_AT_MOST, GAINS_AT_MOST, NAME_AT_MOST = 15, 12, 5, 15
 
 
 def show(evidence: Evidence, verdict: Verdict, console: Console) -> None:
@@ -49,7 +49,7 @@ def _table(names: Iterable[str], *headings: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(overflow="fold", min_width=min(NAME_AT_MOST, max(map(len, names))))
     for heading in headings:
-        table.add_column(heading, justify="right", overflow="fold")
+        table.add_column(heading.replace(" ", "\n", 1), justify="right", overflow="fold")
     return table
 
 
