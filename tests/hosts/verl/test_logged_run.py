@@ -145,7 +145,7 @@ def logged(folder: Path) -> Logged:
 def test_every_metric_of_the_plug_in_is_logged_at_every_step(logged):
     scores = {name: torch.rand(4) for name in ("correctness", "format", "length")}
     names = compute_rollout_advantages(scores, ["a", "a", "b", "b"], torch.ones(4), estimator="gd2po").metrics.keys()
-    assert len(names) == 40
+    assert len(names) == 46
     for step in range(1, STEPS + 1):
         assert names <= logged[step].keys()
     assert logged[0].keys() == {name for name in logged[STEPS] if name.startswith("val-")}
