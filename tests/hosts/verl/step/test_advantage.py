@@ -137,7 +137,6 @@ def test_mixed_tasks_and_missing_scores_drop_votes_not_rows(rollouts, bare_train
     ("info", "message"),
     [
         ({"a": "high", "b": 1.0}, r"reward 'a' of rollout u1_3_0: found 'high' \(str\)"),
-        ({"a": True, "b": 1.0}, r"reward 'a' of rollout u1_3_0: found True \(bool\)"),
         ({"a": 1.0, "b": math.inf}, r"reward 'b' of rollout u1_3_0: found inf"),
         ({"c": 1.0}, r"rollout u1_3_0 has none of the declared rewards a, b; its reward function returned: c"),
         ({"gd2po_error": "the reward function raised KeyError"}, "the reward function raised KeyError"),
