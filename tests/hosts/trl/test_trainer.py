@@ -197,7 +197,7 @@ def test_check_and_report_read_a_run(make_trainer, tmp_path):
     for folder in ("rollouts", "completions"):
         checked = CliRunner().invoke(app, ["check", str(run / folder)])
         assert checked.exit_code == 0, checked.output
-        assert "24 rollouts in 6 groups (4 each), by uid and step" in checked.output
+        assert "24 rollouts in 6 groups (4 each), by uid and step" in " ".join(checked.output.split())
     page = tmp_path / "report.html"
     reported = CliRunner().invoke(app, ["report", str(run), "--output", str(page)])
     assert reported.exit_code == 0, reported.output
