@@ -5,12 +5,13 @@ what led to it, and metrics; :func:`record_columns` gives the fields of its roll
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from gd2po.advantages import RolloutAdvantages, compute_rollout_advantages
+from gd2po.errors import SettingsError
 from gd2po.rewards.composition import apply_gates
 from gd2po.settings import Settings
 from gd2po.weights import RewardWeights
@@ -38,6 +39,24 @@ def estimate_rollouts(
     return compute_rollout_advantages(
         apply_gates(scores, settings.gates), group_ids, lengths, **settings.advantage_arguments(weights)
     )
+
+
+def leaves_rows_out(settings: Settings, reasons: Sequence[str]) -> bool:
+    """Whether a run leaves rows without an advantage out of the update.
+
+    Args:
+        settings: The settings of the run.
+        reasons: Why that would change the update; empty where it is exact.
+
+    Raises:
+        SettingsError: the settings insist on it, and it would change the update.
+    """
+    if settings.skip_masked is True and reasons:
+        raise SettingsError(
+            f"algorithm.gd2po.skip_masked is true, but it would change the update: {'; '.join(reasons)}. Set it to "
+            "auto, which leaves rows out where that is exact, or to false"
+        )
+    return settings.skip_masked is not False and not reasons
 
 
 def weight_metrics(

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import math
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -13,6 +14,11 @@ logger = logging.getLogger(__name__)
 
 RESPONSE_TOKENS = "response_tokens"
 """The key of ``extra_info`` under which a host tells a reward function how many tokens were generated."""
+
+
+def row_in_words(extra_info: Mapping[str, Any]) -> str:
+    """The row of a data set in an error message, by what its ``extra_info`` says: ``train row 5``."""
+    return f"{extra_info.get('split', 'unknown split')} row {extra_info.get('index', 'of unknown index')}"
 
 
 def as_score(name: str, value: Any, sample: str) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gd2po.errors import SettingsError
+from gd2po.files import write_whole
 from gd2po.settings import Settings
 from gd2po.weights import RewardWeights
 
@@ -36,7 +37,7 @@ def save_state(folder: Path, state: TrainingState, settings: Settings, step: int
         "settings": settings.resolved(),
         "state": {"generations": state.generations, "weights": state.weights.state_dict(step)},
     }
-    (folder / STATE_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_whole(folder / STATE_FILE, json.dumps(content, indent=2) + "\n")
 
 
 def load_state(folder: Path, state: TrainingState, settings: Settings) -> None:

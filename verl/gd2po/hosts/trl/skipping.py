@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gd2po.errors import SettingsError
+from gd2po.hosts.contract import leaves_rows_out
 from gd2po.settings import Settings
 
 EXACT_LOSSES = ("dapo", "cispo", "vespo")
@@ -63,13 +63,7 @@ def skips(trainer: Any, settings: Settings) -> bool:
     Raises:
         SettingsError: the settings insist on it, and it would change the update.
     """
-    reasons = list(why_inexact(trainer))
-    if settings.skip_masked is True and reasons:
-        raise SettingsError(
-            f"algorithm.gd2po.skip_masked is true, but it would change the update: {'; '.join(reasons)}. Set it to "
-            "auto, which leaves rows out where that is exact, or to false"
-        )
-    return settings.skip_masked is not False and not reasons
+    return leaves_rows_out(settings, list(why_inexact(trainer)))
 
 
 @dataclass(frozen=True)

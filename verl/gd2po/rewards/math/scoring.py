@@ -12,7 +12,7 @@ from gd2po.rewards.math.comparison import check_reference, equal
 from gd2po.rewards.math.extraction import final_answer, last_box
 from gd2po.rewards.math.normal_form import is_whole_number
 from gd2po.rewards.math.options import MathOptions
-from gd2po.rewards.scores import RESPONSE_TOKENS
+from gd2po.rewards.scores import RESPONSE_TOKENS, row_in_words
 
 REWARDS = ("correctness", "length", "format", "integer")
 _DEFAULT = MathOptions()
@@ -72,8 +72,7 @@ def compute_score(
     try:
         return score(solution_str, ground_truth, _chosen(options), tokens=row.get(RESPONSE_TOKENS))
     except DataError as error:
-        where = f"{row.get('split', 'unknown split')} row {row.get('index', 'of unknown index')}"
-        raise DataError(f"{where}: {error}") from error
+        raise DataError(f"{row_in_words(row)}: {error}") from error
 
 
 def _chosen(options: Mapping[str, Any]) -> MathOptions:

@@ -6,6 +6,7 @@ from typing import Any
 
 from gd2po.errors import SettingsError, nearest
 from gd2po.rewards.declared import returns_rewards
+from gd2po.rewards.scores import row_in_words
 from gd2po.rewards.tool_calling.api_bank.rows import API_BANK, score_api_bank
 from gd2po.rewards.tool_calling.correctness import correctness
 from gd2po.rewards.tool_calling.grammar import GroundTruthError, read_ground_truth
@@ -73,8 +74,7 @@ def compute_score(
             return score_api_bank(solution_str, ground_truth, row)
         return score(solution_str, ground_truth, _settings(options, row.get("global_steps")))
     except GroundTruthError as error:
-        where = f"{row.get('split', 'unknown split')} row {row.get('index', 'of unknown index')}"
-        raise GroundTruthError(f"{where}: {error}") from error
+        raise GroundTruthError(f"{row_in_words(row)}: {error}") from error
 
 
 def _settings(options: Mapping[str, Any], step: int | None) -> ToolCallingOptions:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from gd2po.errors import SettingsError
+from gd2po.hosts.contract import leaves_rows_out
 from gd2po.hosts.verl.door.ours import SKIP_MASKED
 from gd2po.hosts.verl.reading.run_state import state_of
 from gd2po.settings import Settings
@@ -51,13 +51,7 @@ def skips(config: DictConfig, settings: Settings) -> bool:
     Raises:
         SettingsError: the settings insist on it, and it would change the update.
     """
-    reasons = list(why_inexact(config))
-    if settings.skip_masked is True and reasons:
-        raise SettingsError(
-            f"algorithm.gd2po.skip_masked is true, but it would change the update: {'; '.join(reasons)}. Set it to "
-            "auto, which leaves rows out where that is exact, or to false"
-        )
-    return settings.skip_masked is not False and not reasons
+    return leaves_rows_out(settings, list(why_inexact(config)))
 
 
 def wrap_update_actor(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,7 +1,7 @@
 """Sentences on the data: one for each rule that applies, with the numbers that made it apply."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,22 +45,21 @@ def with_interval(share: Interval) -> str:
 
 def with_loss(share: Interval) -> str:
     """A share of the summed gain with its 95 % interval, to a tenth of a per cent; below 0 where nothing is lost."""
-    if math.isnan(share.value):
-        return "–"
-    shown = f"{100 * share.value:.1f}%"
-    if not math.isnan(share.low) and share.low != share.high:
-        shown += f" ({100 * share.low:.1f} to {100 * share.high:.1f})"
-    return shown.replace("-", "−")
+    return _from_to(share, lambda value: f"{100 * value:.1f}", "%")
 
 
 def with_gain(gain: Interval) -> str:
     """A gain with its 95 % interval, where it has one."""
-    if math.isnan(gain.value):
+    return _from_to(gain, lambda value: f"{value:+.2f}")
+
+
+def _from_to(figure: Interval, shown: Callable[[float], str], unit: str = "") -> str:
+    if math.isnan(figure.value):
         return "–"
-    shown = f"{gain.value:+.2f}"
-    if not math.isnan(gain.low) and gain.low != gain.high:
-        shown += f" ({gain.low:+.2f} to {gain.high:+.2f})"
-    return shown.replace("-", "−")
+    text = f"{shown(figure.value)}{unit}"
+    if not math.isnan(figure.low) and figure.low != figure.high:
+        text += f" ({shown(figure.low)} to {shown(figure.high)})"
+    return text.replace("-", "−")
 
 
 def decimal(value: float) -> str:
