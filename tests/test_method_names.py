@@ -9,6 +9,7 @@ from gd2po.method_names import method_title
         ({"estimator": "grpo", "norm_by_std": True}, "GRPO"),
         ({"estimator": "gd2po", "filter": {"kind": "snr", "threshold": 0.8}}, "GD²PO-SNR τ=0.8"),
         ({"estimator": "gd2po", "filter": {"kind": "hard", "threshold": 0.8}}, "GD²PO-Hard"),
+        ({"estimator": "grpo", "norm_by_std": False}, "GRPO, group_mean"),
         ({"estimator": "gdpo", "normalise": {"kind": "floored"}}, "GDPO, floored"),
         (
             {

@@ -5,6 +5,8 @@ from gd2po.step_line import step_line
 METRICS = {
     "reward/useful/mean": 0.8234,
     "reward/harmless/mean": -1.31,
+    "reward/useful/weight": 1.0,
+    "reward/harmless/weight": 0.5,
     "update/useful/gain": 0.51,
     "update/harmless/gain": -0.004,
     "conflict/rate": 0.43,
@@ -32,8 +34,16 @@ def test_emptied_prompts_are_named_when_there_are_any():
 def test_a_reward_that_the_update_lowers_is_named():
     line = step_line(1, 2, ["useful", "harmless"], METRICS | {"update/harmless/gain": -0.081})
     assert "masked 43%  negative gain: harmless -0.08 |" in line
-    meant = step_line(1, 2, ["useful", "harmless"], METRICS | {"update/harmless/gain": -0.081}, (), ["harmless"])
+    not_raised = {"update/harmless/gain": -0.081, "reward/harmless/weight": 0.0}
+    meant = step_line(1, 2, ["useful", "harmless"], METRICS | not_raised)
     assert "negative gain" not in meant
+
+
+def test_a_weight_that_moves_stands_behind_the_score():
+    weights = {"reward/useful/weight": 0.65, "reward/harmless/weight": 1.234, "reward/harmless/violation": 0.1}
+    line = step_line(1, 2, ["useful", "harmless"], METRICS | weights, scheduled=["useful"])
+    assert "| useful 0.823 (weight 0.65)  harmless -1.31 (λ 1.23) | conflict" in line
+    assert "(weight" not in step_line(1, 2, ["useful", "harmless"], METRICS | weights)
 
 
 def test_watched_scores_stand_behind_the_rewards():

@@ -26,7 +26,8 @@ def method_title(settings: Mapping[str, Any]) -> str:
         settings: the resolved settings, as they are saved with the run.
     """
     title = estimator_title(settings["estimator"])
-    others = [_shown_choice(settings[part]) for part in ("normalise", "combine") if part in settings]
+    others = ["group_mean"] if settings.get("norm_by_std") is False else []
+    others += [_shown_choice(settings[part]) for part in ("normalise", "combine") if part in settings]
     return ", ".join((f"{title}{_filter_suffix(settings)}", *others))
 
 

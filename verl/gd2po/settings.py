@@ -249,6 +249,11 @@ class Settings(_Block):
         """Reward name → its ``requires``, for the rewards that have one."""
         return {name: reward.requires for name, reward in self.rewards.items() if reward.requires}
 
+    @property
+    def scheduled(self) -> tuple[str, ...]:
+        """The names of the rewards whose weight follows a schedule."""
+        return tuple(name for name, reward in self.rewards.items() if not isinstance(reward.weight, float))
+
     def reward_weights(self) -> RewardWeights:
         """The weights of a training with these settings, at its first step."""
         constraints = {name: reward.constraint for name, reward in self.rewards.items()}

@@ -14,7 +14,7 @@ def step_line(
     rewards: Sequence[str],
     metrics: Mapping[str, float],
     watched: Sequence[str] = (),
-    not_raised: Collection[str] = (),
+    scheduled: Collection[str] = (),
 ) -> str:
     """Such as ``step 12 of 100 | useful 0.82  harmless 1.31 | conflict 43%  masked 43% | 34 s: rollout 20, update 9``.
 
@@ -23,17 +23,20 @@ def step_line(
         rewards: The names of the rewards, in the order to show.
         metrics: The metrics of the step, with verl's timings in seconds.
         watched: The names of the scores that are logged and never trained on.
-        not_raised: The rewards that the update is not meant to raise: those of weight 0 or below.
+        scheduled: The rewards whose weight follows a schedule; the weight of the step stands behind their score.
 
-    Another reward that the update is expected to lower is named after the conflicts, with its gain.
+    A reward of a weight above 0 that the update is expected to lower is named after the conflicts, with its gain.
     """
-    scores = "  ".join(f"{name} {metrics[f'reward/{name}/mean']:.3g}{_multiplier(name, metrics)}" for name in rewards)
+    scores = "  ".join(
+        f"{name} {metrics[f'reward/{name}/mean']:.3g}{_weight(name, metrics, scheduled)}" for name in rewards
+    )
     if watched:
         scores += " | watched: " + "  ".join(f"{name} {metrics[f'watch/{name}/mean']:.3g}" for name in watched)
     conflict = f"conflict {metrics['conflict/rate']:.0%}  masked {metrics['conflict/masked']:.0%}"
     if emptied := metrics["conflict/emptied_groups"]:
         conflict += f"  {emptied:g} of {metrics['groups/count']:g} prompts emptied"
-    gains = {name: metrics[f"update/{name}/gain"] for name in rewards if name not in not_raised}
+    raised = (name for name in rewards if metrics[f"reward/{name}/weight"] > 0)
+    gains = {name: metrics[f"update/{name}/gain"] for name in raised}
     if negative := [f"{name} {gain:.2f}" for name, gain in gains.items() if gain <= _SHOWN_FROM]:
         conflict += f"  negative gain: {', '.join(negative)}"
     evicted = sum(value for name, value in metrics.items() if name.startswith("filter_groups/evicted_"))
@@ -47,6 +50,7 @@ def step_line(
     return f"step {step} of {steps} | {scores} | {conflict} | {duration}"
 
 
-def _multiplier(name: str, metrics: Mapping[str, float]) -> str:
-    """The multiplier of a reward with a target, such as `` (λ 1.2)``."""
-    return f" (λ {metrics[f'reward/{name}/weight']:.3g})" if f"reward/{name}/violation" in metrics else ""
+def _weight(name: str, metrics: Mapping[str, float], scheduled: Collection[str]) -> str:
+    """A weight that moves, such as `` (λ 1.2)`` of a reward with a target, or `` (weight 0.6)`` by a schedule."""
+    sign = "λ" if f"reward/{name}/violation" in metrics else "weight" if name in scheduled else ""
+    return f" ({sign} {metrics[f'reward/{name}/weight']:.3g})" if sign else ""

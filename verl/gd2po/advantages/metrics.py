@@ -43,7 +43,7 @@ def batch_metrics(batch: Batch, estimate: Estimate) -> dict[str, float]:
     """Every metric of the module's table, as Python floats (one transfer from the device)."""
     figures = {
         **_rewards(batch),
-        **update_figures(batch, estimate),
+        **_update(batch, estimate),
         **_conflict(batch, estimate.kept),
         **_pairs(batch),
         **_weighting(batch, estimate),
@@ -84,12 +84,16 @@ def _rewards(batch: Batch) -> dict[str, Tensor]:
     return figures
 
 
-def update_figures(batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
-    """`update/<name>/{share,gain,gain_unfiltered}` of the module's table, as tensors of one element."""
+def term_sizes(batch: Batch, estimate: Estimate) -> Tensor:
+    """Σ |its terms| of each reward over rollouts [K], of which `update/<name>/share` is the share."""
     terms = estimate.terms
     if terms is None:
         terms = estimate.query_weight * estimate.kept * batch.votes.weighted
-    sizes = terms.abs().sum(1)
+    return terms.abs().sum(1)
+
+
+def _update(batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
+    sizes = term_sizes(batch, estimate)
     shares = sizes / torch.where(sizes.sum() > 0, sizes.sum(), torch.inf)
     used = _gains(batch, estimate.advantages)
     unfiltered = used if estimate.unfiltered is None else _gains(batch, estimate.unfiltered)

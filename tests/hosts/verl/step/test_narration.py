@@ -17,7 +17,7 @@ def metrics():
     scores = {name: torch.rand(PROMPTS * ROLLOUTS) for name in "ab"}
     groups = [prompt for prompt in range(PROMPTS) for _ in range(ROLLOUTS)]
     found = compute_rollout_advantages(scores, groups, torch.ones(len(groups)), estimator="gd2po").metrics
-    return {"timing_s/step": 1.0, **found}
+    return {"timing_s/step": 1.0, "reward/a/weight": 1.0, "reward/b/weight": 1.0, **found}
 
 
 @pytest.fixture

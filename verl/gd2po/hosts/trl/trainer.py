@@ -210,9 +210,8 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         if "conflict/rate" not in metrics or "timing_s/step" not in metrics:
             return
         metrics["rollouts/lost"] = 0.0
-        not_raised = [name for name, reward in self.settings.rewards.items() if reward.final_weight <= 0]
         rewards, watch = list(self.settings.rewards), self.settings.watch
-        line = step_line(step, self.state.max_steps, rewards, metrics, watch, not_raised)
+        line = step_line(step, self.state.max_steps, rewards, metrics, watch, self.settings.scheduled)
         sys.stdout.write(f"{line}\n")
         for warning in self._health.warnings(step, metrics):
             logger.warning(warning)

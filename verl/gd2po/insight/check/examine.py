@@ -33,7 +33,7 @@ def examine(files: Sequence[str], choice: Choice) -> Evidence:
 def measure(rollouts: Rollouts, taus: tuple[float, ...]) -> Evidence:
     """All that is measured on these rollouts, with the SNR filter at these thresholds."""
     methods = Methods(rollouts)
-    metrics, conflict = methods.metrics, methods.conflict
+    conflict, votes = methods.conflict, methods.votes
     names, sizes = rollouts.names, rollouts.sizes
     ranks = {name: RewardRanks(rollouts.groups, scores) for name, scores in zip(names, rollouts.scores, strict=True)}
     return Evidence(
@@ -42,10 +42,10 @@ def measure(rollouts: Rollouts, taus: tuple[float, ...]) -> Evidence:
         groups=rollouts.group_count,
         singletons=int(np.count_nonzero(sizes == 1)),
         largest_group=int(sizes.max()),
-        conflict=metrics["conflict/rate"],
-        group_votes=count_groups(rollouts, methods.normalised),
-        rewards=describe_rewards(rollouts, metrics),
-        pairs=compare_rewards(rollouts, methods.normalised, ranks, metrics),
+        conflict=float(conflict.mean()),
+        group_votes=count_groups(rollouts, votes),
+        rewards=describe_rewards(rollouts, methods.metrics),
+        pairs=compare_rewards(rollouts, methods.normalised, ranks, dict(zip(names, votes, strict=True))),
         sizes=by_size(rollouts, conflict),
         sources=by_source(rollouts, conflict),
         methods=tuple(methods.results(taus)),

@@ -8,7 +8,7 @@ from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import GDPO, HARD, MethodResult
 from gd2po.insight.check.verdict import LEVELS, Verdict, rules
 from gd2po.insight.check.verdict.findings import decimal, percent, with_gain, with_interval, with_loss
-from gd2po.insight.check.wording import account_lines, number, of_rewards, signed
+from gd2po.insight.check.wording import account_lines, number, of_rewards, signed, weight_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,6 +56,7 @@ def to_html(evidence: Evidence, verdict: Verdict) -> str:
         with_loss=with_loss,
         number=number,
         signed=signed,
+        weight_text=weight_text,
     )
 
 

@@ -53,9 +53,10 @@ class Rollouts:
         lengths: The tokens or words of each response [N]; 1 if nothing tells them.
         sources: The index of each data source in ``source_names`` [N]; None if there is no such column.
         source_names: The names of the data sources.
-        weights: Reward → weight, for every reward.
+        weights: Reward → weight, for every reward; of a weight that moved, that of the last step of these rollouts.
         directions: Reward → direction, for every reward.
         account: The account of the reading.
+        moved_weights: The weights in the step of each rollout [K, N]; None where they are the same for all rollouts.
     """
 
     names: tuple[str, ...]
@@ -67,6 +68,22 @@ class Rollouts:
     weights: dict[str, float]
     directions: dict[str, Direction]
     account: Account
+    moved_weights: Numbers | None = None
+
+    @property
+    def row_weights(self) -> Numbers:
+        """The weights of each rollout [K, N]."""
+        if self.moved_weights is not None:
+            return self.moved_weights
+        column = np.array([[self.weights[name]] for name in self.names])
+        return np.broadcast_to(column, (len(self.names), self.count))
+
+    def batches(self) -> list[Codes]:
+        """The rollouts that are one batch: all, or, where weights moved, those of equal weights [n] each."""
+        if self.moved_weights is None:
+            return [np.arange(self.count)]
+        numbers = np.unique(self.moved_weights, axis=1, return_inverse=True)[1].reshape(-1)
+        return [np.flatnonzero(numbers == number) for number in range(int(numbers.max()) + 1)]
 
     @property
     def count(self) -> int:

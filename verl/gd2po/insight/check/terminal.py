@@ -14,7 +14,7 @@ from gd2po.insight.check.methods.runs import GDPO, GRPO, HARD, MethodResult, snr
 from gd2po.insight.check.statistics.parts import Subset
 from gd2po.insight.check.verdict import LEVELS, Verdict
 from gd2po.insight.check.verdict.findings import decimal, percent, with_interval, with_loss
-from gd2po.insight.check.wording import OPTION_LINE, account_lines, number, of_rewards, short_gain, signed
+from gd2po.insight.check.wording import OPTION_LINE, account_lines, number, of_rewards, short_gain, signed, weight_text
 
 STYLES = {"good": "green", "note": "", "caution": "yellow", "bad": "red"}
 PAIRS_AT_MOST, PARTS_AT_MOST, GAINS_AT_MOST, NAME_AT_MOST = 15, 12, 5, 15
@@ -58,7 +58,7 @@ def _rewards(evidence: Evidence) -> Table:
     for reward in evidence.rewards:
         table.add_row(
             Text(reward.name),
-            f"{reward.weight:g}{' (min)' if reward.direction == 'minimize' else ''}",
+            f"{weight_text(reward)}{' (min)' if reward.direction == 'minimize' else ''}",
             f"{number(reward.low)} … {number(reward.high)}",
             number(reward.mean),
             number(reward.std),

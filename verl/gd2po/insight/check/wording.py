@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gd2po.insight.check.evidence import Evidence
+from gd2po.insight.check.statistics.rewards import RewardStatistics
 from gd2po.intervals import Interval
 
 FILES_NAMED = 3
@@ -45,6 +46,12 @@ def _named(files: Sequence[str]) -> str:
 def of_rewards(evidence: Evidence) -> list[str]:
     """Names of the rewards."""
     return [reward.name for reward in evidence.rewards]
+
+
+def weight_text(reward: RewardStatistics) -> str:
+    """The weight of a reward; of one that moved, from the least to the greatest."""
+    low, high = reward.weights
+    return f"{reward.weight:g}" if low == high else f"{low:.3g} to {high:.3g}"
 
 
 def number(value: float) -> str:

@@ -12,15 +12,12 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from gd2po.insight.check.reading.names import ADVANTAGE, REWARD
+from gd2po.insight.check.reading.names import ADVANTAGE, REWARD, WEIGHT
 
 Row = Mapping[str, Any]
 
 WEIGHT_BINS = 10
 """Parts of (0, 1] in which query weights are counted; a weight of 0 has a bin of its own."""
-
-WEIGHT = "weight/"
-"""Prefix of the weights of the step, where weights move."""
 
 
 @dataclass(frozen=True, order=True)

@@ -28,9 +28,13 @@ def wrap_compute_metrics(original: Callable[..., None]) -> Callable[..., None]:
         state = state_of(self)
         settings = state.settings
         metrics["rollouts/lost"] = _lost(self.config, batch)
-        not_raised = [name for name, reward in settings.rewards.items() if reward.final_weight <= 0]
         line = step_line(
-            global_steps, self.total_training_steps, list(settings.rewards), metrics, settings.watch, not_raised
+            global_steps,
+            self.total_training_steps,
+            list(settings.rewards),
+            metrics,
+            settings.watch,
+            settings.scheduled,
         )
         sys.stdout.write(f"{line}\n")
         voting = tuple(name for name, reward in settings.rewards.items() if reward.votes)

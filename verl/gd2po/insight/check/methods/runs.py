@@ -10,8 +10,7 @@ from torch import Tensor
 
 import gd2po.advantages  # noqa: F401  (registers the methods of the papers)
 from gd2po.advantages.batch import Batch, assemble
-from gd2po.advantages.metrics import batch_metrics, update_figures
-from gd2po.advantages.outputs import Estimate
+from gd2po.advantages.metrics import batch_metrics, term_sizes
 from gd2po.advantages.registry import (
     COMBINATIONS,
     DEFAULT_COMBINATION,
@@ -23,9 +22,10 @@ from gd2po.advantages.registry import (
     contradiction,
     normaliser,
 )
+from gd2po.advantages.votes import SIGN_EPS
 from gd2po.insight.check.methods.bootstrap import Bootstrap, Resampled
 from gd2po.insight.check.methods.moments import moments, ratio
-from gd2po.insight.check.rollouts import Numbers, Rollouts
+from gd2po.insight.check.rollouts import Codes, Numbers, Rollouts
 from gd2po.intervals import Interval
 from gd2po.method_names import estimator_title, filter_title
 from gd2po.registry import ChosenMethod
@@ -92,31 +92,62 @@ def snr_name(tau: float) -> str:
     return f"SNR {tau:g}"
 
 
+_SUM = "of the sum"
+"""The name of what every method is compared with to tell how much of the summed gain it gives up."""
+
+Batches = list[tuple[Codes, Batch]]
+"""The rows of each batch and the batch itself: all rollouts, or, where weights moved, those of equal weights."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an estimator returns for all rollouts.
+
+    Attributes:
+        advantages: The advantages [N], in float32 as the trainer gets them.
+        kept: The rollouts that are kept [N] bool.
+        sizes: Σ |terms| of each reward over kept rollouts [K].
+    """
+
+    advantages: Numbers
+    kept: np.ndarray
+    sizes: Numbers
+
+
 class Methods:
     """Runs methods on N rollouts.
 
     Attributes:
-        metrics: The metrics of GDPO, with which the others are compared.
-        conflict: Whether the votes of each rollout have both signs [N] bool.
         normalised: Reward → group-relative advantage [N], direction applied.
+        votes: The weighted group-relative advantages [K, N].
+        conflict: Whether the votes of each rollout have both signs [N] bool.
+        metrics: The metrics of GDPO of all rollouts; those that depend on weights only where these did not move.
     """
 
     def __init__(self, rollouts: Rollouts) -> None:
         self._rollouts = rollouts
         self._bootstrap = Bootstrap(rollouts.group_count)
-        self._scores = dict(zip(rollouts.names, torch.from_numpy(rollouts.scores), strict=True))
+        self._scores = torch.from_numpy(rollouts.scores)
         self._groups = torch.from_numpy(rollouts.groups)
         self._lengths = torch.from_numpy(rollouts.lengths)
-        self._batch = self._assemble(DEFAULT_NORMALISER)
-        gdpo = ESTIMATORS.choose("gdpo")(self._batch)
-        self.metrics, self.conflict = batch_metrics(self._batch, gdpo), self._batch.votes.conflict.numpy()
-        self.normalised = dict(zip(rollouts.names, _plain(self._batch.normalised.advantages), strict=True))
-        self._references = {"GDPO": _plain(gdpo.advantages)} | {
+        whole = self._assemble(DEFAULT_NORMALISER, np.arange(rollouts.count), rollouts.weights)
+        gdpo = ESTIMATORS.choose("gdpo")
+        self.metrics = batch_metrics(whole, gdpo(whole))
+        self.normalised = dict(zip(rollouts.names, _plain(whole.normalised.advantages), strict=True))
+        self.votes = rollouts.row_weights * whole.normalised.advantages.numpy()
+        self.conflict = (self.votes > SIGN_EPS).any(0) & (self.votes < -SIGN_EPS).any(0)
+        moved = rollouts.moved_weights is not None
+        self._batches = self._all_batches(DEFAULT_NORMALISER) if moved else [(np.arange(rollouts.count), whole)]
+        unfiltered = _outcome(gdpo, self._batches)
+        self._references = {
+            "GDPO": unfiltered.advantages,
+            _SUM: self.votes.sum(0).astype(np.float32),
+        } | {
             # A weight below 0 turns the reward's own update round as well.
-            f"of {name}": values if rollouts.weights[name] >= 0 else -values
-            for name, values in self.normalised.items()
+            f"of {name}": np.where(weights >= 0, values, -values)
+            for (name, values), weights in zip(self.normalised.items(), rollouts.row_weights, strict=True)
         }
-        self._unfiltered = self._figures(gdpo)
+        self._unfiltered = self._figures(unfiltered)
 
     def results(self, taus: tuple[float, ...]) -> Iterator[MethodResult]:
         """GRPO, GDPO, SNR at each threshold in ascending order, Hard; then every other method that is registered.
@@ -144,14 +175,20 @@ class Methods:
         for estimator in sorted(set(ESTIMATORS.names()) - _LISTED):
             yield self._result(estimator_title(estimator), {"estimator": estimator})
 
-    def _assemble(self, normalise: Any) -> Batch:
-        rollouts = self._rollouts
+    def _all_batches(self, normalise: Any) -> Batches:
+        names, batches = self._rollouts.names, []
+        for rows in self._rollouts.batches():
+            weights = dict(zip(names, self._rollouts.row_weights[:, rows[0]].tolist(), strict=True))
+            batches.append((rows, self._assemble(normalise, rows, weights)))
+        return batches
+
+    def _assemble(self, normalise: Any, rows: Codes, weights: Mapping[str, float]) -> Batch:
         return assemble(
-            self._scores,
-            self._groups,
-            self._lengths,
-            reward_weights=rollouts.weights,
-            directions=rollouts.directions,
+            dict(zip(self._rollouts.names, self._scores[:, rows], strict=True)),
+            self._groups[rows],
+            self._lengths[rows],
+            reward_weights=weights,
+            directions=self._rollouts.directions,
             missing="drop",
             valid=None,
             normaliser=normaliser(normalise),
@@ -161,10 +198,10 @@ class Methods:
         return self._result(name, {"estimator": "gd2po", "filter": choice}, tau)
 
     def _result(self, name: str, settings: Block, tau: float | None = None) -> MethodResult:
-        batch = self._assemble(settings["normalise"]) if "normalise" in settings else self._batch
-        result = _estimator(settings)(batch)
-        figures, update = self._figures(result), update_figures(batch, result)
-        rewards = self._rollouts.names
+        batches = self._all_batches(settings["normalise"]) if "normalise" in settings else self._batches
+        outcome = _outcome(_estimator(settings), batches)
+        figures, rewards = self._figures(outcome), self._rollouts.names
+        shares = outcome.sizes / (outcome.sizes.sum() or np.inf)
         filters = "filter" in settings
         gains = {reward: figures[f"gain of {reward}"].interval() for reward in rewards}
         before = {reward: self._unfiltered[f"gain of {reward}"].interval() for reward in rewards}
@@ -173,7 +210,7 @@ class Methods:
             for reward in rewards
             for key in (f"certainty of {reward}",)
         }
-        voting = [reward for reward in rewards if self._rollouts.weights[reward]]
+        voting = [name for name, weights in zip(rewards, self._rollouts.row_weights, strict=True) if weights.any()]
         return MethodResult(
             name=name,
             tau=tau,
@@ -183,7 +220,7 @@ class Methods:
             effective=figures["effective"].interval(),
             cosine_gdpo=figures["cosine GDPO"].interval(),
             cosine={reward: figures[f"cosine of {reward}"].interval() for reward in rewards},
-            share={reward: float(update[f"update/{reward}/share"]) for reward in rewards},
+            share=dict(zip(rewards, shares.tolist(), strict=True)),
             gain=gains,
             lost=self._lost(figures).interval(),
             turned=tuple(reward for reward in voting if before[reward].high < 0 < gains[reward].value),
@@ -193,22 +230,28 @@ class Methods:
             settings=settings,
         )
 
-    def _figures(self, result: Estimate) -> dict[str, Resampled]:
-        advantages = _plain(result.advantages)
-        return self._bootstrap.resample(moments(self._rollouts, advantages, result.kept.numpy(), self._references))
+    def _figures(self, outcome: Outcome) -> dict[str, Resampled]:
+        sums = moments(self._rollouts, outcome.advantages, outcome.kept, self._references)
+        return self._bootstrap.resample(sums)
 
     def _lost(self, figures: Mapping[str, Resampled]) -> Resampled:
         """The share of the summed gain of GDPO that a method does not have; NaN where GDPO has none."""
-        sums = [self._summed(part) for part in (figures, self._unfiltered)]
-        value, drawn = (1 - ratio(*(getattr(summed, name) for summed in sums)) for name in ("value", "drawn"))
-        return Resampled(float(value), drawn)
+        used, unfiltered = (part[f"gain {_SUM}"] for part in (figures, self._unfiltered))
+        value = 1 - ratio(np.nan_to_num(used.value), np.nan_to_num(unfiltered.value))
+        return Resampled(float(value), 1 - ratio(used.drawn, unfiltered.drawn))
 
-    def _summed(self, figures: Mapping[str, Resampled]) -> Resampled:
-        """Σ |w_k| c_k: the weights' signs are in the gains."""
-        gains = [(abs(weight), figures[f"gain of {name}"]) for name, weight in self._rollouts.weights.items() if weight]
-        value = sum(weight * _or_zero(gain.value) for weight, gain in gains)
-        drawn = np.sum([weight * np.nan_to_num(gain.drawn) for weight, gain in gains], axis=0)
-        return Resampled(float(value), np.where(np.isnan(gains[0][1].drawn), np.nan, drawn))
+
+def _outcome(estimator: ChosenMethod[Estimator], batches: Batches) -> Outcome:
+    """Run an estimator on each batch by itself."""
+    count = sum(len(rows) for rows, _ in batches)
+    advantages: Any = np.zeros(count, dtype=np.float32)
+    kept = np.zeros(count, dtype=bool)
+    sizes = np.zeros(len(batches[0][1].names))
+    for rows, batch in batches:
+        estimate = estimator(batch)
+        advantages[rows], kept[rows] = _plain(estimate.advantages), estimate.kept.numpy()
+        sizes += term_sizes(batch, estimate).numpy()
+    return Outcome(advantages, kept, sizes)
 
 
 def _fits(settings: Block) -> bool:
@@ -224,7 +267,3 @@ def _estimator(settings: Block) -> ChosenMethod[Estimator]:
 def _plain(values: Tensor) -> Numbers:
     """In float32, as the trainer gets them."""
     return values.to(torch.float32).numpy()
-
-
-def _or_zero(value: float) -> float:
-    return 0.0 if np.isnan(value) else value

@@ -1,9 +1,10 @@
 """Files of rollouts to numbers, chunk by chunk: a file may be larger than the memory, its ids and scores may not."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from gd2po.advantages.checks import signs, weights
-from gd2po.defaults import DIRECTION, WEIGHT, Direction
+from gd2po.defaults import DIRECTION, Direction
 from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading.assembly import assemble
 from gd2po.insight.check.reading.columns import find_roles
@@ -13,6 +14,7 @@ from gd2po.insight.check.reading.gathering import Gathering
 from gd2po.insight.check.reading.run_settings import RunSettings, settings_beside
 from gd2po.insight.check.reading.streams import readable
 from gd2po.insight.check.rollouts import Rollouts
+from gd2po.insight.check.step_weights import WeightSources
 from gd2po.settings import RewardSettings
 
 
@@ -40,17 +42,14 @@ def read(names: Sequence[str], choice: Choice) -> Rollouts:
                 "object, or has spaces around its name; rename or drop one of them"
             )
     run = {name: reward for name, reward in (settings.rewards or {}).items() if name in roles.rewards}
-    chosen_weights = {
-        **dict.fromkeys(roles.rewards, WEIGHT),
-        **{name: reward.final_weight for name, reward in run.items()},
-        **choice.weights,
-    }
+    weight_sources = WeightSources(choice.weights, run, Path(settings.file).parent if settings.file else None)
     chosen_directions: dict[str, Direction] = {
         **dict.fromkeys(roles.rewards, DIRECTION),
         **{name: reward.direction for name, reward in run.items()},
         **choice.directions,
     }
-    weights(chosen_weights, roles.rewards)  # both are called for what they refuse
+    # Both are called for what they refuse.
+    weights({**weight_sources.final(list(roles.rewards)), **choice.weights}, roles.rewards)
     signs(chosen_directions, roles.rewards)
     gates = {
         name: reward.requires
@@ -63,14 +62,14 @@ def read(names: Sequence[str], choice: Choice) -> Rollouts:
             for chunk in source.chunks(roles.columns, gathering.faults):
                 gathering.add(source, chunk)
     notes = (*_about_settings(settings, run, gates), *roles.notes)
-    return assemble(sources, gathering, chosen_weights, chosen_directions, gates, notes)
+    return assemble(sources, gathering, weight_sources, chosen_directions, gates, notes)
 
 
 def _weight_text(reward: RewardSettings) -> str:
-    """The weight that counts here, with a remark where the run's weight moves."""
-    moves = "the end of its schedule" if not isinstance(reward.weight, float) else "the first multiplier"
-    fixed = isinstance(reward.weight, float) and reward.target is None
-    return f"{reward.final_weight:g}" + ("" if fixed else f" ({moves})")
+    """The weight of the settings: a number, a schedule, or a constraint."""
+    if reward.target is None and isinstance(reward.weight, float):
+        return f"{reward.weight:g}"
+    return f"({reward.constraint or reward.weight})"
 
 
 def _about_settings(

@@ -11,13 +11,14 @@ from gd2po.insight.check.reading.flat import FlatSource
 from gd2po.insight.check.reading.gathering import Gathering, GoodRows
 from gd2po.insight.check.reading.sources import Faults
 from gd2po.insight.check.rollouts import Account, Codes, Numbers, Rollouts
+from gd2po.insight.check.step_weights import WeightSources
 from gd2po.rewards.composition import apply_gates
 
 
 def assemble(
     sources: Sequence[FlatSource],
     gathering: Gathering,
-    weights: dict[str, float],
+    weights: WeightSources,
     directions: dict[str, Direction],
     gates: Mapping[str, Mapping[str, float]],
     notes: tuple[str, ...],
@@ -27,7 +28,7 @@ def assemble(
     Args:
         sources: The files that were read.
         gathering: The numbers of their good rows.
-        weights: Reward → weight, for every reward.
+        weights: What tells weights, beside the columns of a dump.
         directions: Reward → direction, for every reward.
         gates: Reward → the rewards that it requires, with their smallest scores.
         notes: What was guessed or taken from elsewhere, in sentences.
@@ -39,14 +40,16 @@ def assemble(
     if not gathering.rows:
         raise CheckError(f"no row can be used. {_first_faults(gathering.faults)}")
     whole = gathering.whole()
-    counting = [weights[name] != 0 for name in roles.rewards]
-    scored = ~np.isnan(whole.scores[counting]).all(0)
+    weighed = weights.weigh(list(roles.rewards), whole.steps, whole.weights)
+    scored = (~np.isnan(whole.scores) & (weighed.values != 0)).any(0)
     last = _last_outputs(whole)
     rows = np.flatnonzero(scored & last)
     rows = rows[np.argsort(whole.groups[rows], kind="stable")]
     groups, lengths = np.unique(whole.groups[rows], return_inverse=True)[1], whole.lengths[rows]
     lengths_told = bool(roles.lengths_from and lengths.any())
     _comparable(groups, roles.group)
+    values = weighed.values[:, rows]
+    last_step = values[:, whole.steps[rows].argmax()].tolist()
     return Rollouts(
         names=tuple(roles.rewards),
         scores=_gated(roles.rewards, whole.scores[:, rows], gates),
@@ -54,7 +57,7 @@ def assemble(
         lengths=lengths if lengths_told else np.ones_like(lengths),
         sources=whole.sources[rows] if roles.source else None,
         source_names=tuple(gathering.source_names),
-        weights=weights,
+        weights=dict(zip(roles.rewards, last_step, strict=True)),
         directions=directions,
         account=Account(
             files=tuple(source.name for source in sources),
@@ -67,8 +70,9 @@ def assemble(
             by_step=roles.step is not None or bool(roles.file_steps),
             lengths_from=roles.lengths_from if lengths_told else "",
             not_taken=roles.not_taken,
-            notes=notes,
+            notes=(*notes, *weighed.notes),
         ),
+        moved_weights=values if (values != values[:, :1]).any() else None,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gd2po.errors import nearest
 from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading.flat import FlatSource
-from gd2po.insight.check.reading.names import ADVANTAGE, REWARD, find_name, plain
+from gd2po.insight.check.reading.names import ADVANTAGE, REWARD, WEIGHT, find_name, plain
 from gd2po.insight.check.reading.reward_columns import find_rewards
 from gd2po.insight.check.reading.run_settings import RunSettings
 from gd2po.insight.check.reading.sampled import Sampled
@@ -37,6 +37,7 @@ class ColumnRoles:
         source: The column with the data source.
         length: The column with the length of the response, in tokens.
         text: The column with the response, whose words are counted where no length is told.
+        weights: Reward → column with its weight in the step, for the rewards that have one.
         percent: Whether ``50%`` is 0.5: the user has named the columns.
         not_taken: The columns of numbers that are not taken for rewards.
         notes: What was guessed, with the line that says it outright, and what was left out, in sentences.
@@ -50,6 +51,7 @@ class ColumnRoles:
     source: str | None
     length: str | None
     text: str | None
+    weights: dict[str, str]
     percent: bool
     not_taken: tuple[str, ...]
     notes: tuple[str, ...]
@@ -58,7 +60,7 @@ class ColumnRoles:
     def columns(self) -> list[str]:
         """The columns that have to be read."""
         others = (self.group, self.step, self.source, self.length, self.text)
-        return list(dict.fromkeys([*self.rewards.values(), *filter(None, others)]))
+        return list(dict.fromkeys([*self.rewards.values(), *self.weights.values(), *filter(None, others)]))
 
     @property
     def lengths_from(self) -> str:
@@ -129,6 +131,7 @@ def find_roles(sources: Sequence[FlatSource], choice: Choice, settings: RunSetti
         source=source,
         length=length if length not in rewards.values() else None,
         text=text,
+        weights={name: WEIGHT + name for name in rewards if WEIGHT + name in kinds},
         percent=bool(choice.scores),
         not_taken=tuple(not_taken),
         notes=tuple(notes),

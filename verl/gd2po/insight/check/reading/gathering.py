@@ -13,6 +13,7 @@ from gd2po.insight.check.reading.sampled import SESSION_KEY
 from gd2po.insight.check.reading.sources import Chunk, Faults
 from gd2po.insight.check.reading.streams import printable
 from gd2po.insight.check.rollouts import Codes, Numbers
+from gd2po.insight.check.step_weights import NO_STEP
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class GoodRows:
         sessions: verl's session and output [2, n], −1 where there are none.
         sources: The number of the data source [n], all 0 if nothing tells it.
         lengths: The length of the response [n], all 1 if nothing tells it.
+        steps: The step of the training [n], ``NO_STEP`` where nothing tells it.
+        weights: The weights in that step [K, n], NaN where nothing tells them.
     """
 
     scores: Numbers
@@ -32,6 +35,8 @@ class GoodRows:
     sessions: Codes
     sources: Codes
     lengths: Codes
+    steps: Codes
+    weights: Numbers
 
 
 @dataclass
@@ -62,6 +67,7 @@ class Gathering:
         ids = [to_id(cell) for cell in chunk.column(roles.group)]
         wrong |= {row: f"no {roles.group}" for row, text in enumerate(ids) if text is None}
         steps = self._steps(source, chunk)
+        weights = np.stack([self._weights(chunk, name, wrong) for name in roles.rewards])
         lengths = _lengths(roles, chunk, wrong)
         for row in sorted(wrong):
             self.faults.add(f"{source.name}, {source.unit} {chunk.numbers[row]}", wrong[row])
@@ -73,13 +79,23 @@ class Gathering:
         groups = self._numbered([prompt for prompt, _, _ in keys], [steps[row] for row in good])
         sessions = np.array([(session, output) for _, session, output in keys], dtype=np.int64).T
         sources = self._sources(chunk)[good]
-        self._parts.append(GoodRows(scores[:, good], groups, sessions, sources, lengths[good].astype(np.int64)))
+        numbers = np.array([_step_number(steps[row]) for row in good], dtype=np.int64)
+        self._parts.append(
+            GoodRows(
+                scores[:, good], groups, sessions, sources, lengths[good].astype(np.int64), numbers, weights[:, good]
+            )
+        )
 
     def _steps(self, source: FlatSource, chunk: Chunk) -> list[str]:
         """The step of each row, in its column or in the name of the file; empty texts where nothing tells it."""
         if self.roles.step:
             return [to_id(cell) or "-1" for cell in chunk.column(self.roles.step)]
         return [str(self.roles.file_steps.get(source.name, ""))] * len(chunk.numbers)
+
+    def _weights(self, chunk: Chunk, reward: str, wrong: dict[int, str]) -> Numbers:
+        if reward not in self.roles.weights:
+            return np.full(len(chunk.numbers), np.nan)
+        return _numbers(chunk, self.roles.weights[reward], wrong)
 
     def whole(self) -> GoodRows:
         """All good rows; groups are numbered in the order of their digests, whatever the order of the rows."""
@@ -100,6 +116,10 @@ class Gathering:
             return np.zeros(len(chunk.numbers), dtype=np.int64)
         names = (printable(to_text(cell) or "not named") for cell in chunk.column(self.roles.source))
         return np.array([self.source_names.setdefault(name, len(self.source_names)) for name in names], dtype=np.int64)
+
+
+def _step_number(text: str) -> int:
+    return int(text) if text.isdecimal() else NO_STEP
 
 
 def _numbers(chunk: Chunk, column: str, wrong: dict[int, str], percent: bool = False) -> Numbers:

@@ -9,7 +9,7 @@ Sign = Literal["reward", "word", ""]
 
 COUNT = "a count or length"
 
-REWARD, ADVANTAGE = "reward/", "adv/"
+REWARD, ADVANTAGE, WEIGHT = "reward/", "adv/", "weight/"
 """Beginnings of the names of columns in the dumps of this plug-in."""
 
 

@@ -1,6 +1,5 @@
 """Which groups a filter of whole groups (DAPO) would evict: by the sum of the rewards, and by their votes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,19 +22,17 @@ class GroupVotes:
     same_sum: int
 
 
-def count_groups(rollouts: Rollouts, normalised: Mapping[str, Numbers]) -> GroupVotes:
+def count_groups(rollouts: Rollouts, votes: Numbers) -> GroupVotes:
     """Count the groups.
 
     Args:
         rollouts: The N rollouts.
-        normalised: Reward → its group-relative advantages [N], direction applied.
+        votes: The weighted group-relative advantages of each reward [K, N].
     """
-    votes = [rollouts.weights[name] * normalised[name] for name in rollouts.names]
-    voting = (np.abs(np.stack(votes)) > SIGN_EPS).any(0)
+    voting = (np.abs(votes) > SIGN_EPS).any(0)
     voted = np.bincount(rollouts.groups, voting) > 0
-    signs = {name: -1.0 if rollouts.directions[name] == "minimize" else 1.0 for name in rollouts.names}
-    factors = np.array([rollouts.weights[name] * signs[name] for name in rollouts.names])
-    sums = (factors @ np.nan_to_num(rollouts.scores)).astype(np.float32)
+    signs = np.array([[-1.0 if rollouts.directions[name] == "minimize" else 1.0] for name in rollouts.names])
+    sums = (signs * rollouts.row_weights * np.nan_to_num(rollouts.scores)).sum(0).astype(np.float32)
     starts = np.flatnonzero(np.diff(rollouts.groups, prepend=-1))
     tied = np.maximum.reduceat(sums, starts) == np.minimum.reduceat(sums, starts)
     return GroupVotes(int(np.sum(~voted)), int(np.sum(voted & tied)))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import torch
 
+from gd2po.advantages.votes import opposed
 from gd2po.insight.check.rollouts import Codes, Numbers, Rollouts
 from gd2po.insight.check.statistics.ranks import RewardRanks, correlation
 
@@ -35,7 +37,7 @@ def compare_rewards(
     rollouts: Rollouts,
     normalised: Mapping[str, Numbers],
     ranks: Mapping[str, RewardRanks],
-    metrics: Mapping[str, float],
+    votes: Mapping[str, Numbers],
 ) -> tuple[PairStatistics, ...]:
     """Statistics of all pairs of rewards.
 
@@ -43,10 +45,16 @@ def compare_rewards(
         rollouts: The N rollouts.
         normalised: Reward → its group-relative advantages [N], direction applied.
         ranks: Reward → the ranks of its scores.
-        metrics: The metrics of :mod:`gd2po.advantages.metrics`, of any estimator.
+        votes: Reward → its weighted group-relative advantages [N].
     """
     return tuple(
-        _compare(rollouts, pair, [normalised[name] for name in pair], [ranks[name] for name in pair], metrics)
+        _compare(
+            rollouts,
+            pair,
+            [normalised[name] for name in pair],
+            [ranks[name] for name in pair],
+            [votes[name] for name in pair],
+        )
         for pair in combinations(sorted(rollouts.names), 2)
     )
 
@@ -56,7 +64,7 @@ def _compare(
     pair: tuple[str, str],
     normalised: Sequence[Numbers],
     ranks: Sequence[RewardRanks],
-    metrics: Mapping[str, float],
+    votes: Sequence[Numbers],
 ) -> PairStatistics:
     both = ranks[0].scored & ranks[1].scored
     first, second = (reward.restricted(both) for reward in ranks)
@@ -66,7 +74,7 @@ def _compare(
     return PairStatistics(
         first=pair[0],
         second=pair[1],
-        conflict=metrics[f"conflict/pair/{pair[0]}|{pair[1]}"],
+        conflict=float(opposed(*map(torch.from_numpy, votes))[both].double().mean()) if both.any() else 0.0,
         pearson=_signed(sign, correlation(*map(_centred, scores))),
         spearman=_signed(sign, correlation(first.overall, second.overall)),
         pearson_within=correlation(*(values[varied].astype(np.float64) for values in normalised)),

@@ -22,7 +22,8 @@ class RewardStatistics:
     """One reward over all rollouts.
 
     Attributes:
-        name, weight, direction: The name, weight and direction as given.
+        name, weight, direction: The name, weight and direction as given; of a weight that moved, that of the last step.
+        weights: The least and the greatest weight over the rollouts.
         low, high, mean, std: The range, mean and unbiased standard deviation of the raw scores.
         missing: The number of rollouts that it did not score.
         distinct: The number of different scores.
@@ -35,6 +36,7 @@ class RewardStatistics:
 
     name: str
     weight: float
+    weights: tuple[float, float]
     direction: str
     low: float
     high: float
@@ -48,6 +50,16 @@ class RewardStatistics:
     signal: float
     bf16_step: float | None
 
+    @property
+    def votes(self) -> bool:
+        """Whether the reward has a weight other than 0 for some rollout."""
+        return self.weights != (0, 0)
+
+    @property
+    def strongest_weight(self) -> float:
+        """The weight of largest size over the rollouts."""
+        return max(self.weights, key=abs)
+
 
 def describe_rewards(rollouts: Rollouts, metrics: Mapping[str, float]) -> tuple[RewardStatistics, ...]:
     """Statistics of all rewards.
@@ -60,7 +72,8 @@ def describe_rewards(rollouts: Rollouts, metrics: Mapping[str, float]) -> tuple[
 
 
 def _describe(rollouts: Rollouts, name: str, metrics: Mapping[str, float]) -> RewardStatistics:
-    scores = rollouts.scores[rollouts.names.index(name)]
+    place = rollouts.names.index(name)
+    scores, weights = rollouts.scores[place], rollouts.row_weights[place]
     groups, scores = rollouts.groups[~np.isnan(scores)], scores[~np.isnan(scores)]
     distinct = np.unique(scores)
     several = int((np.bincount(groups) >= 2).sum())
@@ -68,6 +81,7 @@ def _describe(rollouts: Rollouts, name: str, metrics: Mapping[str, float]) -> Re
     return RewardStatistics(
         name=name,
         weight=rollouts.weights[name],
+        weights=(float(weights.min()), float(weights.max())),
         direction=rollouts.directions[name],
         low=metrics[f"reward/{name}/min"],
         high=metrics[f"reward/{name}/max"],

@@ -59,7 +59,7 @@ def cost(evidence: Evidence) -> str:
 def filter_findings(evidence: Evidence, chosen: MethodResult | None) -> Iterator[VerdictFinding]:
     """All findings about filters, of which one may have been chosen."""
     hard = evidence.method(HARD)
-    voting = sum(reward.weight != 0 and not is_dead(reward) for reward in evidence.rewards)
+    voting = sum(reward.votes and not is_dead(reward) for reward in evidence.rewards)
     independent = f"{voting} independent votes: {percent(1 - 2 ** (1 - voting))}" if voting else "no reward votes"
     yield VerdictFinding(
         "conflict",
@@ -137,10 +137,10 @@ def _same_as_hard(evidence: Evidence, hard: MethodResult) -> Iterator[VerdictFin
 
 def _closed_form(evidence: Evidence) -> str:
     """Two two-valued rewards of equal weight: the largest ratio of a conflict follows from the group size."""
-    voting = [reward for reward in evidence.rewards if reward.weight]
+    voting = [reward for reward in evidence.rewards if reward.votes]
     if len(voting) != 2 or any(reward.distinct != 2 for reward in voting):
         return ""
-    if abs(voting[0].weight) != abs(voting[1].weight):
+    if len({abs(weight) for reward in voting for weight in reward.weights}) != 1:
         return ""
     size = evidence.largest_group
     return (

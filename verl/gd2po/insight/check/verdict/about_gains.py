@@ -12,7 +12,7 @@ def gain_findings(evidence: Evidence) -> Iterator[VerdictFinding]:
     unfiltered = evidence.method(GDPO)
     for reward in evidence.rewards:
         gain = unfiltered.gain[reward.name]
-        if reward.weight and gain.high < 0:
+        if reward.votes and gain.high < 0:
             turning = [method.name for method in evidence.filters if reward.name in method.turned]
             mending = (
                 f"{listed(turning)} turn{'s' * (len(turning) == 1)} it positive" if turning else "No filter mends that"

@@ -16,7 +16,7 @@ def is_dead(reward: RewardStatistics) -> bool:
 
 def linked(evidence: Evidence) -> Iterator[tuple[str, str, float]]:
     """Pairs of rewards whose votes are equal, or each other's opposite, with their correlation within groups."""
-    weights = {reward.name: reward.weight for reward in evidence.rewards}
+    weights = {reward.name: reward.strongest_weight for reward in evidence.rewards}
     for pair in evidence.pairs:
         turned = weights[pair.first] * weights[pair.second]
         within = pair.pearson_within

@@ -19,7 +19,8 @@ def suggest(evidence: Evidence, chosen: MethodResult | None) -> str:
     lines = ["algorithm:", f"  adv_estimator: {'gd2po' if chosen else 'gdpo'}", "  gd2po:", "    rewards:"]
     copies = {second: first for first, second, within in linked(evidence) if within > 0}
     for reward in evidence.rewards:
-        comment = "".join(f"  # {text}" for text in _comments(reward, copies))
+        comments = "; ".join(_comments(reward, copies))
+        comment = f"  # {comments}" if comments else ""
         lines.append(f"      {_key(reward.name)}: {_settings(reward)}{comment}")
     if chosen:
         options = ", ".join(f"{name}: {_value(value)}" for name, value in chosen.settings["filter"].items())
@@ -33,6 +34,8 @@ def _settings(reward: RewardStatistics) -> str:
 
 
 def _comments(reward: RewardStatistics, copies: dict[str, str]) -> Iterator[str]:
+    if reward.weights[0] != reward.weights[1]:
+        yield "the weight of the last step here: it moved"
     if is_dead(reward):
         yield "no vote here: repair or drop it"
     elif reward.name in copies:
