@@ -172,3 +172,32 @@ def test_a_run_that_has_just_begun_is_left_out_and_named(new_run, tmp_path, page
     result = invoke(tmp_path / "runs", "--output", page)
     assert result.exit_code == 0 and "begun: no finished step; left out" in result.output
     assert "begun: no finished step; left out" in page.read_text()
+
+
+def test_a_group_filter_has_its_own_charts(new_run, page, tmp_path):
+    counts = {
+        "filter_groups__evicted_without_vote": 2.0,
+        "filter_groups__evicted_masked": 1.0,
+        "filter_groups__evicted_with_vote": 0.0,
+        "filter_groups__kept_without_vote": 0.0,
+        "filter_groups__refilled": 3.0,
+    }
+    run = new_run("a").begin()
+    run.log(1, 2, **counts)
+    assert invoke(run.folder, "--output", page, "--png", tmp_path / "png").exit_code == 0
+    text = page.read_text()
+    assert "GD²PO-Hard: groups of each step" in text and "prompts generated in place of evicted groups" in text
+    for part, shown in (
+        ("kept, with a vote", True),
+        ("evicted, no vote", True),
+        ("evicted, all votes masked", True),
+        ("kept, without a vote", False),
+        ("evicted, with a vote", False),
+    ):
+        assert (f">{part}<" in text) == shown, part
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_without_a_group_filter_has_no_such_section(new_run, page):
+    invoke(new_run("a").begin().train(1).folder, "--output", page)
+    assert "Group filter" not in page.read_text()

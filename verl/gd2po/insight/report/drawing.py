@@ -108,14 +108,14 @@ def lines(figure: "Figure", curves: Mapping[Series, Curve], share: bool, zero_li
     axes.grid(linewidth=0.6)
 
 
-def stacked(figure: "Figure", steps: Floats, parts: Mapping[str, Floats]) -> None:
-    """Seconds on each other, with a legend."""
+def stacked(figure: "Figure", steps: Floats, parts: Mapping[str, Floats], unit: str) -> None:
+    """Parts of a whole on each other, in a unit, with a legend."""
     axes = _axes(figure)
     rows, colours = np.array(list(parts.values())), [style_of(place)[0] for place in range(len(parts))]
     axes.stackplot(steps, rows, labels=list(parts), colors=colours, alpha=0.8, step="mid")
     axes.margins(x=0)
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("seconds")
+    axes.set_ylabel(unit)
     figure.legend(loc="outside lower center", ncols=3, fontsize="small")
 
 

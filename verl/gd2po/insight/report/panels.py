@@ -122,6 +122,11 @@ def moving_weights(series: Sequence[Series], rewards: Sequence[str]) -> Iterator
         yield Panel(f"violation of the target of {name}: above 0 it is missed", metric(f"reward/{name}/violation"))
 
 
+def group_filter() -> list[Panel]:
+    """What verl's group filter costs."""
+    return [Panel("prompts generated in place of evicted groups", metric("filter_groups/refilled"))]
+
+
 def responses() -> list[Panel]:
     """Length of the responses, and time."""
     return [
@@ -146,6 +151,21 @@ def _change_by_filter(reward: str) -> Quantity:
         return None if gain is None or unfiltered is None else gain - unfiltered
 
     return change
+
+
+def _kept_with_a_vote(values: Values) -> float | None:
+    groups, without = values.get("groups/count"), values.get("filter_groups/kept_without_vote")
+    return None if groups is None or without is None else groups - without
+
+
+GROUPS: dict[str, Quantity] = {
+    "kept, with a vote": _kept_with_a_vote,
+    "kept, without a vote": metric("filter_groups/kept_without_vote"),
+    "evicted, no vote": metric("filter_groups/evicted_without_vote"),
+    "evicted, all votes masked": metric("filter_groups/evicted_masked"),
+    "evicted, with a vote": metric("filter_groups/evicted_with_vote"),
+}
+"""The groups of a step by what verl's group filter did with them → their number."""
 
 
 def _emptied(values: Values) -> float | None:

@@ -53,6 +53,11 @@ _UPDATE = (
     "Shares of the rewards are of the sum of the magnitudes of their terms over kept rollouts. The weight of a query "
     "is its kept share; its distribution shows the share of queries by weight, the fuller the more."
 )
+_GROUP_FILTER = (
+    "Whole groups that verl's group filter (algorithm.filter_groups) evicted before the update, by reason, and those "
+    "that were kept and trained on. A vote lives in a group if some reward tells its rollouts apart and the conflict "
+    "filter leaves it. Prompts are generated in place of evicted groups, up to the limit of the run."
+)
 _TIME = "Mean over runs, by verl's timers; validation (testing) lies outside a step, and other is what no timer claims."
 
 
@@ -63,7 +68,7 @@ class Section:
     Attributes:
         title: The heading.
         text: The sentences that say how to read the charts.
-        pictures: The charts, at least member.
+        pictures: The charts, one at least.
         has_series: Whether the colours are those of the series.
     """
 
@@ -87,6 +92,11 @@ def sections(series: Sequence[Series], pictures: Pictures) -> list[Section]:
         Section("Rewards in validation", _VALIDATION, curves(panels.validation(series, rewards))),
         Section("Conflict", _CONFLICT, curves(panels.conflict())),
         Section("Which rewards conflict", _PAIRS, tuple(_conflicts(series, pictures))),
+        Section(
+            "Group filter",
+            _GROUP_FILTER,
+            (*_group_counts(series, pictures), *curves(panels.group_filter())),
+        ),
         Section("Gain of each reward", _GAINS, curves(panels.gains(series, rewards))),
         Section("Weights", _WEIGHTS, curves(panels.moving_weights(series, rewards))),
         Section("The update", _UPDATE, (*curves(panels.update(rewards)), *_query_weights(series, pictures))),
@@ -151,6 +161,19 @@ def _query_weights(series: Sequence[Series], pictures: Pictures) -> Iterator[Pic
         yield pictures.draw(f"{member.label}: queries by weight (fullest colour: {full:.0%})", draw, height)
 
 
+def _group_counts(series: Sequence[Series], pictures: Pictures) -> Iterator[Picture]:
+    """Only of series with a group filter; what never occurred has no part."""
+    width = bin_width(last_step(series))
+    for member in series:
+        steps, counts = over_time(member, list(panels.GROUPS.values()), width)
+        if not np.isfinite(counts).any():
+            continue
+        numbers = zip(panels.GROUPS, np.nan_to_num(counts), strict=True)
+        parts = {name: values for name, values in numbers if values.any()}
+        draw = partial(drawing.stacked, steps=steps, parts=parts, unit="groups")
+        yield pictures.draw(f"{member.label}: groups of each step", draw, HEIGHT + _LEGEND_HEIGHT)
+
+
 def _phases(series: Sequence[Series], pictures: Pictures) -> Iterator[Picture]:
     phases, width = panels.phase_names(series), bin_width(last_step(series))
     for member in series:
@@ -160,5 +183,5 @@ def _phases(series: Sequence[Series], pictures: Pictures) -> Iterator[Picture]:
         parts = dict(zip(phases, seconds[1:], strict=True))
         inside = sum(values for name, values in parts.items() if name != VALIDATION_PHASE)
         parts[_OTHER] = np.clip(seconds[0] - inside, 0, None)
-        draw = partial(drawing.stacked, steps=steps, parts=parts)
+        draw = partial(drawing.stacked, steps=steps, parts=parts, unit="seconds")
         yield pictures.draw(f"{member.label}: seconds by phase", draw, HEIGHT + _LEGEND_HEIGHT)
