@@ -122,6 +122,8 @@ def test_every_method_preset_and_policy_loss_is_trained():
     assert chosen("normalise", "group_std") | {"floored"} == set(normaliser_names())
     assert chosen("combine", "sum") == set(combination_names())
     assert {training.preset for training in TRAININGS.values()} == PRESETS
+    rows = re.findall(r"^\| `(\w+)`.*? \| `(\w+)` \|", (ROOT / "docs" / "support.md").read_text(), re.MULTILINE)
+    assert dict(rows).items() >= {loss: training.preset for loss, training in TRAININGS.items()}.items()
 
 
 @pytest.fixture(scope="module")
