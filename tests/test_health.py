@@ -15,6 +15,7 @@ FINE = {
     "whiten/population": 400,
     **{f"adv/{name}/zero_spread_groups": 1 for name in "ab"},
     **{f"reward/{name}/missing": 0 for name in "ab"},
+    **{f"reward/{name}/weight": 1.0 for name in "ab"},
     **{f"update/{name}/share": 0.5 for name in "ab"},
     **{f"update/{name}/{figure}": 0.5 for name in "ab" for figure in ("gain", "gain_unfiltered")},
     "conflict/pair/a|b": 0.4,
@@ -109,6 +110,10 @@ def test_a_reward_that_nobody_contradicts_has_nobody_named(health):
     assert "(mean gain -0.10); raise its weight" in warning
 
 
-def test_a_reward_of_negative_weight_is_meant_to_fall():
-    assert _told(Health(("a", "b"), True, frozenset("a")), *[FALLING] * 10) == []
-    assert len(_told(Health(("a", "b"), True, frozenset("b")), *[FINE] * 10)) == 1
+@pytest.mark.parametrize("weight", [-0.5, 0.0])
+def test_a_reward_of_negative_weight_is_meant_to_fall_and_one_without_weight_may(health, weight):
+    assert _told(health, *[FALLING | {"reward/a/weight": weight}] * 10) == []
+
+
+def test_a_reward_of_negative_weight_that_rises_is_told(health):
+    assert len(_told(health, *[FINE | {"reward/b/weight": -0.5}] * 10)) == 1

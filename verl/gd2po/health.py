@@ -21,12 +21,10 @@ class Health:
     Attributes:
         rewards: The names of the rewards that count.
         filters: Whether rollouts can be masked.
-        lowered: The names of the rewards of negative weight, which the update is meant to lower.
     """
 
     rewards: tuple[str, ...]
     filters: bool
-    lowered: frozenset[str] = frozenset()
     _given: set[str] = field(default_factory=set)
     _negative: dict[str, list[Metrics]] = field(default_factory=dict)
 
@@ -35,7 +33,7 @@ class Health:
 
         Args:
             step: The step of the training.
-            metrics: The metrics of :mod:`gd2po.advantages.metrics`, and `rollouts/lost`.
+            metrics: The metrics of :mod:`gd2po.advantages.metrics`, `reward/<name>/weight` and `rollouts/lost`.
         """
         warnings = [*_lost(metrics), *self._rewards(metrics), *self._gains(metrics)]
         warnings += [*_population(metrics), *_groups(metrics)]
@@ -112,7 +110,9 @@ class Health:
         return f", outweighed by {', '.join(named)}"
 
     def _gain(self, name: str, metrics: Metrics, figure: str = "gain") -> float:
-        return metrics[f"update/{name}/{figure}"] * (-1 if name in self.lowered else 1)
+        """The gain in the direction of the weight of the step; 0 where the weight is 0."""
+        weight = metrics[f"reward/{name}/weight"]
+        return metrics[f"update/{name}/{figure}"] * ((weight > 0) - (weight < 0))
 
 
 def _pair(metrics: Metrics, first: str, second: str) -> float:

@@ -38,8 +38,7 @@ def wrap_compute_metrics(original: Callable[..., None]) -> Callable[..., None]:
         )
         sys.stdout.write(f"{line}\n")
         voting = tuple(name for name, reward in settings.rewards.items() if reward.votes)
-        lowered = frozenset(name for name in voting if settings.rewards[name].final_weight < 0)
-        state.health = state.health or Health(voting, settings.uses_filter, lowered)
+        state.health = state.health or Health(voting, settings.uses_filter)
         for warning in state.health.warnings(global_steps, metrics):
             logger.warning(warning)
 
