@@ -22,10 +22,12 @@ class RowWeights:
 
     Attributes:
         values: The weight of each reward for each rollout [K, n].
+        move: Whether some weight is not the same for all rollouts.
         notes: The weights that moved, with their source, and those that are not known, in sentences.
     """
 
     values: Numbers
+    move: bool
     notes: tuple[str, ...]
 
 
@@ -48,57 +50,54 @@ class WeightSources:
         run = {name: reward.final_weight for name, reward in self.settings.items()}
         return {name: self.named.get(name, run.get(name, WEIGHT)) for name in names}
 
-    def weigh(self, names: Sequence[str], steps: Codes, told: Numbers) -> RowWeights:
+    def weigh(self, names: Sequence[str], steps: Codes, dumped: Mapping[str, Numbers]) -> RowWeights:
         """The weights of n rollouts.
 
         Args:
             names: The names of the K rewards.
             steps: The step of each rollout [n], :data:`NO_STEP` where it is not known.
-            told: The weights that a dump tells [K, n], NaN where it tells none.
+            dumped: Reward → its weight for each rollout [n] as a dump has it, NaN where it has none.
         """
-        values = np.array([self._of(name, steps, row) for name, row in zip(names, told, strict=True)])
-        notes: list[str] = []
-        if logged := self._logged(names, values):
-            for row, name in zip(values, names, strict=True):
-                _fill(row, steps, {step: weights[name] for step, weights in logged.items() if name in weights})
-        for row, (name, weight) in zip(values, self.final(names).items(), strict=True):
+        final = self.final(names)
+        moving = [name for name in names if name not in self.named and (self._moves(name) or name in dumped)]
+        values = np.broadcast_to(np.array([[final[name]] for name in names]), (len(names), len(steps)))
+        if not moving:
+            return RowWeights(values, False, ())
+        values, notes = values.copy(), []
+        rows = {name: values[names.index(name)] for name in moving}
+        for name, row in rows.items():
+            row[:] = dumped.get(name, np.nan)
+            self._fill_from_schedule(name, steps, row)
+        self._fill_from_log(steps, rows)
+        for name, row in rows.items():
             unknown = np.isnan(row)
-            row[unknown] = weight
+            row[unknown] = final[name]
             if unknown.any():
-                notes.append(self._not_known(name, int(unknown.sum()), len(row), weight))
-        moved = [
-            f"{name} {row.min():g} to {row.max():g}" for row, name in zip(values, names, strict=True) if _moved(row)
-        ]
-        if moved:
+                notes.append(self._not_known(name, int(unknown.sum()), len(row), final[name]))
+        ranges = {name: (row.min(), row.max()) for name, row in rows.items()}
+        if moved := [f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in ranges.items() if low != high]:
             notes.insert(0, f"weights that moved count as in the step of each rollout: {', '.join(moved)}")
-        return RowWeights(values, tuple(notes))
+        return RowWeights(values, bool(moved), tuple(notes))
 
-    def _of(self, name: str, steps: Codes, told: Numbers) -> Numbers:
-        """The weights of one reward [n]: as named, told or scheduled; NaN where only a log may tell."""
+    def _fill_from_schedule(self, name: str, steps: Codes, row: Numbers) -> None:
         reward = self.settings.get(name)
-        if name in self.named or not (self._moves(name) or (~np.isnan(told)).any()):
-            return np.full(len(told), self.final([name])[name])
-        values = told.copy()
         if reward is not None and reward.target is None:
-            _fill(values, steps, {step: weight_at(reward.weight, step) for step in set(steps.tolist()) if step > 0})
-        return values
+            _fill(row, steps, {step: weight_at(reward.weight, step) for step in np.unique(steps).tolist() if step > 0})
+
+    def _fill_from_log(self, steps: Codes, rows: Mapping[str, Numbers]) -> None:
+        """Look into the files of verl's file logger, which are read only where a weight is not known yet."""
+        if self.folder is None or not any(np.isnan(row).any() for row in rows.values()):
+            return
+        for path in sorted(self.folder.glob("metrics*.jsonl"), reverse=True):
+            logged = dict(_entries(path))
+            for name, row in rows.items():
+                weights = {step: metrics.get(f"reward/{name}/weight") for step, metrics in logged.items()}
+                numbers = {step: float(weight) for step, weight in weights.items() if isinstance(weight, int | float)}
+                _fill(row, steps, numbers)
 
     def _moves(self, name: str) -> bool:
         reward = self.settings.get(name)
         return reward is not None and (reward.target is not None or not isinstance(reward.weight, float))
-
-    def _logged(self, names: Sequence[str], values: Numbers) -> dict[int, dict[str, float]]:
-        """Step → reward → weight, from the files of verl's file logger; read only where a weight is not known."""
-        if self.folder is None or not np.isnan(values).any():
-            return {}
-        logged: dict[int, dict[str, float]] = {}
-        for path in sorted(self.folder.glob("metrics*.jsonl")):
-            for step, metrics in _entries(path):
-                weights = {name: metrics.get(f"reward/{name}/weight") for name in names}
-                logged.setdefault(step, {}).update(
-                    {name: float(weight) for name, weight in weights.items() if isinstance(weight, int | float)}
-                )
-        return logged
 
     def _not_known(self, name: str, unknown: int, rollouts: int, weight: float) -> str:
         reward = self.settings.get(name)
@@ -117,10 +116,6 @@ def _fill(values: Numbers, steps: Codes, weights: Mapping[int, float]) -> None:
     """Put the weight of its step into each place that has none."""
     for step, weight in weights.items():
         values[np.isnan(values) & (steps == step)] = weight
-
-
-def _moved(values: Numbers) -> bool:
-    return bool(len(values)) and values.min() != values.max()
 
 
 def _entries(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:

@@ -40,7 +40,7 @@ def assemble(
     if not gathering.rows:
         raise CheckError(f"no row can be used. {_first_faults(gathering.faults)}")
     whole = gathering.whole()
-    weighed = weights.weigh(list(roles.rewards), whole.steps, whole.weights)
+    weighed = weights.weigh(list(roles.rewards), whole.steps, dict(zip(roles.weights, whole.weights, strict=True)))
     scored = (~np.isnan(whole.scores) & (weighed.values != 0)).any(0)
     last = _last_outputs(whole)
     rows = np.flatnonzero(scored & last)
@@ -48,8 +48,7 @@ def assemble(
     groups, lengths = np.unique(whole.groups[rows], return_inverse=True)[1], whole.lengths[rows]
     lengths_told = bool(roles.lengths_from and lengths.any())
     _comparable(groups, roles.group)
-    values = weighed.values[:, rows]
-    last_step = values[:, whole.steps[rows].argmax()].tolist()
+    last_step = weighed.values[:, rows[whole.steps[rows].argmax()]].tolist()
     return Rollouts(
         names=tuple(roles.rewards),
         scores=_gated(roles.rewards, whole.scores[:, rows], gates),
@@ -72,7 +71,7 @@ def assemble(
             not_taken=roles.not_taken,
             notes=(*notes, *weighed.notes),
         ),
-        moved_weights=values if (values != values[:, :1]).any() else None,
+        moved_weights=weighed.values[:, rows] if weighed.move else None,
     )
 
 

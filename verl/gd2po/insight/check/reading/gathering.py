@@ -27,7 +27,7 @@ class GoodRows:
         sources: The number of the data source [n], all 0 if nothing tells it.
         lengths: The length of the response [n], all 1 if nothing tells it.
         steps: The step of the training [n], ``NO_STEP`` where nothing tells it.
-        weights: The weights in that step [K, n], NaN where nothing tells them.
+        weights: The weights in that step, of the rewards for which a column tells them [W, n]; NaN in empty cells.
     """
 
     scores: Numbers
@@ -67,7 +67,7 @@ class Gathering:
         ids = [to_id(cell) for cell in chunk.column(roles.group)]
         wrong |= {row: f"no {roles.group}" for row, text in enumerate(ids) if text is None}
         steps = self._steps(source, chunk)
-        weights = np.stack([self._weights(chunk, name, wrong) for name in roles.rewards])
+        weights = np.array([_numbers(chunk, column, wrong) for column in roles.weights.values()])
         lengths = _lengths(roles, chunk, wrong)
         for row in sorted(wrong):
             self.faults.add(f"{source.name}, {source.unit} {chunk.numbers[row]}", wrong[row])
@@ -82,7 +82,13 @@ class Gathering:
         numbers = np.array([_step_number(steps[row]) for row in good], dtype=np.int64)
         self._parts.append(
             GoodRows(
-                scores[:, good], groups, sessions, sources, lengths[good].astype(np.int64), numbers, weights[:, good]
+                scores[:, good],
+                groups,
+                sessions,
+                sources,
+                lengths[good].astype(np.int64),
+                numbers,
+                weights.reshape(-1, len(ids))[:, good],
             )
         )
 
@@ -91,11 +97,6 @@ class Gathering:
         if self.roles.step:
             return [to_id(cell) or "-1" for cell in chunk.column(self.roles.step)]
         return [str(self.roles.file_steps.get(source.name, ""))] * len(chunk.numbers)
-
-    def _weights(self, chunk: Chunk, reward: str, wrong: dict[int, str]) -> Numbers:
-        if reward not in self.roles.weights:
-            return np.full(len(chunk.numbers), np.nan)
-        return _numbers(chunk, self.roles.weights[reward], wrong)
 
     def whole(self) -> GoodRows:
         """All good rows; groups are numbered in the order of their digests, whatever the order of the rows."""
