@@ -24,10 +24,19 @@ hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, d
 hypothesis.settings.load_profile("suite")  # the same examples in every run, however busy the machine is
 
 
-def pytest_configure() -> None:
+_LONG_RUNS = {
+    "faults": "ends two-node trainings in many ways; only with -m faults",
+    "methods": "trains each method and policy loss, 2 of which are trained without it; only with -m methods",
+}
+"""Marker → what the tests with it do, which take too long for every run of the suite."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Take Ctrl-C and hang-ups seriously: under nohup or in the background all children would ignore them."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for marker, description in _LONG_RUNS.items():
+        config.addinivalue_line("markers", f"{marker}: {description}")
 
 
 _TOGETHER = {
@@ -47,8 +56,12 @@ def _group(nodeid: str) -> str:
     return next((group for place, group in _TOGETHER.items() if path.startswith(place)), path)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first: files with trainings, and what belongs together with them."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave long runs out unless they are asked for; the longest of the others first, with what belongs to them."""
+    left_out = {marker for marker in _LONG_RUNS if marker not in config.option.markexpr}
+    deselected = [item for item in items if any(item.get_closest_marker(marker) for marker in left_out)]
+    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if item not in deselected]
     training = {"training", "preloaded"}
     long = {_group(item.nodeid) for item in items if training & set(getattr(item, "fixturenames", ()))}
     items.sort(key=lambda item: _group(item.nodeid) not in long)

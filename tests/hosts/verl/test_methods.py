@@ -161,8 +161,14 @@ def page(tmp_path: Path):
     return page
 
 
+IN_EVERY_SUITE = ("gspo", "cispo")
+"""The others take half an hour on two busy cores: `.venv/bin/python -P -m pytest -m methods`."""
+
+
 @e2e
-@pytest.mark.parametrize("loss", TRAININGS)
+@pytest.mark.parametrize(
+    "loss", [loss if loss in IN_EVERY_SUITE else pytest.param(loss, marks=pytest.mark.methods) for loss in TRAININGS]
+)
 def test_methods_and_policy_losses_are_trained_by_configuration_alone(loss, start, page):
     chosen = TRAININGS[loss]
     mode = f"actor_rollout_ref.actor.policy_loss.loss_mode={loss}"

@@ -25,18 +25,6 @@ AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 SCRIPT = Path(__file__).parents[4] / "scripts" / "cluster.sh"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "faults: ends two-node trainings in many ways; only with -m faults")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long runs out unless they are asked for."""
-    if "faults" not in config.option.markexpr:
-        chosen = [item for item in items if not item.get_closest_marker("faults")]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("", 0))
