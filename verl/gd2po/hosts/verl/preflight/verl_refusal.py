@@ -16,7 +16,7 @@ def verl_refusals() -> Iterator[None]:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    plain = (AssertionError, ValueError, TypeError, NotImplementedError, ImportError)
+    plain = (AssertionError, ArithmeticError, ValueError, TypeError, NotImplementedError, ImportError)
     try:
         yield
     except GD2POError:

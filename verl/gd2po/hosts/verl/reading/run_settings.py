@@ -12,7 +12,7 @@ from torch import Tensor
 from gd2po.advantages import estimator_names
 from gd2po.errors import SettingsError, nearest
 from gd2po.hosts.verl.reading.filter_groups import cautions_about_groups, check_filter_groups
-from gd2po.hosts.verl.reading.kinds import check_kinds
+from gd2po.hosts.verl.reading.kinds import check_block, check_blocks, check_kinds
 from gd2po.hosts.verl.reading.legacy_keys import refuse_legacy_keys
 from gd2po.hosts.verl.reading.reward_function import load_reward_function
 from gd2po.hosts.verl.reading.unfit_trl import refuse_unfit_trl
@@ -129,6 +129,19 @@ def _list(algorithm: DictConfig, key: str) -> list[Any] | None:
     raise SettingsError(
         f"algorithm.{key} is {value!r}, which is no list; write '+algorithm.{key}=[{','.join(filter(None, items))}]'"
     )
+
+
+def check_run_blocks(config: DictConfig) -> None:
+    """Refuse a run of ours in which a whole block of verl's configuration is replaced by another value.
+
+    Raises:
+        SettingsError: naming the key, what was found and what was expected; for the block ``algorithm`` of any run,
+            since nothing else says whose run it is.
+    """
+    with _readable():
+        check_block(config, "algorithm")
+        if is_ours(config):
+            check_blocks(config)
 
 
 def check_run(config: DictConfig) -> Settings | None:

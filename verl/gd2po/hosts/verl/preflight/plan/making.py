@@ -21,7 +21,7 @@ from gd2po.hosts.verl.preflight.plan.remarks import remarks
 from gd2po.hosts.verl.preflight.plan.schedule import RunSchedule
 from gd2po.hosts.verl.preflight.plan.splits import impossible
 from gd2po.hosts.verl.preflight.verl_refusal import verl_refusals
-from gd2po.hosts.verl.reading.run_settings import check_run
+from gd2po.hosts.verl.reading.run_settings import check_run, check_run_blocks
 from gd2po.hosts.verl.reading.shape import ModelShape, read_shape
 
 
@@ -105,6 +105,7 @@ def make_plan(config: DictConfig, gpu_bytes: int) -> RunPlan:
 
 
 def _make_plan(config: DictConfig, gpu_bytes: int) -> RunPlan:
+    check_run_blocks(config)
     on_cpu = _is_for_cpu(config)
     if on_cpu:
         prepare_config(config)
