@@ -96,14 +96,16 @@ def train(monkeypatch, tmp_path):
     def start(**_options):
         raise RayStarts
 
-    quiet = ["hydra/job_logging=disabled", "hydra/hydra_logging=disabled", "hydra.output_subdir=null"]
+    quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null"]
     monkeypatch.setattr(main_ppo, "ray", SimpleNamespace(is_initialized=lambda: False, init=start))
     monkeypatch.setattr(sys, "argv", sys.argv)
     monkeypatch.chdir(tmp_path)
-    mains = main_ppo.main
+    main_of_verl = main_ppo.main
 
     def run(*arguments: str, config: DictConfig | None = None) -> str:
-        monkeypatch.setattr(main_ppo, "main", mains if config is None else functools.partial(mains, config))
+        monkeypatch.setattr(
+            main_ppo, "main", main_of_verl if config is None else functools.partial(main_of_verl, config)
+        )
         try:
             launch([*arguments, *quiet, f"hydra.run.dir={tmp_path}"])
         except RayStarts:

@@ -37,7 +37,6 @@ class ColumnRoles:
         source: The column with the data source.
         length: The column with the length of the response, in tokens.
         text: The column with the response, whose words are counted where no length is told.
-        percent: Whether ``50%`` is 0.5: the user has named the columns.
         not_taken: The columns of numbers that are not taken for rewards.
         notes: What was guessed, with the line that says it outright, and what was left out, in sentences.
     """
@@ -50,7 +49,6 @@ class ColumnRoles:
     source: str | None
     length: str | None
     text: str | None
-    percent: bool
     not_taken: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -129,7 +127,6 @@ def find_roles(sources: Sequence[FlatSource], choice: Choice, settings: RunSetti
         source=source,
         length=length if length not in rewards.values() else None,
         text=text,
-        percent=bool(choice.scores),
         not_taken=tuple(not_taken),
         notes=tuple(notes),
     )

@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gd2po.insight.check.reading.cells import are_decimal_commas, kind_of, with_point
+from gd2po.insight.check.reading.cells import kind_of
 from gd2po.insight.check.reading.names import may_be_reward
 from gd2po.insight.check.reading.nested import inner_of, object_in
+from gd2po.insight.check.reading.notations import notations_of, read_cell
 from gd2po.insight.check.reading.sources import (
     NUMBERS_AT_LEAST,
     NUMERIC,
@@ -32,7 +33,7 @@ class FlatSource:
         rows: A sample of rollouts from the beginning, the middle and the end.
         kinds: Column → kind, by the sample.
         lists: The columns with a list per row, of which each row of the file has as many as it has rollouts.
-        decimal_commas: The columns whose numbers are written with a comma for the decimal point.
+        notations: Column → the notations of its numbers; columns of plain numbers have no entry.
         beyond: The names that are not among the columns, since there are too many.
         doubled: The names that two columns have, one of them inside of an object or with spaces around its name.
     """
@@ -53,12 +54,9 @@ class FlatSource:
         self.rows: list[Row] = (
             [rollout for row in flat for rollout in _exploded(row, self.lists) or ()] if self.lists else flat
         )
-        self.decimal_commas = _with_decimal_commas(self.rows)
-        if self.decimal_commas:
-            self.rows = [
-                {**row, **{name: with_point(row[name]) for name in self.decimal_commas if name in row}}
-                for row in self.rows
-            ]
+        self.notations = notations_of(self.rows, named)
+        for name, notations in self.notations.items():
+            self.rows = [{**row, name: read_cell(row[name], notations)} if name in row else row for row in self.rows]
         counts: defaultdict[str, Counter[Kind]] = defaultdict(Counter)
         for row in self.rows:
             for name, cell in row.items():
@@ -72,12 +70,9 @@ class FlatSource:
             cells = {name: _at_path(chunk.column(path[0]), path[1:]) for name, path in paths.items()}
             flat = Chunk(cells, chunk.numbers)
             flat = self._spread(flat, faults) if self.lists else flat
-            commas = {
-                name: list(map(with_point, column))
-                for name, column in flat.cells.items()
-                if name in self.decimal_commas
-            }
-            yield Chunk({**flat.cells, **commas}, flat.numbers) if commas else flat
+            written = {name: flat.cells[name] for name in self.notations if name in flat.cells}
+            plain = {name: [read_cell(cell, self.notations[name]) for cell in written[name]] for name in written}
+            yield Chunk({**flat.cells, **plain}, flat.numbers)
 
     def _spread(self, chunk: Chunk, faults: Faults) -> Chunk:
         cells: dict[str, list[Any]] = {name: [] for name in chunk.cells}
@@ -136,16 +131,6 @@ def _at_path(cells: Cells, path: Sequence[str]) -> Cells:
     for key in path:
         cells = [inner_of(cell, key) for cell in cells]
     return cells
-
-
-def _with_decimal_commas(rows: Iterable[Row]) -> frozenset[str]:
-    """The columns whose numbers all have a comma for the decimal point, as far as they have one."""
-    texts: defaultdict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        for name, cell in row.items():
-            if isinstance(cell, str) and "," in cell:
-                texts[name].append(cell)
-    return frozenset(name for name, cells in texts.items() if are_decimal_commas(cells))
 
 
 def _lists(rows: Sequence[Row], named: Sequence[str]) -> frozenset[str]:

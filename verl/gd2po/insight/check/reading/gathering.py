@@ -58,7 +58,7 @@ class Gathering:
         wrong: dict[int, str] = {}
         if not len(chunk.numbers):
             return
-        scores = np.stack([_numbers(chunk, column, wrong, roles.percent) for column in roles.rewards.values()])
+        scores = np.stack([_numbers(chunk, column, wrong) for column in roles.rewards.values()])
         ids = [to_id(cell) for cell in chunk.column(roles.group)]
         wrong |= {row: f"no {roles.group}" for row, text in enumerate(ids) if text is None}
         steps = self._steps(source, chunk)
@@ -102,8 +102,8 @@ class Gathering:
         return np.array([self.source_names.setdefault(name, len(self.source_names)) for name in names], dtype=np.int64)
 
 
-def _numbers(chunk: Chunk, column: str, wrong: dict[int, str], percent: bool = False) -> Numbers:
-    values, odd = to_numbers(chunk.column(column), percent)
+def _numbers(chunk: Chunk, column: str, wrong: dict[int, str]) -> Numbers:
+    values, odd = to_numbers(chunk.column(column))
     for row, cell in odd.items():
         wrong.setdefault(row, f"{column} is {cell:.60}, not a finite number")
     return values

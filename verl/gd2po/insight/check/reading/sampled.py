@@ -117,9 +117,11 @@ class Sampled:
         spread = sorted({name for source in self._sources for name in source.lists})
         if spread:
             yield f"lists of several rollouts were spread, one row each: {', '.join(spread)}"
-        commas = {name for source in self._sources for name in source.decimal_commas}
-        if read_with_points := [name for name, column in rewards.items() if column in commas]:
-            yield f"a comma is read as the decimal point: {', '.join(read_with_points)}"
+        written = [(way, name) for source in self._sources for name, ways in source.notations.items() for way in ways]
+        for note in dict.fromkeys(way.note for way, _ in written):
+            columns = {name for way, name in written if way.note == note}
+            if read_so := [name for name, column in rewards.items() if column in columns]:
+                yield f"{note}: {', '.join(read_so)}"
         if beyond := dict.fromkeys(name for source in self._sources for name in source.beyond):
             yield f"{len(beyond):,} columns were not looked at, since there are too many: {first_of(beyond)}"
         if doubled := dict.fromkeys(name for source in self._sources for name in source.doubled):
