@@ -13,7 +13,7 @@ from gd2po.hosts.verl.checkpoints.resuming import resume_hint
 from gd2po.hosts.verl.door import seam
 from gd2po.hosts.verl.preflight.doctor import quiet, require_plugin
 from gd2po.hosts.verl.preflight.plan.composing import composing, host_folder
-from gd2po.hosts.verl.preflight.verl_refusal import verl_refusals
+from gd2po.hosts.verl.preflight.verl_refusal import kind_refusals, verl_refusals
 from gd2po.hosts.verl.reading.run_settings import check_run_blocks
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
 
     def validate_config(config: Any, *args: Any, **kwargs: Any) -> None:
         try:
-            with verl_refusals():
+            with kind_refusals("run"), verl_refusals():
                 original(config, *args, **kwargs)
         except GD2POError as error:
             raise _Refusal(error) from None

@@ -135,12 +135,12 @@ def check_run_blocks(config: DictConfig) -> None:
     """Refuse a run of ours in which a whole block of verl's configuration is replaced by another value.
 
     Raises:
-        SettingsError: naming the key, what was found and what was expected; for the block ``algorithm`` of any run,
-            since nothing else says whose run it is.
+        SettingsError: naming the key, what was found and what was expected; for ``algorithm`` and its
+            ``adv_estimator`` in any run, since they say whose run it is.
     """
     with _readable():
         check_block(config, "algorithm")
-        if is_ours(config):
+        if config.algorithm.adv_estimator is None or is_ours(config):
             check_blocks(config)
 
 

@@ -40,7 +40,7 @@ def read(names: Sequence[str], choice: Choice) -> Rollouts:
                 "object, or has spaces around its name; rename or drop one of them"
             )
     for name in roles.rewards.values():
-        scales = {source.name: _scale(source, name) for source in sources if name in source.kinds}
+        scales = {source.name: _scale(source, name) for source in sources if source.kinds.get(name, "empty") != "empty"}
         if len(set(scales.values())) > 1:
             raise CheckError(
                 f"{name} is written on different scales: "

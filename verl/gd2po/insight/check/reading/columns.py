@@ -6,18 +6,13 @@ from dataclasses import dataclass
 from gd2po.errors import nearest
 from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading.flat import FlatSource
-from gd2po.insight.check.reading.names import ADVANTAGE, REWARD, find_name, plain
+from gd2po.insight.check.reading.names import ADVANTAGE, GROUPS, REWARD, find_name, plain
 from gd2po.insight.check.reading.reward_columns import find_rewards
 from gd2po.insight.check.reading.run_settings import RunSettings
 from gd2po.insight.check.reading.sampled import Sampled
 from gd2po.insight.check.reading.sources import NUMERIC, Kind, first_of
 from gd2po.insight.check.reading.steps import steps_in_names
 
-GROUPS = (
-    *("uid", "group_id", "group", "prompt_id", "query_id", "question_id", "problem_id", "task_id", "prompt_idx"),
-    *("prompt_index", "_ng_task_index", "prompt", "prompts", "prompt_text", "input", "question", "problem", "query"),
-    *("instruction", "messages", "prompt_ids", "prompt_token_ids"),
-)
 STEPS = ("step", "global_step", "global_steps", "gen_step", "training_step", "train_step", "trainer_step")
 SOURCES = ("data_source", "source", "dataset")
 LENGTHS = ("response_length", "response_tokens", "completion_length", "completion_tokens", "output_tokens")

@@ -111,6 +111,9 @@ class Sampled:
         flags = [name for name, column in rewards.items() if self._has_flags(column)]
         if flags:
             yield f"true and false are read as 1 and 0: {', '.join(flags)}"
+        for source in self._sources:
+            if names := [name for several in source.summaries.values() for name in sorted(several)]:
+                yield f"rows of {source.name} that sum up the others by their names are left out: {', '.join(names)}"
         late = [name for name, column in rewards.items() if self._is_late(column)]
         if late:
             yield f"scored only later in a file, or not in every file: {', '.join(late)}"
