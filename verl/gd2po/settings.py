@@ -245,6 +245,21 @@ class Settings(_Block):
         return self.filter is not None
 
     @property
+    def voting(self) -> tuple[str, ...]:
+        """The names of the rewards that can have a weight other than 0 in some step."""
+        return tuple(name for name, reward in self.rewards.items() if reward.votes)
+
+    @property
+    def lowered(self) -> frozenset[str]:
+        """The names of the rewards of negative weight, which the update is meant to lower."""
+        return frozenset(name for name, reward in self.rewards.items() if reward.votes and reward.final_weight < 0)
+
+    @property
+    def not_raised(self) -> list[str]:
+        """The names of the rewards that the update is not meant to raise: those of negative weight or of weight 0."""
+        return [name for name, reward in self.rewards.items() if reward.final_weight <= 0]
+
+    @property
     def gates(self) -> dict[str, dict[str, float]]:
         """Reward name → its ``requires``, for the rewards that have one."""
         return {name: reward.requires for name, reward in self.rewards.items() if reward.requires}

@@ -98,9 +98,7 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         self._skips = skips(self, self.settings)
         self._state = TrainingState(self.settings.reward_weights())
         self._show_weights(self._state.weights.at(1))
-        voting = tuple(name for name, reward in self.settings.rewards.items() if reward.votes)
-        lowered = frozenset(name for name in voting if self.settings.rewards[name].final_weight < 0)
-        self._health = Health(voting, self.settings.uses_filter, lowered)
+        self._health = Health(self.settings.voting, self.settings.uses_filter, self.settings.lowered)
         self._files = RunFiles(Path(self.args.output_dir), self.settings)
         self._scores: Tensor | None = None
         self._reward_seconds = 0.0
@@ -210,9 +208,8 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         if "conflict/rate" not in metrics or "timing_s/step" not in metrics:
             return
         metrics["rollouts/lost"] = 0.0
-        not_raised = [name for name, reward in self.settings.rewards.items() if reward.final_weight <= 0]
         rewards, watch = list(self.settings.rewards), self.settings.watch
-        line = step_line(step, self.state.max_steps, rewards, metrics, watch, not_raised)
+        line = step_line(step, self.state.max_steps, rewards, metrics, watch, self.settings.not_raised)
         sys.stdout.write(f"{line}\n")
         for warning in self._health.warnings(step, metrics):
             logger.warning(warning)

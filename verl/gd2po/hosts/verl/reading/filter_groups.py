@@ -120,7 +120,7 @@ def cautions_about_groups(config: DictConfig, settings: Settings) -> Iterator[st
     groups = GroupFilterSettings.of(config)
     if groups is None or settings.estimator == "grpo":
         return
-    voting = [name for name, reward in settings.rewards.items() if reward.votes]
+    voting = settings.voting
     if groups.metric != VOTES:
         if len(voting) > 1:
             yield (

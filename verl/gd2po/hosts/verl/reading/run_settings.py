@@ -250,7 +250,7 @@ def caution_about_scores(config: DictConfig, settings: Settings, scores: Mapping
     limit = (rollouts - 2) / rollouts
     if settings.filter is None or settings.filter.kind != "snr" or settings.filter.options.threshold <= limit:
         return None
-    voting = [scores[name] for name, reward in settings.rewards.items() if reward.votes]
+    voting = [scores[name] for name in settings.voting]
     if len(voting) != 2 or any(len(values[~values.isnan()].unique()) > 2 for values in voting):
         return None
     return (

@@ -28,14 +28,10 @@ def wrap_compute_metrics(original: Callable[..., None]) -> Callable[..., None]:
         state = state_of(self)
         settings = state.settings
         metrics["rollouts/lost"] = _lost(self.config, batch)
-        not_raised = [name for name, reward in settings.rewards.items() if reward.final_weight <= 0]
-        line = step_line(
-            global_steps, self.total_training_steps, list(settings.rewards), metrics, settings.watch, not_raised
-        )
+        rewards, steps = list(settings.rewards), self.total_training_steps
+        line = step_line(global_steps, steps, rewards, metrics, settings.watch, settings.not_raised)
         sys.stdout.write(f"{line}\n")
-        voting = tuple(name for name, reward in settings.rewards.items() if reward.votes)
-        lowered = frozenset(name for name in voting if settings.rewards[name].final_weight < 0)
-        state.health = state.health or Health(voting, settings.uses_filter, lowered)
+        state.health = state.health or Health(settings.voting, settings.uses_filter, settings.lowered)
         for warning in state.health.warnings(global_steps, metrics):
             logger.warning(warning)
 
