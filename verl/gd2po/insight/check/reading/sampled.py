@@ -24,6 +24,8 @@ class Sampled:
 
     Attributes:
         kinds: Column → kind over all files.
+        group: The column that tells the prompt.
+        sessions: Whether ``group`` holds verl's ``{prompt}_{session}_{output}``.
         groups: The group of each sampled row, equal for the rollouts of a prompt in one step; None where it has none.
     """
 
@@ -36,7 +38,8 @@ class Sampled:
         file_steps: Mapping[str, int],
         sessions: bool = False,
     ) -> None:
-        self.kinds, self._sources, self._group = kinds, sources, group
+        self.kinds, self._sources, self.group = kinds, sources, group
+        self.sessions = sessions
         self._rows = [row for source in sources for row in source.rows]
         files = [source for source in sources for _ in source.rows]
         self._ids = [to_id(row.get(group)) for row in self._rows]
@@ -59,7 +62,7 @@ class Sampled:
 
     def has_sessions(self, prompt: str | None, ours: bool) -> bool:
         """Whether the ids are surely verl's ``{prompt}_{session}_{output}``: each once a step, its prompt one text."""
-        if plain(self._group) != "uid" or prompt is None or not self._has_steps:
+        if plain(self.group) != "uid" or prompt is None or not self._has_steps:
             return False
         rows = [
             (SESSION_KEY.fullmatch(text), stamp, row)
@@ -133,7 +136,7 @@ class Sampled:
             yield "no column tells the step; it was read from the names of the files"
         elif not self._has_steps and self._shared_by_files():
             yield (
-                f"no column and no file name tells the step, and values of {self._group} occur in several files: "
+                f"no column and no file name tells the step, and values of {self.group} occur in several files: "
                 "they count as one group"
             )
 
