@@ -76,14 +76,103 @@ def test_what_is_not_sure_is_asked(rollouts):
     with pytest.raises(CheckError, match=r"it is not sure .*alpha may be counts or ids.*--scores"):
         rollouts(drop=("correct",), alpha=lambda row: row * 37 % 11 * 100)
     with pytest.raises(
-        CheckError, match=r"1 of the columns is a reward \(brief\).*correct \(holds text such as '50%'\)"
+        CheckError, match=r"1 of the columns is a reward \(brief\).*correct \(holds text such as 'half'\)"
     ):
-        rollouts(correct=lambda row: "50%")
+        rollouts(correct=lambda row: "half")
 
 
-def test_percent_is_read_where_the_column_is_named(rollouts):
-    result = rollouts(correct=lambda row: f"{row % 2 * 50}%", choice=Choice(scores=("correct", "brief")))
-    assert result.scores[0, :].max() == 0.5
+@pytest.mark.parametrize(
+    ("cells", "scores", "note"),
+    [
+        (("85%", "10 %"), (0.85, 0.1), "50% is read as 0.5: correct"),
+        (("7/10", "0/10"), (0.7, 0.0), "7/10 is read as 0.7: correct"),
+        (("2/3", "1/4"), (2 / 3, 0.25), "7/10 is read as 0.7: correct"),
+        (("yes", "No"), (1, 0), "yes is read as 1 and no as 0: correct"),
+        (("Passed", "failed"), (1, 0), "pass is read as 1 and fail as 0: correct"),
+        (("correct", "wrong"), (1, 0), "correct is read as 1 and incorrect as 0: correct"),
+    ],
+)
+def test_scores_in_other_notations_are_read_and_said(rollouts, cells, scores, note):
+    result = rollouts(correct=lambda row: cells[row % 2])
+    assert result.scores[0].tolist() == pytest.approx([scores[row % 2] for row in range(32)])
+    assert note in result.account.notes
+
+
+@pytest.mark.parametrize(
+    "cells", [("yes", "maybe"), ("yes", "fail"), ("7/10", "12/10"), ("85%", "0.5"), ("3/4", "1"), ("1/0", "0/0")]
+)
+def test_a_column_of_several_notations_is_shown_and_not_guessed(rollouts, cells):
+    with pytest.raises(CheckError, match=r"correct \(holds text such as|correct is '"):
+        rollouts(correct=lambda row: cells[row % 2])
+
+
+def test_a_column_whose_name_says_no_reward_keeps_its_text(rollouts):
+    assert rollouts(day=lambda row: f"{row % 12}/12").names == ("correct", "brief")
+
+
+def test_percent_is_read_wherever_it_stands_in_a_named_column(rollouts):
+    named = Choice(scores=("correct", "brief"))
+    result = rollouts(correct=lambda row: ("50%", "0.25")[row % 2], choice=named)
+    assert sorted({*result.scores[0].tolist()}) == [0.25, 0.5]
+
+
+def test_a_plain_number_among_per_cent_is_a_bad_row(write_lines):
+    rows = [{"prompt_id": f"p{row // 4}", "correct": f"{row % 3}0%", "brief": row * 7 % 11 / 11} for row in range(9000)]
+    rows[4000]["correct"] = 85  # between the rows of the sample
+    result = read([str(write_lines(rows))], Choice())
+    assert result.account.bad == 1
+    assert "correct is '85, while in other rows 50% is read as 0.5'" in result.account.bad_examples[0]
+
+
+def test_one_reward_on_two_scales_is_refused(write_lines):
+    rows = [{"prompt_id": f"p{row // 4}", "correct": row % 2, "brief": row * 7 % 11 / 11} for row in range(32)]
+    percent = [row | {"correct": f"{100 * row['correct']}%"} for row in rows]
+    files = [str(write_lines(rows, "a.jsonl")), str(write_lines(percent, "b.jsonl"))]
+    with pytest.raises(CheckError, match=r"correct is written on different scales: .*b.jsonl \(50% is read as 0.5\)"):
+        read(files, Choice())
+
+
+@pytest.mark.parametrize("labels", [("Total",), ("Mean", "Grand total:"), ("std", "25%", "max")])
+@pytest.mark.parametrize("column", ["prompt_id", "", "name"])
+def test_rows_that_sum_up_the_others_are_left_out_and_said(tmp_path, labels, column):
+    header = list(dict.fromkeys([column, "prompt_id", "correct", "brief"]))
+    rows = [
+        {column: str(row), "prompt_id": str(row // 4), "correct": row % 2, "brief": row * 7 % 11 / 11}
+        for row in range(32)
+    ]
+    rows += [{"prompt_id": "3.875", column: label, "correct": 16, "brief": 0.5} for label in labels]
+    lines = [",".join(str(row[name]) for name in header) for row in rows]
+    file = tmp_path / "table.csv"
+    file.write_text("\n".join([",".join(header), *lines]))
+    result = read([str(file)], Choice())
+    assert (result.count, result.group_count, result.account.bad) == (32, 8, 0)
+    assert result.account.rows == 32 + len(labels)
+    (note,) = [note for note in result.account.notes if "sum up the others" in note]
+    assert all(label in note for label in labels)
+
+
+def test_a_prompt_called_total_with_several_rollouts_is_a_prompt(rollouts):
+    assert rollouts(prompt_id=lambda row: "Total" if row >= 28 else f"p{row // 4}").group_count == 8
+
+
+def test_a_product_of_others_is_left_out_with_the_reason(rollouts):
+    generator = random.Random(SEED)
+    brief = [generator.random() for _ in range(32)]
+    result = rollouts(quality=lambda row: row % 2 * brief[row], style=lambda row: row % 3 / 2)
+    assert result.names == ("correct", "brief", "style")
+    assert "quality (the product of correct, brief)" in result.account.notes[1]
+
+
+def test_a_product_whose_signs_differ_is_asked(rollouts):
+    signs = random.Random(SEED).choices((-1, 1), k=64)
+    with pytest.raises(
+        CheckError, match="may be a total or product of others: correct is the product of safety, style"
+    ):
+        rollouts(
+            correct=lambda row: signs[row] * signs[row + 32],
+            safety=lambda row: signs[row],
+            style=lambda row: signs[row + 32],
+        )
 
 
 @pytest.mark.parametrize(
@@ -284,8 +373,8 @@ TWO = {"correct", "brief"}
         ("surrogates", TWO, 12),
         ("group_ids/f1.parquet group_ids/f2.csv group_ids/f3.csv", {"a", "b"}, 10),
         ("uid_two_numbers", {"correct", "brief"}, 12),
-        ("percent/a.csv", None, "holds text such as '100%'"),
-        ("percent/frac.csv", None, "holds text such as '0/1'"),
+        ("percent/a.csv", TWO, 12),
+        ("percent/frac.csv", TWO, 12),
         ("pq/dup.parquet", None, "a Parquet file with column 'correct' twice"),
         ("dup_cols_csv", None, "a CSV file with column 'correct' twice"),
         ("pq/list.parquet", None, "Columns of lists or objects: scores"),

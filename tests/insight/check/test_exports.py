@@ -113,6 +113,10 @@ READ = {
     "log lines between.jsonl": lines(ROWS).replace("\n", "\nINFO step\n"),
     "Excel's separator.csv": "sep=;\r\n" + table(ROWS, ";"),
     "Excel's Unicode text.txt": table(ROWS, "\t").encode("utf-16"),
+    "percent.csv": table(each(brief=lambda row: f"{100 * row['brief']:.1f} %")),
+    "thousandths.csv": table(each(brief=lambda row: f"{round(1000 * row['brief'])}/1000")),
+    "words.csv": table(each(correct=lambda row: "yes" if row["correct"] else "no")),
+    "a total at the end.csv": table([*ROWS, {"prompt": "Total", "correct": 20, "brief": 24.0}]),
     "lines before.csv": "\r\n# from run 5, of May\n# by hand\n" + table(ROWS),
     "zeros in texts.csv": table(each(prompt=lambda row: "a\0" + row["prompt"])),
     "camel case.jsonl": lines(
@@ -152,9 +156,7 @@ def test_exports_are_read(save, name):
 
 REFUSED = {
     "thousands.csv": (table(each(brief=lambda row: f"{1000 + int(1000 * row['brief']):,}")), "holds text such as '1,"),
-    "percent.csv": (table(each(brief=lambda row: f"{row['brief']} %")), "%'"),
-    "fractions.csv": (table(each(brief=lambda row: f"{round(row['brief'] * 10)}/10")), "/10'"),
-    "words.csv": (table(each(correct=lambda row: "yes" if row["correct"] else "no")), "holds text such as"),
+    "words.csv": (table(each(correct=lambda row: "yes" if row["correct"] else "maybe")), "holds text such as"),
     "key twice.jsonl": (lines(ROWS).replace('"brief"', '"correct": 1, "brief"'), "column 'correct' twice"),
     "key twice.json": (
         json.dumps(ROWS, indent=1).replace('"brief"', '"correct": 1, "brief"'),
@@ -183,7 +185,7 @@ REFUSED = {
     ),
     "signed total.jsonl": (
         lines([row | {"quality": row["correct"] - 0.5 * row["brief"] + 0.2 * row["style"]} for row in ROLLOUTS]),
-        "One of them may be a total of others: quality is 1 correct − 0.5 brief + 0.2 style",
+        "One of them may be a total or product of others: quality is 1 correct − 0.5 brief + 0.2 style",
     ),
 }
 

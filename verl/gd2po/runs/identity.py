@@ -1,6 +1,6 @@
 """Which settings of a run identify its experiment, whatever machine it runs on and however long."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -24,6 +24,12 @@ _EXPERIMENT = (
 
 _SERVING = ("placement", "url", "engine", "replicas", "tensor_parallel", "gpu_memory", "timeout", "retries")
 
+_SETTINGS_THAT_MAY_CHANGE = (
+    *("guards.*", "plugins", "watch", "reward_timeout", "on_reward_timeout"),
+    *(f"rewards.*.model.{key}" for key in _SERVING),
+)
+"""Settings under ``algorithm.gd2po`` that do not change what is learned, whatever the host."""
+
 _MAY_CHANGE = (
     *("*._target_", "run.scale", "data.val_*", "data.validation_shuffle", "*workers", "*.use_shm"),
     *("data.gen_batch_size", "actor_rollout_ref.actor.rollout_n"),  # set by verl, and by rollout.n
@@ -31,12 +37,21 @@ _MAY_CHANGE = (
     *("*.fsdp_config.*", "*.checkpoint.*", "*.profiler.*", "*offload*", "*.enable_gradient_checkpointing"),
     *("*.use_torch_compile", "*.use_remove_padding", "*.use_fused_kernels", "*.fused_kernel_options.*", "*.use_liger"),
     *("*.ulysses_sequence_parallel_size", "*.entropy_from_logits_*", "*.entropy_checkpointing", "*.tiled_mlp.*"),
-    *("algorithm.gd2po.guards.*", "algorithm.gd2po.plugins", "algorithm.gd2po.watch"),
-    "algorithm.gd2po.*reward_timeout",
-    *(f"algorithm.gd2po.rewards.*.model.{key}" for key in _SERVING),
+    *(f"algorithm.gd2po.{key}" for key in _SETTINGS_THAT_MAY_CHANGE),
     *("*.pad_to_length*", "*.use_prefix_grouper", "*.attn_implementation"),
 )
 """Exceptions: settings of the machine, of memory, logging and validation."""
+
+
+def settings_identity(settings: Mapping[str, Any], may_change: Sequence[str] = ()) -> dict[str, Any]:
+    """Dotted key → value of every resolved setting under ``algorithm.gd2po`` that identifies an experiment.
+
+    Args:
+        settings: The resolved settings, as :meth:`gd2po.settings.Settings.resolved` gives them.
+        may_change: Patterns of further settings that do not change what is learned with this host.
+    """
+    patterns = (*_SETTINGS_THAT_MAY_CHANGE, *may_change)
+    return {key: value for key, value in _leaves(settings) if not _matches(key, patterns)}
 
 
 def identity_of(config: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,9 +68,11 @@ def identity_of(config: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[
 
 
 def _identifies(key: str) -> bool:
-    return any(fnmatchcase(key, pattern) for pattern in _EXPERIMENT) and not any(
-        fnmatchcase(key, pattern) for pattern in _MAY_CHANGE
-    )
+    return _matches(key, _EXPERIMENT) and not _matches(key, _MAY_CHANGE)
+
+
+def _matches(key: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -18,6 +18,8 @@ OURS = [
         (["actor_rollout_ref.actor.ppo_micro_batch_size=2"], "verl refuses: "),
         (["actor_rollout_ref.rollout.n='4'"], "write actor_rollout_ref.rollout.n=4, without quotes"),
         (["custom_reward_function.path=rew.py"], "write reward.custom_reward_function.path=rew.py"),
+        (["actor_rollout_ref.actor=5"], "actor_rollout_ref.actor is 5 (int); expected the block of settings"),
+        (["data.nope=3"], "the configuration has no key data.nope. To add it as a new key, write '+data.nope=3'"),
     ],
 )
 def test_a_refusal_is_one_message(in_a_fresh_process, tmp_path, overrides, said):

@@ -1,21 +1,20 @@
 """What a checkpoint of TRL needs beside TRL's own files for a run to go on as if it had not stopped."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gd2po.errors import SettingsError
 from gd2po.files import write_whole
+from gd2po.runs.identity import settings_identity
 from gd2po.settings import Settings
 from gd2po.weights import RewardWeights
 
 STATE_FILE = "gd2po_state.json"
 """The state of the run, in each of its checkpoints."""
 
-_MAY_CHANGE = ("guards", "plugins", "skip_masked", "watch", "reward_timeout", "on_reward_timeout")
-"""Settings that do not change what is learned."""
+_MAY_CHANGE = ("skip_masked",)
+"""Settings that do not change what is learned here, beside those of every host."""
 
 
 @dataclass
@@ -50,7 +49,7 @@ def load_state(folder: Path, state: TrainingState, settings: Settings) -> None:
     if not path.is_file():
         return
     content = json.loads(path.read_text(encoding="utf-8"))
-    saved, current = _experiment(content["settings"]), _experiment(settings.resolved())
+    saved, current = (settings_identity(each, _MAY_CHANGE) for each in (content["settings"], settings.resolved()))
     for key in sorted(saved.keys() | current.keys()):
         if saved.get(key) != current.get(key):
             raise SettingsError(
@@ -59,7 +58,3 @@ def load_state(folder: Path, state: TrainingState, settings: Settings) -> None:
             )
     state.generations = content["state"]["generations"]
     state.weights.load_state_dict(content["state"]["weights"])
-
-
-def _experiment(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key not in _MAY_CHANGE}

@@ -98,8 +98,7 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         self._skips = skips(self, self.settings)
         self._state = TrainingState(self.settings.reward_weights())
         self._show_weights(self._state.weights.at(1))
-        voting = tuple(name for name, reward in self.settings.rewards.items() if reward.votes)
-        self._health = Health(voting, self.settings.uses_filter)
+        self._health = Health(self.settings.voting, self.settings.uses_filter)
         self._files = RunFiles(Path(self.args.output_dir), self.settings)
         self._scores: Tensor | None = None
         self._reward_seconds = 0.0

@@ -4,9 +4,13 @@
 """
 
 import contextlib
+import copy
+import functools
 import os
 import pickle
 import random
+import sys
+from types import SimpleNamespace
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
@@ -14,9 +18,11 @@ from omegaconf.errors import OmegaConfBaseException
 from typer.testing import CliRunner
 
 from gd2po.cli import app
-from gd2po.errors import SettingsError
+from gd2po.errors import GD2POError, SettingsError
 from gd2po.hosts.verl.preflight.plan.composing import compose_run
 from gd2po.hosts.verl.preflight.plan.making import make_plan
+from gd2po.hosts.verl.reading.kinds import BLOCKS as REFUSED_BLOCKS
+from gd2po.paths import config_dir
 
 CHANGES = int(os.environ.get("GD2PO_CHANGES", "6"))
 FUNCTION = "reward.custom_reward_function"
@@ -76,6 +82,42 @@ TEXTS = [
 ]
 
 
+class RayStarts(BaseException):
+    """Raised where verl's main starts Ray: everything before it has passed."""
+
+
+@pytest.fixture
+def train(monkeypatch, tmp_path):
+    """``gd2po train`` in this process, up to where Ray starts: whether the run gets there, or why it is refused."""
+    from verl.trainer import main_ppo
+
+    from gd2po.hosts.verl.launching.train import launch
+
+    def start(**_options):
+        raise RayStarts
+
+    quiet = ["hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null"]
+    monkeypatch.setattr(main_ppo, "ray", SimpleNamespace(is_initialized=lambda: False, init=start))
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.chdir(tmp_path)
+    main_of_verl = main_ppo.main
+
+    def run(*arguments: str, config: DictConfig | None = None) -> str:
+        monkeypatch.setattr(
+            main_ppo, "main", main_of_verl if config is None else functools.partial(main_of_verl, config)
+        )
+        try:
+            launch([*arguments, *quiet, f"hydra.run.dir={tmp_path}"])
+        except RayStarts:
+            return "started"
+        except GD2POError as refusal:
+            assert config is None or "does not compose" not in str(refusal), refusal  # an error of verl's main
+            return str(refusal)
+        raise AssertionError("the run ends before Ray starts, without a refusal")
+
+    return run
+
+
 def places(block: DictConfig) -> list[tuple[DictConfig, str]]:
     """Every block of a configuration with each of its keys."""
     below = [place for child in block.values() if isinstance(child, DictConfig) for place in places(child)]
@@ -93,30 +135,38 @@ def change(config: DictConfig, randomly: random.Random) -> None:
         block[key] = randomly.choice(VALUES)
 
 
-def plan_changed(whole: bytes, name: str) -> None:
-    randomly = random.Random(name)
-    for number in range(CHANGES):
-        config = pickle.loads(whole)
-        OmegaConf.set_struct(config, False)
-        for _ in range(randomly.choice((1, 1, 2))):
-            with contextlib.suppress(KeyError, OmegaConfBaseException):  # an earlier change made the block unreadable
-                change(config, randomly)
-        try:
-            with contextlib.suppress(SettingsError):
-                make_plan(config, gpu_bytes=80 << 30)
-        except Exception as error:
-            error.add_note(f"change {number} of {name}")
-            raise
+@pytest.fixture
+def change_and_try(train):
+    """Plans and trains a run again and again, each time with one or two changes."""
+
+    def run(whole: bytes, name: str) -> None:
+        randomly = random.Random(name)
+        for number in range(CHANGES):
+            config = pickle.loads(whole)
+            OmegaConf.set_struct(config, False)
+            for _ in range(randomly.choice((1, 1, 2))):
+                with contextlib.suppress(KeyError, OmegaConfBaseException):  # a change made the block unreadable
+                    change(config, randomly)
+            again = pickle.dumps(config)
+            try:
+                with contextlib.suppress(SettingsError):
+                    make_plan(config, gpu_bytes=80 << 30)
+                train(config=pickle.loads(again))
+            except BaseException as error:
+                error.add_note(f"change {number} of {name}")
+                raise
+
+    return run
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_a_public_recipe_is_planned_or_refused(verl_config, name):
-    plan_changed(pickle.dumps(verl_config(*PUBLIC[name])), name)
+def test_a_public_recipe_is_planned_and_started_or_refused(verl_config, change_and_try, name):
+    change_and_try(pickle.dumps(verl_config(*PUBLIC[name])), name)
 
 
 @pytest.mark.parametrize(("task", "method"), SHIPPED)
-def test_a_shipped_run_is_planned_or_refused(model_folder, task, method):
-    plan_changed(pickle.dumps(compose_run([task, method, str(model_folder())])), f"{task} {method}")
+def test_a_shipped_run_is_planned_and_started_or_refused(model_folder, change_and_try, task, method):
+    change_and_try(pickle.dumps(compose_run([task, method, str(model_folder())])), f"{task} {method}")
 
 
 def changed_text(text: str, randomly: random.Random) -> str:
@@ -148,3 +198,72 @@ def test_a_file_is_answered_or_refused(tmp_path, command):
         file.write_bytes(text.encode("utf-8", "surrogatepass"))
         shown = CliRunner().invoke(app, [command, str(file)])
         assert shown.exception is None or isinstance(shown.exception, SystemExit), (number, text, shown.exception)
+
+
+def shipped_arguments(task: str, method: str, model: str) -> list[str]:
+    """The arguments of ``gd2po train`` with which scripts/train.sh starts a run."""
+    folder = ["--config-dir", str(config_dir(task)), "--config-name", "base"]
+    return [*folder, f"method={method}", "run.model=m", f"actor_rollout_ref.model.path={model}", "trainer.device=cpu"]
+
+
+@pytest.mark.parametrize("name", ["shipped", *PUBLIC])
+def test_a_training_starts_or_is_refused(model_folder, train, name):
+    randomly = random.Random(f"train {name}")
+    overrides = [*PUBLIC.get(name, ["scale=cpu"]), f"actor_rollout_ref.model.path={model_folder()}"]
+    for number in range(CHANGES // 6):
+        words = overrides
+        if name == "shipped":
+            words = [*shipped_arguments(*randomly.choice(SHIPPED), str(model_folder()))[4:], *overrides]
+        words = list(words)
+        for _ in range(randomly.choice((1, 1, 2))):
+            place = randomly.randrange(len(words))
+            words[place] = changed_text(words[place], randomly)
+        folder = shipped_arguments(SHIPPED[0][0], "", "")[:4] if name == "shipped" else []
+        try:
+            assert train(*folder, *(word for word in words if word[:1] != "-"))
+        except BaseException as error:
+            error.add_note(f"change {number} of {name}: {words}")
+            raise
+
+
+@pytest.mark.parametrize("value", [5, None, [1], "text"])
+@pytest.mark.parametrize("key", REFUSED_BLOCKS)
+def test_a_run_with_a_whole_block_replaced_is_refused_in_the_same_words(verl_config, train, key, value):
+    config = verl_config(*PUBLIC["settings"])
+    OmegaConf.set_struct(config, False)
+    OmegaConf.update(config, key, value, merge=False)
+    planned = copy.deepcopy(config)
+    said = train(config=config)
+    assert said.startswith(f"{key} is ") and "expected the block of settings that verl has" in said
+    with pytest.raises(SettingsError) as refusal:
+        make_plan(planned, gpu_bytes=80 << 30)
+    assert str(refusal.value) == said
+
+
+@pytest.mark.parametrize("key", ["data", "actor_rollout_ref.actor", "trainer"])
+def test_an_override_that_replaces_a_whole_block_is_refused(train, model_folder, key):
+    arguments = shipped_arguments("tool-calling", "gd2po_hard", str(model_folder()))
+    assert train(*arguments, f"{key}=5") == f"{key} is 5 (int); expected the block of settings that verl has"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("data.nope=3", "the configuration has no key data.nope. To add it as a new key, write '+data.nope=3'"),
+        ("data.train_bach_size=3", "Did you mean data.train_batch_size, "),
+        ("rollout.temperature=1", "Did you mean actor_rollout_ref.rollout.temperature, "),
+        ("scale=nope", "scale=nope does not exist. Known: 1gpu, 8gpu, cpu, multinode."),
+        ("scale=4gpu", "scale=4gpu does not exist. Did you mean "),
+        ("data.train_files=[a", "the override 'data.train_files=[a' cannot be read: "),
+    ],
+)
+def test_an_override_that_does_not_fit_is_refused_in_one_line(train, model_folder, override, said):
+    arguments = shipped_arguments("tool-calling", "gd2po_hard", str(model_folder()))
+    refusal = train(*arguments, override)
+    assert refusal.startswith("this configuration does not compose: ") and said in refusal and "\n" not in refusal
+
+
+def test_a_configuration_file_with_an_error_of_yaml_is_refused_in_one_line(train, tmp_path):
+    (tmp_path / "mine.yaml").write_text("defaults: [ppo_trainer]\nalgorithm: {adv_estimator: gd2po\n")
+    refusal = train("--config-dir", str(tmp_path), "--config-name", "mine")
+    assert "mine.yaml" in refusal and "line 3" in refusal and "\n" not in refusal

@@ -71,7 +71,7 @@ def test_a_model_that_is_not_here_is_planned_without_memory():
     ("arguments", "said"),
     [
         (("tool-calling",), "expected TASK METHOD MODEL"),
-        (("tool-calling", "gd2po_sure", "/m"), "Could not find 'method/gd2po_sure'"),
+        (("tool-calling", "gd2po_sure", "/m"), "method=gd2po_sure does not exist. Did you mean"),
         (("tool-talking", "gd2po_hard", "/m"), "no base.yaml of task 'tool-talking'"),
         (("tool-calling", "gd2po_hard", "/m", "data.batch=1"), "Could not override 'data.batch'"),
         (("absent.yaml",), "there is no file absent.yaml"),

@@ -91,6 +91,16 @@ WRAPPED: tuple[Wrapped, ...] = (
         asks="config",
     ),
     Wrapped(
+        symbol="verl.trainer.main_ppo:auto_set_device",
+        parameters="config",
+        what="refuse a run in which a whole block of verl's configuration is replaced by another value",
+        why="verl's main reads the blocks before it calls validate_config, and ends with a traceback",
+        until="verl checks its configuration first",
+        wrapper=f"{_GD2PO}launching.train:wrap_auto_set_device",
+        asks="nobody",
+        place="gd2po train",
+    ),
+    Wrapped(
         symbol="verl.trainer.main_ppo:validate_config",
         parameters="config use_reference_policy use_critic",
         what="end `gd2po train` with a refusal's text instead of a traceback",

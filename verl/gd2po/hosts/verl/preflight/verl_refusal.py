@@ -1,4 +1,4 @@
-"""The errors that verl itself raises about a configuration, as refusals in its words."""
+"""Errors about a configuration that are raised elsewhere, as refusals: those of verl, and those of a value's kind."""
 
 import contextlib
 from collections.abc import Iterator
@@ -23,3 +23,24 @@ def verl_refusals() -> Iterator[None]:
         raise
     except (*plain, HydraException, OmegaConfBaseException) as error:
         raise SettingsError(f"verl refuses: {' '.join(str(error).split()) or type(error).__name__}") from error
+
+
+@contextlib.contextmanager
+def kind_refusals(purpose: str) -> Iterator[None]:
+    """Turn what a value of another kind than verl's leads to into one line.
+
+    Args:
+        purpose: What cannot be done with the configuration, as a participle.
+
+    Raises:
+        SettingsError: ``this configuration cannot be …``, with the error.
+    """
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except (TypeError, AttributeError, LookupError, ArithmeticError, OmegaConfBaseException) as error:
+        raise SettingsError(
+            f"this configuration cannot be {purpose}: {type(error).__name__}: {' '.join(str(error).split())}. One of "
+            "its values is missing, or is of another kind than in verl's own configuration"
+        ) from error

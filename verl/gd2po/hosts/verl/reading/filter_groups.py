@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 
 from gd2po.errors import SettingsError
+from gd2po.hosts.verl.reading.kinds import check_block
 from gd2po.hosts.verl.reading.names import is_colocated
 from gd2po.settings import Settings
 
@@ -47,6 +48,8 @@ class GroupFilterSettings:
     def of(cls, config: DictConfig) -> "GroupFilterSettings | None":
         """Read them from verl's configuration; None where the filter is off."""
         block = config.algorithm.get("filter_groups") or {}
+        if block:
+            check_block(config, _KEY)
         if not block.get("enable", False):
             return None
         limit = block.get("max_num_gen_batches") or 0
@@ -117,7 +120,7 @@ def cautions_about_groups(config: DictConfig, settings: Settings) -> Iterator[st
     groups = GroupFilterSettings.of(config)
     if groups is None or settings.estimator == "grpo":
         return
-    voting = [name for name, reward in settings.rewards.items() if reward.votes]
+    voting = settings.voting
     if groups.metric != VOTES:
         if len(voting) > 1:
             yield (

@@ -5,10 +5,12 @@ from omegaconf import DictConfig, OmegaConf
 from gd2po.errors import SettingsError
 
 BLOCKS = (
-    *("trainer", "data", "reward", "reward.reward_manager", "reward.reward_model"),
-    *("actor_rollout_ref", "actor_rollout_ref.rollout", "actor_rollout_ref.actor", "actor_rollout_ref.model"),
+    *("algorithm", "trainer", "trainer.v1", "data", "critic", "transfer_queue", "distillation", "global_profiler"),
+    *("ray_kwargs", "ray_kwargs.ray_init", "reward", "reward.reward_manager", "reward.reward_model"),
+    *("reward.reward_model.rollout", "actor_rollout_ref", "actor_rollout_ref.rollout", "actor_rollout_ref.actor"),
+    *("actor_rollout_ref.ref", "actor_rollout_ref.model"),
 )
-"""Keys with a block of settings."""
+"""Keys with a block of settings that verl's main or this plug-in reads before Ray starts."""
 
 WHOLE_NUMBERS = (
     "actor_rollout_ref.rollout.n",
@@ -62,16 +64,39 @@ SWITCHES = (
 _NEVER_NULL = ("actor_rollout_ref.rollout.n", "trainer.nnodes", "trainer.n_gpus_per_node", "data.train_batch_size")
 
 
+def check_block(config: DictConfig, key: str) -> None:
+    """Refuse any other value where a block of settings is needed.
+
+    Raises:
+        SettingsError: naming the key, what was found and what was expected.
+    """
+    block = OmegaConf.select(config, key)
+    if not isinstance(block, DictConfig):
+        raise no_block(key, block)
+
+
+def no_block(key: str, value: object) -> SettingsError:
+    """The error for another value where a block of settings is needed."""
+    return SettingsError(f"{key} is {value!r} ({_kind(value)}); expected the block of settings that verl has")
+
+
+def check_blocks(config: DictConfig) -> None:
+    """Refuse a configuration in which one of :data:`BLOCKS` is something else than a block of settings.
+
+    Raises:
+        SettingsError: naming the key, what was found and what was expected.
+    """
+    for key in BLOCKS:
+        check_block(config, key)
+
+
 def check_kinds(config: DictConfig) -> None:
     """Refuse text and other values where a block of settings, a number, or true or false is needed.
 
     Raises:
         SettingsError: naming the key, what was found and what to write.
     """
-    for key in BLOCKS:
-        block = OmegaConf.select(config, key)
-        if not isinstance(block, DictConfig):
-            raise SettingsError(f"{key} is {block!r} ({_kind(block)}); expected the block of settings that verl has")
+    check_blocks(config)
     for key in (*WHOLE_NUMBERS, *NUMBERS, *SWITCHES):
         value = OmegaConf.select(config, key)
         if value is None and key not in _NEVER_NULL:

@@ -12,7 +12,7 @@ from torch import Tensor
 from gd2po.advantages import estimator_names
 from gd2po.errors import SettingsError, nearest
 from gd2po.hosts.verl.reading.filter_groups import cautions_about_groups, check_filter_groups
-from gd2po.hosts.verl.reading.kinds import check_kinds
+from gd2po.hosts.verl.reading.kinds import check_block, check_blocks, check_kinds
 from gd2po.hosts.verl.reading.legacy_keys import refuse_legacy_keys
 from gd2po.hosts.verl.reading.reward_function import load_reward_function
 from gd2po.hosts.verl.reading.unfit_trl import refuse_unfit_trl
@@ -131,6 +131,19 @@ def _list(algorithm: DictConfig, key: str) -> list[Any] | None:
     )
 
 
+def check_run_blocks(config: DictConfig) -> None:
+    """Refuse a run of ours in which a whole block of verl's configuration is replaced by another value.
+
+    Raises:
+        SettingsError: naming the key, what was found and what was expected; for ``algorithm`` and its
+            ``adv_estimator`` in any run, since they say whose run it is.
+    """
+    with _readable():
+        check_block(config, "algorithm")
+        if config.algorithm.adv_estimator is None or is_ours(config):
+            check_blocks(config)
+
+
 def check_run(config: DictConfig) -> Settings | None:
     """Refuse, before Ray starts, what cannot work.
 
@@ -237,7 +250,7 @@ def caution_about_scores(config: DictConfig, settings: Settings, scores: Mapping
     limit = (rollouts - 2) / rollouts
     if settings.filter is None or settings.filter.kind != "snr" or settings.filter.options.threshold <= limit:
         return None
-    voting = [scores[name] for name, reward in settings.rewards.items() if reward.votes]
+    voting = [scores[name] for name in settings.voting]
     if len(voting) != 2 or any(len(values[~values.isnan()].unique()) > 2 for values in voting):
         return None
     return (

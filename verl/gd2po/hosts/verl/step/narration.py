@@ -28,17 +28,10 @@ def wrap_compute_metrics(original: Callable[..., None]) -> Callable[..., None]:
         state = state_of(self)
         settings = state.settings
         metrics["rollouts/lost"] = _lost(self.config, batch)
-        line = step_line(
-            global_steps,
-            self.total_training_steps,
-            list(settings.rewards),
-            metrics,
-            settings.watch,
-            settings.scheduled,
-        )
+        rewards, steps = list(settings.rewards), self.total_training_steps
+        line = step_line(global_steps, steps, rewards, metrics, settings.watch, settings.scheduled)
         sys.stdout.write(f"{line}\n")
-        voting = tuple(name for name, reward in settings.rewards.items() if reward.votes)
-        state.health = state.health or Health(voting, settings.uses_filter)
+        state.health = state.health or Health(settings.voting, settings.uses_filter)
         for warning in state.health.warnings(global_steps, metrics):
             logger.warning(warning)
 

@@ -41,6 +41,14 @@ def read(names: Sequence[str], choice: Choice) -> Rollouts:
                 f"{source.name} has two columns with the name {', '.join(map(repr, doubled))}: one is inside of an "
                 "object, or has spaces around its name; rename or drop one of them"
             )
+    for name in roles.rewards.values():
+        scales = {source.name: _scale(source, name) for source in sources if source.kinds.get(name, "empty") != "empty"}
+        if len(set(scales.values())) > 1:
+            raise CheckError(
+                f"{name} is written on different scales: "
+                + ", ".join(f"{file} ({scale or 'plain numbers'})" for file, scale in scales.items())
+                + "; write it alike in all files"
+            )
     run = {name: reward for name, reward in (settings.rewards or {}).items() if name in roles.rewards}
     weight_sources = WeightSources(choice.weights, run, Path(settings.file).parent if settings.file else None)
     chosen_directions: dict[str, Direction] = {
@@ -63,6 +71,11 @@ def read(names: Sequence[str], choice: Choice) -> Rollouts:
                 gathering.add(source, chunk)
     notes = (*_about_settings(settings, run, gates), *roles.notes)
     return assemble(sources, gathering, weight_sources, chosen_directions, gates, notes)
+
+
+def _scale(source: FlatSource, name: str) -> str:
+    """What is read on which scale in a column, in words; empty for plain numbers."""
+    return next((notation.note for notation in source.notations.get(name, ()) if notation.scaled), "")
 
 
 def _weight_text(reward: RewardSettings) -> str:

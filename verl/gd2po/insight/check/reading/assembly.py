@@ -60,7 +60,7 @@ def assemble(
         directions=directions,
         account=Account(
             files=tuple(source.name for source in sources),
-            rows=gathering.rows + gathering.faults.count,
+            rows=gathering.rows + gathering.faults.count + sum(source.left_out for source in sources),
             bad=gathering.faults.count,
             bad_examples=tuple(gathering.faults.examples),
             unscored=int((~scored & last).sum()),

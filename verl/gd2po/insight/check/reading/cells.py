@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,6 @@ from gd2po.insight.check.reading.sources import Cells, Kind
 from gd2po.insight.check.rollouts import Numbers
 
 _WHOLE = re.compile(r"^(-?(?:0|[1-9][0-9]*))\.0+$")
-_DECIMAL_COMMA = re.compile(r"\s*[-+−]?[0-9]*,[0-9]+\s*%?\s*")
-_THOUSANDS = re.compile(r"\s*[-+−]?[1-9][0-9]{0,2},[0-9]{3}\s*%?\s*")
 _WORDS = {"": math.nan, "null": math.nan, "none": math.nan, "true": 1.0, "false": 0.0}
 _PRINTED = re.compile(
     r"(?:np\.|numpy\.)?(?:float|int|uint|bool)_?(?:8|16|32|64)?\(([^()]*)\)"
@@ -55,15 +52,15 @@ def _kind_of_text(cell: str) -> Kind:
     return "integer" if number.is_integer() else "real"
 
 
-def parse_number(cell: Any, percent: bool = False) -> float | None:
+def parse_number(cell: Any) -> float | None:
     """The number in a cell; NaN for an empty cell, 1 and 0 for true and false, None for what is no number.
 
-    Text may be written as Python, NumPy and PyTorch print a number. ``50%`` is 0.5 if ``percent``, else no number.
+    Text may be written as Python, NumPy and PyTorch print a number.
     """
     if cell is None:
         return math.nan
     if isinstance(cell, list):
-        return parse_number(cell[0], percent) if _holds_one(cell) else None
+        return parse_number(cell[0]) if _holds_one(cell) else None
     if not isinstance(cell, str):
         return _float(cell)
     word = cell.strip().lower().replace("−", "-")
@@ -71,25 +68,7 @@ def parse_number(cell: Any, percent: bool = False) -> float | None:
         word = next(filter(None, printed.groups()), "")
     if word in _WORDS:
         return _WORDS[word]
-    if "_" in word:
-        return None
-    if percent and word.endswith("%"):
-        share = _float(word[:-1])
-        return None if share is None else share / 100
-    return _float(word)
-
-
-def are_decimal_commas(texts: Sequence[str]) -> bool:
-    """Whether these texts, each with a comma, are numbers whose decimal point is a comma.
-
-    ``1,234`` may be a thousand as well; it is a decimal number where another cell of its column surely is one.
-    """
-    return all(map(_DECIMAL_COMMA.fullmatch, texts)) and not all(map(_THOUSANDS.fullmatch, texts))
-
-
-def with_point(cell: Any) -> Any:
-    """A cell of a column with decimal commas as it would be written with a point."""
-    return cell.replace(",", ".") if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell) else cell
+    return None if "_" in word else _float(word)
 
 
 def _holds_one(cells: list[Any]) -> bool:
@@ -103,7 +82,7 @@ def _float(value: Any) -> float | None:
         return None
 
 
-def to_numbers(cells: Cells, percent: bool = False) -> tuple[Numbers, dict[int, str]]:
+def to_numbers(cells: Cells) -> tuple[Numbers, dict[int, str]]:
     """A column as float64 [n], NaN where empty; and the rows that hold something else, with what they hold.
 
     Numbers in quotes are numbers, true and false are 1 and 0. What is infinite as float32 is none.
@@ -113,7 +92,7 @@ def to_numbers(cells: Cells, percent: bool = False) -> tuple[Numbers, dict[int, 
     wrong: dict[int, str] = {}
     values = _at_once(cells)
     if values is None:
-        numbers = [parse_number(cell, percent) for cell in cells]
+        numbers = [parse_number(cell) for cell in cells]
         wrong = {row: repr(cells[row]) for row, number in enumerate(numbers) if number is None}
         values = np.array(numbers, dtype=np.float64)  # None becomes NaN
     for infinite in np.flatnonzero(np.abs(values) > np.finfo(np.float32).max).tolist():

@@ -6,18 +6,13 @@ from dataclasses import dataclass
 from gd2po.errors import nearest
 from gd2po.insight.check.choice import CheckError, Choice
 from gd2po.insight.check.reading.flat import FlatSource
-from gd2po.insight.check.reading.names import ADVANTAGE, REWARD, WEIGHT, find_name, plain
+from gd2po.insight.check.reading.names import ADVANTAGE, GROUPS, REWARD, WEIGHT, find_name, plain
 from gd2po.insight.check.reading.reward_columns import find_rewards
 from gd2po.insight.check.reading.run_settings import RunSettings
 from gd2po.insight.check.reading.sampled import Sampled
 from gd2po.insight.check.reading.sources import NUMERIC, Kind, first_of
 from gd2po.insight.check.reading.steps import steps_in_names
 
-GROUPS = (
-    *("uid", "group_id", "group", "prompt_id", "query_id", "question_id", "problem_id", "task_id", "prompt_idx"),
-    *("prompt_index", "_ng_task_index", "prompt", "prompts", "prompt_text", "input", "question", "problem", "query"),
-    *("instruction", "messages", "prompt_ids", "prompt_token_ids"),
-)
 STEPS = ("step", "global_step", "global_steps", "gen_step", "training_step", "train_step", "trainer_step")
 SOURCES = ("data_source", "source", "dataset")
 LENGTHS = ("response_length", "response_tokens", "completion_length", "completion_tokens", "output_tokens")
@@ -38,7 +33,6 @@ class ColumnRoles:
         length: The column with the length of the response, in tokens.
         text: The column with the response, whose words are counted where no length is told.
         weights: Reward → column with its weight in the step, for the rewards that have one.
-        percent: Whether ``50%`` is 0.5: the user has named the columns.
         not_taken: The columns of numbers that are not taken for rewards.
         notes: What was guessed, with the line that says it outright, and what was left out, in sentences.
     """
@@ -52,7 +46,6 @@ class ColumnRoles:
     length: str | None
     text: str | None
     weights: dict[str, str]
-    percent: bool
     not_taken: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -77,43 +70,83 @@ def find_roles(sources: Sequence[FlatSource], choice: Choice, settings: RunSetti
         CheckError: a chosen column is not there, nothing tells the prompt, or which columns are rewards is not sure.
     """
     kinds = Sampled.kinds_of(sources)
-    named_group = _resolved(choice.group, kinds, "--group")
-    groups = [named_group] if named_group else _all(kinds, GROUPS, (*NUMERIC, "text", "other"))
+    step = _first(kinds, STEPS, (*NUMERIC, "text"))
+    file_steps = {} if step else steps_in_names([source.name for source in sources])
+    length = _first(kinds, LENGTHS, NUMERIC)
+    source = _resolved(choice.source, kinds, "--source") or _first(kinds, SOURCES, ("text", "integer"))
+    text = _first(kinds, TEXTS, ("text", *NUMERIC))
+    groups = _groups(kinds, choice)
+    sampled = _sampled(sources, kinds, groups, step, file_steps)
+    notes: list[str] = []
+    if passed := groups[: groups.index(sampled.group)]:
+        notes.append(
+            f"{sampled.group} tells the prompt, since {', '.join(passed)} {'is' if len(passed) == 1 else 'are'} the "
+            "same in all rows or different in each; --group names another"
+        )
+    rewards = _declared_rewards(kinds, choice, settings)
+    not_taken: dict[str, str] = {}
+    if not rewards:
+        taken = {name for name in (*groups, step, length, source, text) if name}
+        rewards, not_taken, said = find_rewards(sampled, taken)
+        notes += said
+    _several(rewards, kinds, sampled.group)
+    return ColumnRoles(
+        rewards=rewards,
+        group=sampled.group,
+        sessions=sampled.sessions,
+        step=step,
+        file_steps=file_steps,
+        source=source,
+        length=length if length not in rewards.values() else None,
+        text=text,
+        weights={name: WEIGHT + name for name in rewards if WEIGHT + name in kinds},
+        not_taken=tuple(not_taken),
+        notes=(*notes, *sampled.notes(rewards)),
+    )
+
+
+def _groups(kinds: Mapping[str, Kind], choice: Choice) -> list[str]:
+    """The columns that may tell the prompt, the likelier ones first."""
+    named = _resolved(choice.group, kinds, "--group")
+    groups = [named] if named else _all(kinds, GROUPS, (*NUMERIC, "text", "other"))
     if not groups:
         raise CheckError(
             f"no column tells which rollouts are of one prompt: found {_list(kinds)}; expected one of {_list(GROUPS)}, "
             "or name it with --group"
         )
-    step = _first(kinds, STEPS, (*NUMERIC, "text"))
-    length = _first(kinds, LENGTHS, NUMERIC)
-    source = _resolved(choice.source, kinds, "--source") or _first(kinds, SOURCES, ("text", "integer"))
-    text = _first(kinds, TEXTS, ("text", *NUMERIC))
-    file_steps = {} if step else steps_in_names([source.name for source in sources])
+    return groups
+
+
+def _sampled(
+    sources: Sequence[FlatSource],
+    kinds: Mapping[str, Kind],
+    groups: Sequence[str],
+    step: str | None,
+    file_steps: Mapping[str, int],
+) -> Sampled:
+    """The sample with the first of these columns that tells groups, or else the first of them."""
     prompt, in_our_dump = "input" if "input" in kinds else None, any(name.startswith(ADVANTAGE) for name in kinds)
-    samples = {name: Sampled(sources, kinds, name, step, file_steps) for name in groups}
-    with_sessions = {name for name, sample in samples.items() if sample.has_sessions(prompt, in_our_dump)}
-    group = next((name for name in groups if name in with_sessions or samples[name].tells_groups()), groups[0])
-    sampled, sessions = samples[group], group in with_sessions
-    if sessions:
-        sampled = Sampled(sources, kinds, group, step, file_steps, sessions=True)
-    ours = {name.removeprefix(REWARD): name for name in kinds if name.startswith(REWARD)}
-    notes: list[str] = []
-    if passed := groups[: groups.index(group)]:
-        notes.append(
-            f"{group} tells the prompt, since {', '.join(passed)} {'is' if len(passed) == 1 else 'are'} the same in "
-            "all rows or different in each; --group names another"
-        )
-    not_taken: dict[str, str] = {}
+    for group in groups:
+        sampled = Sampled(sources, kinds, group, step, file_steps)
+        if sampled.has_sessions(prompt, in_our_dump):
+            return Sampled(sources, kinds, group, step, file_steps, sessions=True)
+        if sampled.tells_groups():
+            return sampled
+    return Sampled(sources, kinds, groups[0], step, file_steps)
+
+
+def _declared_rewards(kinds: Mapping[str, Kind], choice: Choice, settings: RunSettings) -> dict[str, str]:
+    """Reward → column, where the user, a dump of this plug-in or the settings of the run say so; empty elsewhere."""
     if choice.scores:
-        rewards = {name.removeprefix(REWARD): _column_of(name, kinds) for name in choice.scores}
-    elif ours:
-        rewards = ours
-    elif len(declared := [name for name in settings.rewards or () if kinds.get(name) in NUMERIC]) > 1:
-        rewards = {name: name for name in declared}
-    else:
-        taken = {name for name in (*groups, step, length, source, text) if name}
-        rewards, not_taken, said = find_rewards(sampled, taken)
-        notes += said
+        return {name.removeprefix(REWARD): _column_of(name, kinds) for name in choice.scores}
+    if ours := {name.removeprefix(REWARD): name for name in kinds if name.startswith(REWARD)}:
+        return ours
+    declared = [name for name in settings.rewards or () if kinds.get(name) in NUMERIC]
+    return {name: name for name in declared} if len(declared) > 1 else {}
+
+
+def _several(rewards: Mapping[str, str], kinds: Mapping[str, Kind], group: str) -> None:
+    """Refuse fewer than two rewards."""
     if len(rewards) < 2:
         numbers = [name for name, kind in kinds.items() if kind in NUMERIC and name not in (*rewards.values(), group)]
         raise CheckError(
@@ -121,21 +154,6 @@ def find_roles(sources: Sequence[FlatSource], choice: Choice, settings: RunSetti
             f"({_list(rewards)}); expected two or more. "
             f"Other columns of numbers: {_list(numbers)}; name the rewards with --scores a,b"
         )
-    notes += sampled.notes(rewards)
-    return ColumnRoles(
-        rewards=rewards,
-        group=group,
-        sessions=sessions,
-        step=step,
-        file_steps=file_steps,
-        source=source,
-        length=length if length not in rewards.values() else None,
-        text=text,
-        weights={name: WEIGHT + name for name in rewards if WEIGHT + name in kinds},
-        percent=bool(choice.scores),
-        not_taken=tuple(not_taken),
-        notes=tuple(notes),
-    )
 
 
 def _column_of(name: str, kinds: Mapping[str, Kind]) -> str:

@@ -1,12 +1,13 @@
 """Rows with nested objects and lists as a table: objects become columns ``a.b``, lists of a prompt become rows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gd2po.insight.check.reading.cells import are_decimal_commas, kind_of, with_point
-from gd2po.insight.check.reading.names import may_be_reward
+from gd2po.insight.check.reading.cells import kind_of
+from gd2po.insight.check.reading.names import GROUPS, may_be_reward, names_summary, plain
 from gd2po.insight.check.reading.nested import inner_of, object_in
+from gd2po.insight.check.reading.notations import notations_of, read_cell
 from gd2po.insight.check.reading.sources import (
     NUMBERS_AT_LEAST,
     NUMERIC,
@@ -18,6 +19,9 @@ from gd2po.insight.check.reading.sources import (
     Source,
     overall,
 )
+
+SUMMARIES_AT_MOST = 10
+"""Rows at the end of a file that may sum up the others, each with a name such as ``Total``."""
 
 DEEPEST, COLUMNS_AT_MOST, PATHS_AT_MOST = 5, 10_000, 2000
 """Keys in a path; columns of a file; and, of these, paths into objects."""
@@ -32,7 +36,9 @@ class FlatSource:
         rows: A sample of rollouts from the beginning, the middle and the end.
         kinds: Column → kind, by the sample.
         lists: The columns with a list per row, of which each row of the file has as many as it has rollouts.
-        decimal_commas: The columns whose numbers are written with a comma for the decimal point.
+        notations: Column → the notations of its numbers; columns of plain numbers have no entry.
+        summaries: Column → the names in it of rows that sum up the others; such rows are left out.
+        left_out: The number of rows that were left out so far, since they sum up the others.
         beyond: The names that are not among the columns, since there are too many.
         doubled: The names that two columns have, one of them inside of an object or with spaces around its name.
     """
@@ -53,12 +59,13 @@ class FlatSource:
         self.rows: list[Row] = (
             [rollout for row in flat for rollout in _exploded(row, self.lists) or ()] if self.lists else flat
         )
-        self.decimal_commas = _with_decimal_commas(self.rows)
-        if self.decimal_commas:
-            self.rows = [
-                {**row, **{name: with_point(row[name]) for name in self.decimal_commas if name in row}}
-                for row in self.rows
-            ]
+        self.left_out = 0
+        self.summaries = _summaries(self.rows)
+        if self.summaries:
+            self.rows = [row for row in self.rows if not self._sums_up(row)]
+        self.notations = notations_of(self.rows, named)
+        for name, notations in self.notations.items():
+            self.rows = [{**row, name: read_cell(row[name], notations)} if name in row else row for row in self.rows]
         counts: defaultdict[str, Counter[Kind]] = defaultdict(Counter)
         for row in self.rows:
             for name, cell in row.items():
@@ -67,17 +74,25 @@ class FlatSource:
 
     def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
         """All rollouts with these columns; rows that cannot be read are added to the faults."""
-        paths = {name: self._paths[name] for name in columns if name in self._paths}
+        paths = {name: self._paths[name] for name in (*columns, *self.summaries) if name in self._paths}
         for chunk in self._source.chunks(list(dict.fromkeys(path[0] for path in paths.values())), faults):
             cells = {name: _at_path(chunk.column(path[0]), path[1:]) for name, path in paths.items()}
             flat = Chunk(cells, chunk.numbers)
             flat = self._spread(flat, faults) if self.lists else flat
-            commas = {
-                name: list(map(with_point, column))
-                for name, column in flat.cells.items()
-                if name in self.decimal_commas
-            }
-            yield Chunk({**flat.cells, **commas}, flat.numbers) if commas else flat
+            flat = self._without_summaries(flat) if self.summaries else flat
+            written = {name: flat.cells[name] for name in self.notations if name in flat.cells}
+            plain = {name: [read_cell(cell, self.notations[name]) for cell in written[name]] for name in written}
+            yield Chunk({**flat.cells, **plain}, flat.numbers)
+
+    def _sums_up(self, row: Row) -> bool:
+        return any(isinstance(cell := row.get(name), str) and cell in names for name, names in self.summaries.items())
+
+    def _without_summaries(self, chunk: Chunk) -> Chunk:
+        rows = [dict(zip(chunk.cells, cells, strict=True)) for cells in zip(*chunk.cells.values(), strict=True)]
+        kept = [position for position, row in enumerate(rows) if not self._sums_up(row)]
+        self.left_out += len(rows) - len(kept)
+        cells = {name: [column[position] for position in kept] for name, column in chunk.cells.items()}
+        return Chunk(cells, [chunk.numbers[position] for position in kept])
 
     def _spread(self, chunk: Chunk, faults: Faults) -> Chunk:
         cells: dict[str, list[Any]] = {name: [] for name in chunk.cells}
@@ -138,14 +153,20 @@ def _at_path(cells: Cells, path: Sequence[str]) -> Cells:
     return cells
 
 
-def _with_decimal_commas(rows: Iterable[Row]) -> frozenset[str]:
-    """The columns whose numbers all have a comma for the decimal point, as far as they have one."""
-    texts: defaultdict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        for name, cell in row.items():
-            if isinstance(cell, str) and "," in cell:
-                texts[name].append(cell)
-    return frozenset(name for name, cells in texts.items() if are_decimal_commas(cells))
+def _summaries(rows: Sequence[Row]) -> dict[str, set[str]]:
+    """Names of rows that sum up the others: at the end of a file, once each, in its first column or beside prompts."""
+    if not rows:
+        return {}
+    first = next(iter(rows[0]), "")
+    summaries: dict[str, set[str]] = {}
+    for name in rows[0]:
+        if name != first and plain(name) not in GROUPS:
+            continue
+        names = [cell for row in rows if isinstance(cell := row.get(name), str) and names_summary(cell)]
+        last = {row.get(name) for row in rows[-SUMMARIES_AT_MOST:] if isinstance(row.get(name), str)}
+        if once := {text for text in names if text in last and names.count(text) == 1}:
+            summaries[name] = once
+    return summaries
 
 
 def _lists(rows: Sequence[Row], named: Sequence[str]) -> frozenset[str]:

@@ -63,7 +63,7 @@ class Gathering:
         wrong: dict[int, str] = {}
         if not len(chunk.numbers):
             return
-        scores = np.stack([_numbers(chunk, column, wrong, roles.percent) for column in roles.rewards.values()])
+        scores = np.stack([_numbers(chunk, column, wrong) for column in roles.rewards.values()])
         ids = [to_id(cell) for cell in chunk.column(roles.group)]
         wrong |= {row: f"no {roles.group}" for row, text in enumerate(ids) if text is None}
         steps = self._steps(source, chunk)
@@ -123,8 +123,8 @@ def _step_number(text: str) -> int:
     return int(text) if text.isdecimal() else NO_STEP
 
 
-def _numbers(chunk: Chunk, column: str, wrong: dict[int, str], percent: bool = False) -> Numbers:
-    values, odd = to_numbers(chunk.column(column), percent)
+def _numbers(chunk: Chunk, column: str, wrong: dict[int, str]) -> Numbers:
+    values, odd = to_numbers(chunk.column(column))
     for row, cell in odd.items():
         wrong.setdefault(row, f"{column} is {cell:.60}, not a finite number")
     return values

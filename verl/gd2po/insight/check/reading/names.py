@@ -9,6 +9,13 @@ Sign = Literal["reward", "word", ""]
 
 COUNT = "a count or length"
 
+GROUPS = (
+    *("uid", "group_id", "group", "prompt_id", "query_id", "question_id", "problem_id", "task_id", "prompt_idx"),
+    *("prompt_index", "_ng_task_index", "prompt", "prompts", "prompt_text", "input", "question", "problem", "query"),
+    *("instruction", "messages", "prompt_ids", "prompt_token_ids"),
+)
+"""Names of columns that tell the prompt, the likelier ones first."""
+
 REWARD, ADVANTAGE, WEIGHT = "reward/", "adv/", "weight/"
 """Beginnings of the names of columns in the dumps of this plug-in."""
 
@@ -52,6 +59,11 @@ _WORDS = _set(
 _NOTES = _set("info extra logs metrics")
 _VERBS = _set("check verify")
 """First words of functions that score, such as ``check_answer``."""
+
+_SUMMARY_ROW = re.compile(
+    r"(?:grand |sub-?)?totals?|sums?|means?|averages?|avg|overall|median|std|min|max|count|[0-9]{1,2}%", re.IGNORECASE
+)
+"""What tables write at the beginning of a row that sums up the rows above, pandas' ``describe`` too."""
 
 _FUNCTION = _set("func fn function")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -119,6 +131,11 @@ def sign_of(name: str) -> Sign:
     if words and words[0] in _VERBS:
         return "word"
     return "word" if _WORDS & {*words} else ""
+
+
+def names_summary(text: str) -> bool:
+    """Whether a text is the name of a row that sums up others, such as ``Total``."""
+    return bool(_SUMMARY_ROW.fullmatch(text.strip().rstrip(":")))
 
 
 def find_name(known: Collection[str], names: Collection[str]) -> str | None:

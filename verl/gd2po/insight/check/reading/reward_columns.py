@@ -11,7 +11,7 @@ from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.names import COUNT, reason_against, sign_of
 from gd2po.insight.check.reading.sampled import Sampled
 from gd2po.insight.check.reading.sources import NUMERIC, first_of
-from gd2po.insight.check.reading.totals import dependence, total_of
+from gd2po.insight.check.reading.totals import dependence, product_of, total_of
 from gd2po.insight.check.rollouts import Numbers
 
 LARGEST_UNSAID = 100
@@ -34,7 +34,12 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
     }
     left_out = {name: reason for name, values in numbers.items() if (reason := _reason(sampled, name, values))}
     rest = {name: values for name, values in numbers.items() if name not in left_out}
-    left_out |= {name: reason for name in rest if (reason := total_of(name, rest))}
+    positive = {name: values for name, values in rest.items() if not (values < 0).any()}
+    left_out |= {
+        name: reason
+        for name in rest
+        if (reason := total_of(name, rest) or (product_of(name, positive) if name in positive else ""))
+    }
     candidates = [name for name in rest if name not in left_out]
     clear = [name for name in candidates if sign_of(name)]
     if len(clear) >= 2:
@@ -42,7 +47,9 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
         candidates = clear
     unclear = [name for name in candidates if not sign_of(name) and _looks_counted(numbers[name])]
     texts = _texts_like_numbers(sampled, taken)
-    dependent = dependence({name: numbers[name] for name in candidates})
+    chosen = {name: numbers[name] for name in candidates}
+    products = (f"{name} is {product}" for name in candidates if (product := product_of(name, chosen)))
+    dependent = dependence(chosen) or next(products, "")
     if len(candidates) < 2 or unclear or dependent:
         raise CheckError(_question(sampled, candidates, unclear, dependent, left_out, texts))
     option = f"--scores {_as_option(candidates)}"
@@ -110,7 +117,7 @@ def _question(
                 if len(candidates) < 2
                 else f"it is not sure which columns are rewards: {', '.join(candidates)}",
                 f"{', '.join(unclear)} may be counts or ids" if unclear else "",
-                f"One of them may be a total of others: {dependent}" if dependent else "",
+                f"One of them may be a total or product of others: {dependent}" if dependent else "",
                 f"Other columns of numbers: {_with_reasons(others) or 'none'}",
                 f"Columns of lists or objects: {first_of(lists)}" if lists else "",
                 f"Name the rewards with --scores {_as_option(candidates) if len(candidates) > 1 else 'a,b'}",

@@ -24,6 +24,8 @@ class Sampled:
 
     Attributes:
         kinds: Column → kind over all files.
+        group: The column that tells the prompt.
+        sessions: Whether ``group`` holds verl's ``{prompt}_{session}_{output}``.
         groups: The group of each sampled row, equal for the rollouts of a prompt in one step; None where it has none.
     """
 
@@ -36,7 +38,8 @@ class Sampled:
         file_steps: Mapping[str, int],
         sessions: bool = False,
     ) -> None:
-        self.kinds, self._sources, self._group = kinds, sources, group
+        self.kinds, self._sources, self.group = kinds, sources, group
+        self.sessions = sessions
         self._rows = [row for source in sources for row in source.rows]
         files = [source for source in sources for _ in source.rows]
         self._ids = [to_id(row.get(group)) for row in self._rows]
@@ -59,7 +62,7 @@ class Sampled:
 
     def has_sessions(self, prompt: str | None, ours: bool) -> bool:
         """Whether the ids are surely verl's ``{prompt}_{session}_{output}``: each once a step, its prompt one text."""
-        if plain(self._group) != "uid" or prompt is None or not self._has_steps:
+        if plain(self.group) != "uid" or prompt is None or not self._has_steps:
             return False
         rows = [
             (SESSION_KEY.fullmatch(text), stamp, row)
@@ -111,15 +114,20 @@ class Sampled:
         flags = [name for name, column in rewards.items() if self._has_flags(column)]
         if flags:
             yield f"true and false are read as 1 and 0: {', '.join(flags)}"
+        for source in self._sources:
+            if names := [name for several in source.summaries.values() for name in sorted(several)]:
+                yield f"rows of {source.name} that sum up the others by their names are left out: {', '.join(names)}"
         late = [name for name, column in rewards.items() if self._is_late(column)]
         if late:
             yield f"scored only later in a file, or not in every file: {', '.join(late)}"
         spread = sorted({name for source in self._sources for name in source.lists})
         if spread:
             yield f"lists of several rollouts were spread, one row each: {', '.join(spread)}"
-        commas = {name for source in self._sources for name in source.decimal_commas}
-        if read_with_points := [name for name, column in rewards.items() if column in commas]:
-            yield f"a comma is read as the decimal point: {', '.join(read_with_points)}"
+        written = [(way, name) for source in self._sources for name, ways in source.notations.items() for way in ways]
+        for note in dict.fromkeys(way.note for way, _ in written):
+            columns = {name for way, name in written if way.note == note}
+            if read_so := [name for name, column in rewards.items() if column in columns]:
+                yield f"{note}: {', '.join(read_so)}"
         if beyond := dict.fromkeys(name for source in self._sources for name in source.beyond):
             yield f"{len(beyond):,} columns were not looked at, since there are too many: {first_of(beyond)}"
         if doubled := dict.fromkeys(name for source in self._sources for name in source.doubled):
@@ -128,7 +136,7 @@ class Sampled:
             yield "no column tells the step; it was read from the names of the files"
         elif not self._has_steps and self._shared_by_files():
             yield (
-                f"no column and no file name tells the step, and values of {self._group} occur in several files: "
+                f"no column and no file name tells the step, and values of {self.group} occur in several files: "
                 "they count as one group"
             )
 

@@ -1,6 +1,7 @@
-"""Columns that are made of others: sums, means and weighted totals."""
+"""Columns that are made of others: sums, means, weighted totals and products."""
 
 from collections.abc import Mapping
+from itertools import chain, combinations
 
 import numpy as np
 
@@ -12,6 +13,38 @@ _SPARE_ROWS = 4
 """Rows beyond the number of summands from which on an exact total is no chance."""
 
 _SMALL = 1e-3
+
+
+_DIFFERENT_ROWS = 4
+"""Rows in which a product has to differ from each of its factors."""
+
+_FACTORS, _FACTORS_AT_MOST, _FIRST_ROWS = (2, 3), 12, 64
+
+
+def product_of(column: str, columns: Mapping[str, Numbers]) -> str:
+    """The two or three other columns of which a column is the product, in words; empty if it is none.
+
+    Args:
+        column: The name of the column.
+        columns: Name → numbers [n] of this column and of others, NaN where empty.
+    """
+    filled = np.isfinite(columns[column])
+    values = columns[column][filled]
+    others = {name: numbers[filled] for name, numbers in columns.items() if name != column}
+    factors = {
+        name: numbers
+        for name, numbers in others.items()
+        if np.isfinite(numbers).all() and np.count_nonzero(numbers != values) >= _DIFFERENT_ROWS
+    }
+    names = list(factors)[:_FACTORS_AT_MOST]
+    if _is_constant(values) or len(names) < min(_FACTORS):
+        return ""
+    matrix = np.stack([factors[name] for name in names])
+    for chosen in chain.from_iterable(combinations(range(len(names)), count) for count in _FACTORS):
+        few = matrix[list(chosen), :_FIRST_ROWS].prod(axis=0)
+        if abs(few - values[:_FIRST_ROWS]).max() < _SMALL and _is_exact(matrix[list(chosen)].prod(axis=0), values):
+            return f"the product of {', '.join(names[position] for position in chosen)}"
+    return ""
 
 
 def total_of(column: str, columns: Mapping[str, Numbers]) -> str:

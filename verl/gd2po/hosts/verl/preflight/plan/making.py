@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl.cpu.resources import memory_needed
@@ -20,8 +19,8 @@ from gd2po.hosts.verl.preflight.plan.memory import GpuMemory, MemoryEstimate, ch
 from gd2po.hosts.verl.preflight.plan.remarks import remarks
 from gd2po.hosts.verl.preflight.plan.schedule import RunSchedule
 from gd2po.hosts.verl.preflight.plan.splits import impossible
-from gd2po.hosts.verl.preflight.verl_refusal import verl_refusals
-from gd2po.hosts.verl.reading.run_settings import check_run
+from gd2po.hosts.verl.preflight.verl_refusal import kind_refusals, verl_refusals
+from gd2po.hosts.verl.reading.run_settings import check_run, check_run_blocks
 from gd2po.hosts.verl.reading.shape import ModelShape, read_shape
 
 
@@ -95,16 +94,12 @@ def make_plan(config: DictConfig, gpu_bytes: int) -> RunPlan:
         SettingsError: The run would be refused at its start, or a value is of another kind than verl's, so that there
             is nothing to plan.
     """
-    try:
+    with kind_refusals("planned"):
         return _make_plan(config, gpu_bytes)
-    except (TypeError, AttributeError, LookupError, ArithmeticError, OmegaConfBaseException) as error:
-        raise SettingsError(
-            f"this configuration cannot be planned: {type(error).__name__}: {' '.join(str(error).split())}. One of its "
-            "values is missing, or is of another kind than in verl's own configuration"
-        ) from error
 
 
 def _make_plan(config: DictConfig, gpu_bytes: int) -> RunPlan:
+    check_run_blocks(config)
     on_cpu = _is_for_cpu(config)
     if on_cpu:
         prepare_config(config)

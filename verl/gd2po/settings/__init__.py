@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, SkipValidation, ValidationError, field_validator, model_validator
 
 from gd2po import defaults
 from gd2po.advantages.compute import choose_normaliser
@@ -21,99 +21,14 @@ from gd2po.errors import SettingsError, nearest
 from gd2po.plugins import load_plugins
 from gd2po.registry import ChosenMethod, OptionError
 from gd2po.rewards.models.settings import GuardSettings, ModelSettings
-from gd2po.weights import (
-    MULTIPLIER_LIMIT,
-    MULTIPLIER_RATE,
-    Constraint,
-    Finite,
-    RewardWeights,
-    Weight,
-    final_weight,
-    silent_step,
-)
+from gd2po.settings.explanations import explain, explain_option
+from gd2po.settings.rewards import Block, RewardSettings, named_rewards
+from gd2po.weights import RewardWeights, silent_step
 
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+__all__ = ["COMMON", "GuardSwitches", "RewardSettings", "Settings"]
 
 
-class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RewardSettings(_Block):
-    """One named reward.
-
-    Attributes:
-        weight: The factor of this reward's group-normalised advantage, as a number or a schedule; a negative weight
-            flips its vote. With a ``target`` it is the first multiplier.
-        direction: Whether more of the reward is better; ``minimize`` is for costs (harm, tokens spent).
-        requires: The name of another reward → the smallest raw score of it at which this reward counts; elsewhere this
-            reward is 0 (the conditioned reward of the GDPO paper).
-        model: The reward model that gives this score; None where the reward function returns it.
-        target: The bound on the mean raw score, a ceiling for ``minimize`` and a floor for ``maximize``: the weight is
-            then a multiplier that is learned; None for a reward without a bound.
-        tolerance: The distance from the target within which the multiplier stays; None without a target.
-        rate: The growth of the multiplier in a step for each unit of violation; None without a target.
-        limit: The largest multiplier; None without a target.
-    """
-
-    weight: Weight = defaults.WEIGHT
-    direction: defaults.Direction = defaults.DIRECTION
-    requires: dict[str, Finite] = {}
-    model: ModelSettings | None = None
-    target: Finite | None = None
-    tolerance: NotNegative | None = None
-    rate: NotNegative | None = None
-    limit: NotNegative | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_defaults_of_a_constraint(cls, block: Any) -> Any:
-        if not isinstance(block, Mapping) or block.get("target") is None:
-            return block
-        return {"tolerance": 0.0, "rate": MULTIPLIER_RATE, "limit": MULTIPLIER_LIMIT, **block}
-
-    @model_validator(mode="after")
-    def _constraint_is_whole(self) -> Self:
-        given = [name for name in ("tolerance", "rate", "limit") if getattr(self, name) is not None]
-        if self.target is None:
-            if given:
-                raise ValueError(
-                    f"{given[0]} is set, but only a reward with a target reads it; set target or remove it"
-                )
-        elif not isinstance(self.weight, float):
-            raise ValueError(
-                f"found a schedule as weight ({self.weight}) beside target; with a target the weight is learned, and "
-                "weight is its first value: give a number, or remove target"
-            )
-        elif len(given) < 3 or not 0 <= self.weight <= (self.limit or 0):
-            raise ValueError(
-                f"found weight {self.weight:g}; with a target it is the first multiplier, from 0 to limit "
-                f"({self.limit}), and tolerance, rate and limit are numbers; a cost has direction: minimize, not a "
-                "negative weight"
-            )
-        return self
-
-    @property
-    def final_weight(self) -> float:
-        """The weight with which a schedule ends; the weight itself, or the first multiplier, where it is a number."""
-        return final_weight(self.weight)
-
-    @property
-    def votes(self) -> bool:
-        """Whether the reward can have a weight other than 0 in some step."""
-        return self.weight != 0 or self.target is not None
-
-    @property
-    def constraint(self) -> Constraint | None:
-        """The bound on the reward's mean score, if it has one."""
-        if self.target is None or not isinstance(self.weight, float):
-            return None
-        return Constraint(
-            self.target, self.direction, self.weight, self.tolerance or 0.0, self.rate or 0.0, self.limit or 0.0
-        )
-
-
-class GuardSwitches(_Block):
+class GuardSwitches(Block):
     """Which guards stand around verl's waits, checkpoints and prompts; ``docs/reliability.md`` describes each."""
 
     checkpoints: bool = True
@@ -125,7 +40,7 @@ class GuardSwitches(_Block):
     weight_transfer: bool = True
 
 
-class Settings(_Block):
+class Settings(Block):
     """What ``algorithm.adv_estimator`` and ``algorithm.gd2po`` say together, resolved.
 
     Attributes:
@@ -172,27 +87,15 @@ class Settings(_Block):
         try:
             method = ESTIMATORS.configure(estimator, options)
         except OptionError as error:
-            raise SettingsError("\n".join(_explain_option(*problem, estimator) for problem in error.problems)) from None
+            raise SettingsError(
+                "\n".join(explain_option(*problem, estimator, COMMON) for problem in error.problems)
+            ) from None
         try:
             return cls.model_validate({**common, "method": method})
         except ValidationError as error:
-            raise SettingsError("\n".join(_explain(item) for item in error.errors())) from None
+            raise SettingsError("\n".join(explain(item, _BLOCKS) for item in error.errors())) from None
 
-    @field_validator("rewards", mode="before")
-    @classmethod
-    def _named(cls, rewards: Any) -> Any:
-        """``{a: }`` means the defaults; a list of names or bare weights is refused with the line to write."""
-        if isinstance(rewards, list | tuple) and all(isinstance(name, str) for name in rewards):
-            raise ValueError(f"found a list; {_write_rewards(dict.fromkeys(rewards, '{}'))}")
-        if not isinstance(rewards, Mapping):
-            raise ValueError(f"found {rewards!r}; {_write_rewards({'a': '{}', 'b': '{weight: 0.5}'})}")
-        for name in rewards:
-            if not isinstance(name, str):
-                raise ValueError(f"the name {name!r} of a reward is no text; write it in quotes: '{name}'")
-        if any(isinstance(value, int | float) for value in rewards.values()):
-            lines = {name: _braces(value) for name, value in rewards.items()}
-            raise ValueError(f"found a number in place of settings; {_write_rewards(lines)}")
-        return {name: {} if value is None else value for name, value in rewards.items()}
+    _named = field_validator("rewards", mode="before")(named_rewards)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -243,6 +146,11 @@ class Settings(_Block):
     def uses_filter(self) -> bool:
         """Whether the estimator may leave rollouts out."""
         return self.filter is not None
+
+    @property
+    def voting(self) -> tuple[str, ...]:
+        """The names of the rewards that can have a weight other than 0 in some step."""
+        return tuple(name for name, reward in self.rewards.items() if reward.votes)
 
     @property
     def gates(self) -> dict[str, dict[str, float]]:
@@ -341,59 +249,11 @@ def _plain_normaliser(normaliser: ChosenMethod[Normaliser]) -> dict[str, Any]:
     return {"normalise": normaliser.plain()}
 
 
-def _write_rewards(rewards: Mapping[str, str]) -> str:
-    """The line that declares rewards: name → their settings as text."""
-    return f"write rewards: {{{', '.join(f'{name}: {text}' for name, text in rewards.items())}}}"
-
-
-def _braces(value: Any) -> str:
-    """The settings of a reward in YAML; a number is taken for its weight."""
-    settings = value if isinstance(value, Mapping) else {} if value is None else {"weight": value}
-    return f"{{{', '.join(f'{key}: {text}' for key, text in settings.items())}}}"
-
-
-def _explain(item: Any) -> str:
-    """One pydantic error in the words of this project: key, found, expected, remedy."""
-    where = ".".join(["algorithm.gd2po", *(str(part) for part in item["loc"])])
-    message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "value_error":
-        return f"{where}: {message}"
-    if item["type"] == "extra_forbidden":
-        return f"{where}: unknown setting.{nearest(str(item['loc'][-1]), _fields_at(item['loc']))}"
-    if item["type"] == "missing":
-        return f"{where}: missing. {_REMEDIES.get(str(item['loc'][-1]), 'Set it.')}"
-    return f"{where}: found {item['input']!r}; {message[0].lower()}{message[1:]}"
-
-
-def _explain_option(path: tuple[str, ...], text: str, estimator: str) -> str:
-    """One problem with the estimator's options, or a key that is a setting of nothing."""
-    where = ".".join(["algorithm.gd2po", *path])
-    if len(path) != 1 or path[0] in ESTIMATORS.find(estimator).option_names:
-        return f"{where}: {text}"
-    readers = ESTIMATORS.readers(path[0])
-    if not readers:
-        return f"{where}: unknown setting.{nearest(path[0], (*COMMON, *ESTIMATORS.find(estimator).option_names))}"
-    return (
-        f"{where} is set, but algorithm.adv_estimator is {estimator!r}, which does not read it; choose "
-        f"adv_estimator={' or '.join(readers)} or remove the {path[0]}"
-    )
-
-
 COMMON = (*(name for name in Settings.model_fields if name != "method"), "norm_by_std")
 """The keys of ``algorithm.gd2po`` that every estimator understands; the others are options of the estimator."""
 
-_REMEDIES = {"rewards": "Name the rewards your reward function returns, e.g. rewards: {correctness: {weight: 1.0}}."}
-
-
-def _fields_at(location: tuple[Any, ...]) -> list[str]:
-    """Names of the settings beside the one at ``location``, such as ``("rewards", "a", "model", "max_lenght")``."""
-    block: type[BaseModel] = Settings
-    for part in location[:-1]:
-        block = _BLOCKS.get(part, block)
-    return list(block.model_fields)
-
-
 _BLOCKS: dict[Any, type[BaseModel]] = {
+    None: Settings,
     "rewards": RewardSettings,
     "model": ModelSettings,
     "guard": GuardSettings,
