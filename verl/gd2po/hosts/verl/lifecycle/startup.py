@@ -12,6 +12,7 @@ from gd2po.hosts.verl.checkpoints.resuming import point_tracker_at_latest_comple
 from gd2po.hosts.verl.door.ours import VARIABLE
 from gd2po.hosts.verl.lifecycle import run_paths
 from gd2po.hosts.verl.reading import run_settings
+from gd2po.hosts.verl.reading.v0_trainer import is_checked
 from gd2po.hosts.verl.reward_models.configuration import check_engines, check_reward_models
 from gd2po.hosts.verl.step.skipping import skips
 from gd2po.runs.files import settings_text
@@ -26,6 +27,9 @@ def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap verl's ``validate_config``: ours first, since a wrong name is cheaper to find than a wrong batch size."""
 
     def validate_config(config: DictConfig, *args: Any, **kwargs: Any) -> None:
+        if is_checked(config, VARIABLE):
+            original(config, *args, **kwargs)
+            return
         logs.keep_warnings()
         settings = run_settings.check_run(config)
         assert settings is not None, "the run is ours"

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from omegaconf import DictConfig
@@ -23,23 +23,31 @@ def wrap_compute_metrics(original: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         original(self, batch, metrics, timing_raw, global_steps, epoch)
         metrics |= group_metrics(self, batch)
-        if "conflict/rate" not in metrics:
-            return
-        state = state_of(self)
-        settings = state.settings
-        metrics["rollouts/lost"] = _lost(self.config, batch)
-        not_raised = [name for name, reward in settings.rewards.items() if reward.final_weight <= 0]
-        line = step_line(
-            global_steps, self.total_training_steps, list(settings.rewards), metrics, settings.watch, not_raised
-        )
-        sys.stdout.write(f"{line}\n")
-        voting = tuple(name for name, reward in settings.rewards.items() if reward.votes)
-        lowered = frozenset(name for name in voting if settings.rewards[name].final_weight < 0)
-        state.health = state.health or Health(voting, settings.uses_filter, lowered)
-        for warning in state.health.warnings(global_steps, metrics):
-            logger.warning(warning)
+        if "conflict/rate" in metrics:
+            metrics["rollouts/lost"] = _lost(self.config, batch)
+            narrate(self, metrics, global_steps)
 
     return _compute_metrics
+
+
+def narrate(trainer: Any, metrics: Mapping[str, float], step: int) -> None:
+    """Print the line of a step, and log the warnings that are new in it.
+
+    Args:
+        trainer: verl's trainer, of either kind.
+        metrics: The metrics of the step.
+        step: The number of the step.
+    """
+    state = state_of(trainer)
+    settings = state.settings
+    not_raised = [name for name, reward in settings.rewards.items() if reward.final_weight <= 0]
+    steps, rewards = trainer.total_training_steps, list(settings.rewards)
+    sys.stdout.write(f"{step_line(step, steps, rewards, metrics, settings.watch, not_raised)}\n")
+    voting = tuple(name for name, reward in settings.rewards.items() if reward.votes)
+    lowered = frozenset(name for name in voting if settings.rewards[name].final_weight < 0)
+    state.health = state.health or Health(voting, settings.uses_filter, lowered)
+    for warning in state.health.warnings(step, metrics):
+        logger.warning(warning)
 
 
 def _lost(config: DictConfig, batch: Any) -> float:
