@@ -1,5 +1,6 @@
 """A real TransferQueue on a real Ray, and verl's trainer class without its workers."""
 
+import contextlib
 import functools
 import json
 import multiprocessing
@@ -27,6 +28,8 @@ from omegaconf import DictConfig, OmegaConf
 from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
 from gd2po.hosts.verl.door import ours
+from gd2po.hosts.verl.reading.run_settings import is_ours
+from gd2po.hosts.verl.reading.run_state import calling
 from gd2po.settings import GuardSwitches
 
 ROOT = Path(__file__).parents[3]
@@ -195,16 +198,30 @@ class _V0Trainer:
         else:
             super().__setattr__(name, value)
 
+    def _inside_fit(self) -> contextlib.AbstractContextManager[None]:
+        """As in the wrapped ``fit``; verl's own in a run that is not ours."""
+        return calling(self.trainer) if is_ours(self.config) else contextlib.nullcontext()
+
+    def entries(self, batch: Any) -> dict[str, Any]:
+        """What a batch says of the entries that the reward workers returned."""
+        from verl.trainer.ppo import ray_trainer
+
+        with self._inside_fit():
+            return dict(ray_trainer.extract_reward(batch)[1])
+
+    def log(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """What is logged in place of these metrics."""
+        with self._inside_fit():
+            self.tracking.log(data=metrics, step=self.trainer.global_steps)
+        return metrics
+
     def run_step(self, batch: Any) -> tuple[Any, dict[str, Any], list[dict[str, Any]]]:
         """The batch with its advantages, the metrics that are logged, and the rows of the dump."""
         from verl.trainer.ppo import ray_trainer
 
-        from gd2po.hosts.verl.reading.run_state import calling
-
         trainer, algorithm = self.trainer, self.trainer.config.algorithm
-        metrics: dict[str, Any] = {"timing_s/step": 1.0}
         trainer._init_dump_executor()
-        with calling(trainer):
+        with self._inside_fit():
             rewards, entries = ray_trainer.extract_reward(batch)
             batch.batch["token_level_rewards"] = batch.batch["token_level_scores"] = rewards
             batch = ray_trainer.compute_advantage(
@@ -212,7 +229,7 @@ class _V0Trainer:
             )
             trainer._update_actor(batch)
             trainer._log_rollout_data(batch, entries, {}, str(self.folder))
-            self.tracking.log(data=metrics, step=trainer.global_steps)
+        metrics = self.log({"timing_s/step": 1.0})
         trainer._shutdown_dump_executor()
         lines = (self.folder / f"{trainer.global_steps}.jsonl").read_text().splitlines()
         return batch, metrics, [json.loads(line) for line in lines]

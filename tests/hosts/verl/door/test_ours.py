@@ -107,11 +107,19 @@ def test_a_guard_that_is_off_gets_verls_own_function_and_nothing_else(row, verl_
 
 @pytest.mark.parametrize("row", ASKING, ids=name_of)
 def test_a_run_of_ours_is_recognised(row, verl_config, rewards, process_of_ours):
-    config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a"))
+    v0 = ["trainer.use_v1=false"] if row.asks.startswith("v0") else []
+    config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a"), *v0)
     owner = SimpleNamespace(config=config)
     arguments = ({ours.SKIP_MASKED: True},) if row.asks == "batch" else arguments_of(row, config, owner)
     with calling(owner):
         assert ours.PREDICATES[row.asks](arguments, {}, row.guard)
+
+
+@pytest.mark.parametrize("row", [row for row in ASKING if row.asks.startswith("v0")], ids=name_of)
+def test_the_classes_of_v0_belong_to_other_trainers_too_which_are_left_alone(row, verl_config, rewards):
+    owner = SimpleNamespace(config=verl_config("algorithm.adv_estimator=gdpo", *rewards("a")))
+    with calling(owner):
+        assert not ours.PREDICATES[row.asks]((owner,), {}, row.guard)
 
 
 def test_every_guard_has_a_switch_and_every_switch_a_guard():

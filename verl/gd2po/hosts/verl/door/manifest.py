@@ -456,7 +456,7 @@ WRAPPED: tuple[Wrapped, ...] = (
     ),
     Wrapped(
         symbol="verl.experimental.agent_loop.agent_loop:AgentLoopWorker._postprocess",
-        parameters="self inputs input_non_tensor_batch validate",
+        parameters="self inputs *",
         what="let named scores travel as one dictionary for each rollout",
         why="verl makes columns of the entries of a worker's first rollout, and fails where tasks have other rewards",
         until="verl takes rewards that only some prompts have",
