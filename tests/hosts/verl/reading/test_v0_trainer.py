@@ -29,7 +29,10 @@ def test_a_run_of_v0_is_accepted(config, verl_config):
         (["algorithm.filter_groups.enable=true"], "V0 trainer has no group filter"),
         (["trainer.v1.trainer_mode=separate_async"], "trainer_mode is separate_async, but .* knows no modes"),
         (["+data.gen_batch_size=7"], "gen_batch_size is 7, which the V0 trainer takes for the prompts of a step"),
-        (["+algorithm.gd2po.rewards.a.model={path: m, placement: colocated, measures: helpfulness}"], "a reward model is colocated"),
+        (
+            ["+algorithm.gd2po.rewards.a.model={path: m, placement: colocated, measures: helpfulness}"],
+            "a reward model is colocated",
+        ),
         (["reward.reward_model.enable=true"], "a reward model is colocated.*enable_resource_pool=true"),
     ],
 )

@@ -58,6 +58,11 @@ class Wrapped:
     def __str__(self) -> str:
         return self.symbol.replace(":", ".")
 
+    @property
+    def is_for_v0(self) -> bool:
+        """Whether only runs of verl's V0 trainer need it."""
+        return self.asks.startswith("v0")
+
 
 _on_cpu = functools.partial(Wrapped, asks="nobody", place="cpu", until="verl ships a CPU platform")
 

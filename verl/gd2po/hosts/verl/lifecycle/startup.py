@@ -9,10 +9,11 @@ from omegaconf import DictConfig, OmegaConf
 from gd2po.hosts.verl import logs
 from gd2po.hosts.verl.checkpoints import identity
 from gd2po.hosts.verl.checkpoints.resuming import point_tracker_at_latest_complete
+from gd2po.hosts.verl.door import seam
 from gd2po.hosts.verl.door.ours import VARIABLE
 from gd2po.hosts.verl.lifecycle import run_paths
 from gd2po.hosts.verl.reading import run_settings
-from gd2po.hosts.verl.reading.v0_trainer import is_checked
+from gd2po.hosts.verl.reading.v0_trainer import is_checked, is_v0
 from gd2po.hosts.verl.reward_models.configuration import check_engines, check_reward_models
 from gd2po.hosts.verl.step.skipping import skips
 from gd2po.runs.files import settings_text
@@ -33,6 +34,8 @@ def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
         logs.keep_warnings()
         settings = run_settings.check_run(config)
         assert settings is not None, "the run is ours"
+        if is_v0(config):
+            seam.require_v0()
         check_reward_models(config, settings)
         skips(config, settings)
         original(config, *args, **kwargs)
