@@ -8,6 +8,7 @@ from gd2po.hosts.verl.reading.run_settings import check_run
 from gd2po.hosts.verl.reading.v0_trainer import is_checked, is_v0
 
 VARIABLE = "GD2PO_GUARDS"
+COLOCATED = "+algorithm.gd2po.rewards.a.model={path: m, placement: colocated, measures: other}"
 
 
 @pytest.fixture
