@@ -13,6 +13,7 @@ from gd2po.hosts.verl.door import seam
 from gd2po.hosts.verl.door.ours import VARIABLE
 from gd2po.hosts.verl.lifecycle import run_paths
 from gd2po.hosts.verl.reading import run_settings
+from gd2po.hosts.verl.reading.names import ENVIRONMENT
 from gd2po.hosts.verl.reading.v0_trainer import is_checked, is_v0
 from gd2po.hosts.verl.reward_models.configuration import check_engines, check_reward_models
 from gd2po.hosts.verl.step.skipping import skips
@@ -20,8 +21,6 @@ from gd2po.runs.files import settings_text
 from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-_ENVIRONMENT = "ray_kwargs.ray_init.runtime_env.env_vars"
 
 
 def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
@@ -65,7 +64,7 @@ def _tell_processes(config: DictConfig, settings: Settings) -> None:
 
     guards = ",".join(name for name, switch in settings.guards.model_dump().items() if switch)
     for name, value in {VARIABLE: guards, **logs.variables()}.items():
-        OmegaConf.update(config, f"{_ENVIRONMENT}.{name}", value, force_add=True)
+        OmegaConf.update(config, f"{ENVIRONMENT}.{name}", value, force_add=True)
     OmegaConf.resolve(config.ray_kwargs)  # verl hands it to Ray with interpolations unresolved
     if ray.is_initialized():
         logger.warning(

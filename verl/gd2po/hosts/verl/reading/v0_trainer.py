@@ -5,10 +5,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po.errors import SettingsError
-from gd2po.hosts.verl.reading.names import is_colocated
+from gd2po.hosts.verl.reading.names import ENVIRONMENT, is_colocated
 from gd2po.settings import Settings
-
-_ENVIRONMENT = "ray_kwargs.ray_init.runtime_env.env_vars"
 
 
 def is_v0(config: Any) -> bool:
@@ -27,7 +25,7 @@ def is_checked(config: DictConfig, variable: str) -> bool:
     """
     import ray
 
-    told = OmegaConf.select(config, f"{_ENVIRONMENT}.{variable}") is not None
+    told = OmegaConf.select(config, f"{ENVIRONMENT}.{variable}") is not None
     return is_v0(config) and told and ray.is_initialized()
 
 

@@ -128,8 +128,8 @@ def wrap_log(original: Callable[..., None]) -> Callable[..., None]:
             data |= running.metrics
             data["rollouts/lost"] = 0.0  # an error of a rollout ends this trainer
             narrate(trainer, data, step)
-            trains_on = trainer.config.trainer.save_freq > 0
-            state.resumable = trainer.train_dataloader.state_dict() if trains_on else None
+            saves = state.settings.guards.checkpoints and trainer.config.trainer.save_freq > 0
+            state.resumable = trainer.train_dataloader.state_dict() if saves else None
         original(self, data, step, backend)
 
     return log
