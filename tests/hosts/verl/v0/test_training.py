@@ -127,10 +127,10 @@ def test_metrics_and_gradient_are_those_of_v1(v0, v1):
 
 
 def test_rows_of_the_dump_are_those_of_v1_beside_the_entries_that_verl_dumps(v0, v1):
-    for found, expected in zip(rows(v0, 1), rows(v1, 1), strict=True):
-        assert found.pop("note") == "seen" and found.keys() >= expected.keys()
-        for name, value in expected.items():
-            assert found[name] == (pytest.approx(value, abs=1e-6) if isinstance(value, float) else value), name
+    for row, row_of_v1 in zip(rows(v0, 1), rows(v1, 1), strict=True):
+        assert row.pop("note") == "seen" and row.keys() >= row_of_v1.keys()
+        for name, value in row_of_v1.items():
+            assert row[name] == (pytest.approx(value, abs=1e-6) if isinstance(value, float) else value), name
     uids = [row["uid"] for row in v0.rollouts(1)]
     assert len(set(uids)) == len(uids) and set(Counter(uid.split("_")[0] for uid in uids).values()) == {8}
 
