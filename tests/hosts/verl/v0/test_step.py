@@ -68,8 +68,9 @@ def test_a_reward_may_have_the_name_of_a_column_of_verls(step):
 
 
 def test_the_dump_names_rollouts_as_v1_does_and_keeps_what_else_was_returned(step):
-    _, _, _, rows = step(infos=[info | {"note": f"n{row}"} for row, info in enumerate(INFOS)])
+    _, _, _, rows = step(infos=[info | {"note": f"n{row}", "step": 7} for row, info in enumerate(INFOS)])
     assert [row["uid"] for row in rows] == [f"u{row // 4}_{row % 4}_0" for row in range(8)]
+    assert {row["step"] for row in rows} == {1}
     assert [row["note"] for row in rows] == [f"n{row}" for row in range(8)]
     assert "a" not in rows[0] and rows[0]["reward/a"] == 3.0 and rows[0]["score"] == pytest.approx(3.1)
 

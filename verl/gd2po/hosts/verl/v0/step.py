@@ -90,6 +90,10 @@ def wrap_update_actor(original: Callable[..., Any]) -> Callable[..., Any]:
     return _update_actor
 
 
+_COLUMNS = ("uid", "input", "output", "gts", "score", "step")
+"""Fields of a dumped row that no entry of a reward function may take the place of."""
+
+
 def wrap_dump_generations(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap ``RayPPOTrainer._dump_generations``: each row of a training dump gets the record of its rollout.
 
@@ -108,7 +112,7 @@ def wrap_dump_generations(original: Callable[..., None]) -> Callable[..., None]:
         state = state_of(self)
         if dump_path == self.config.trainer.get("rollout_data_dir") and state.records:
             keys = _known(state).keys
-            recorded = {"score", *state.settings.rewards, *state.settings.watch}
+            recorded = {*_COLUMNS, *state.settings.rewards, *state.settings.watch}
             others = {name: list(v) for name, v in entry_columns(state.step.infos, ()).items() if name not in recorded}
             columns = columns_of(state.take_records(), keys)
             reward_extra_infos_dict = {"uid": keys, **reward_extra_infos_dict, **others, **columns}
