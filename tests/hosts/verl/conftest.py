@@ -1,5 +1,6 @@
 """A real TransferQueue on a real Ray, and verl's trainer class without its workers."""
 
+import contextlib
 import functools
 import json
 import multiprocessing
@@ -27,6 +28,8 @@ from omegaconf import DictConfig, OmegaConf
 from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
 from gd2po.hosts.verl.door import ours
+from gd2po.hosts.verl.reading.run_settings import is_ours
+from gd2po.hosts.verl.reading.run_state import calling
 from gd2po.settings import GuardSwitches
 
 ROOT = Path(__file__).parents[3]
@@ -160,6 +163,121 @@ def _advantages_of(trainer: Any, batch: Any) -> tuple[list[list[float]], dict[st
     return [row.tolist() for row in written["advantages"]], metrics
 
 
+class _V0Trainer:
+    """verl's V0 trainer without its workers: what its ``fit`` does with the rollouts of a step, in the same order."""
+
+    def __init__(self, folder: Path, *overrides: str) -> None:
+        from verl.trainer.ppo.ray_trainer import RayPPOTrainer
+        from verl.utils.tracking import Tracking
+
+        class OneStep(RayPPOTrainer):
+            """``fit`` takes the rollouts as they are; ``updates`` are the batches that reach the actor's workers."""
+
+            def __init__(self) -> None:
+                places = [f"trainer.default_local_dir={folder}", f"trainer.rollout_data_dir={folder}"]
+                self.config = _verl_config("trainer.use_v1=false", *places, *overrides)
+                self.global_steps, self.total_training_steps, self.updates = 1, 2, []
+                self.tokenizer = SimpleNamespace(batch_decode=lambda rows, **_: ["text"] * len(rows))
+                self.actor_rollout_wg = SimpleNamespace(update_actor=self._take)
+                self.train_dataloader = SimpleNamespace(state_dict=lambda: {"after": self.global_steps})
+
+            def _take(self, batch: Any) -> Any:
+                from verl.utils.tensordict_utils import get_tensordict
+
+                self.updates.append(batch)
+                return get_tensordict({}, {"metrics": {"mfu": [0.0]}})
+
+        self.trainer, self.folder = OneStep(), folder
+        self.tracking = Tracking.__new__(Tracking)
+        self.tracking.logger = {}
+        self.config = self.trainer.config
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "global_steps":
+            self.trainer.global_steps = value
+        else:
+            super().__setattr__(name, value)
+
+    def _inside_fit(self) -> contextlib.AbstractContextManager[None]:
+        """As in the wrapped ``fit``; verl's own in a run that is not ours."""
+        return calling(self.trainer) if is_ours(self.config) else contextlib.nullcontext()
+
+    def entries(self, batch: Any) -> dict[str, Any]:
+        """What a batch says of the entries that the reward workers returned."""
+        from verl.trainer.ppo import ray_trainer
+
+        with self._inside_fit():
+            return dict(ray_trainer.extract_reward(batch)[1])
+
+    def log(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """What is logged in place of these metrics."""
+        with self._inside_fit():
+            self.tracking.log(data=metrics, step=self.trainer.global_steps)
+        return metrics
+
+    def run_step(self, batch: Any) -> tuple[Any, dict[str, Any], list[dict[str, Any]]]:
+        """The batch with its advantages, the metrics that are logged, and the rows of the dump."""
+        from verl.trainer.ppo import ray_trainer
+
+        trainer, algorithm = self.trainer, self.trainer.config.algorithm
+        trainer._init_dump_executor()
+        with self._inside_fit():
+            rewards, entries = ray_trainer.extract_reward(batch)
+            batch.batch["token_level_rewards"] = batch.batch["token_level_scores"] = rewards
+            batch = ray_trainer.compute_advantage(
+                batch, adv_estimator=algorithm.adv_estimator, norm_adv_by_std_in_grpo=True, config=algorithm
+            )
+            trainer._update_actor(batch)
+            trainer._log_rollout_data(batch, entries, {}, str(self.folder))
+        metrics = self.log({"timing_s/step": 1.0})
+        trainer._shutdown_dump_executor()
+        lines = (self.folder / f"{trainer.global_steps}.jsonl").read_text().splitlines()
+        return batch, metrics, [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def v0_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., _V0Trainer]:
+    monkeypatch.chdir(tmp_path)
+    return functools.partial(_V0Trainer, tmp_path)
+
+
+def _v0_rollouts(config: Any, infos: list[dict[str, Any]], lengths: list[int], group: int) -> Any:
+    """The DataProto that verl's agent loop makes of rollouts.
+
+    Args:
+        config: verl's configuration, with ``trainer.use_v1=false``.
+        infos: What the reward workers returned for each rollout.
+        lengths: The number of response tokens of each rollout.
+        group: The number of rollouts of each prompt.
+    """
+    import numpy as np
+    from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopWorker, _InternalAgentLoopOutput
+
+    width, prompt = max(lengths), torch.ones(1, 2, dtype=torch.int64)
+    outputs = []
+    for info, length in zip(infos, lengths, strict=True):
+        mask = (torch.arange(width) < length).long()[None]
+        attention = torch.cat([torch.ones_like(prompt), mask], dim=1)
+        output = _InternalAgentLoopOutput(
+            prompt_ids=prompt,
+            response_ids=mask,
+            input_ids=torch.cat([prompt, mask], dim=1),
+            position_ids=attention.cumsum(1) - 1,
+            response_mask=mask,
+            attention_mask=attention,
+            reward_score=float(info.get("score", 0.0)),
+            metrics=AgentLoopMetrics(),
+            extra_fields={"reward_extra_info": info},
+        )
+        outputs.append(output)
+    worker = AgentLoopWorker.__new__(AgentLoopWorker)
+    worker.config, worker.reward_loop_worker_handles = config, ["worker"]
+    batch = worker._postprocess(outputs)
+    batch.non_tensor_batch["uid"] = np.array([f"u{row // group}" for row in range(len(infos))], dtype=object)
+    batch.meta_info.pop("metrics")
+    return batch
+
+
 class _Training:
     """A training of a shipped task in a folder of its own, started as a user starts it."""
 
@@ -211,3 +329,4 @@ def _fixture(function: Any) -> Any:
 
 rewards, verl_config = _fixture(_rewards), _fixture(_verl_config)
 bare_trainer, advantages_of = _fixture(_bare_trainer), _fixture(_advantages_of)
+v0_rollouts = _fixture(_v0_rollouts)

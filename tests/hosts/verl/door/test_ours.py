@@ -79,6 +79,10 @@ def stock(verl_config, monkeypatch):
     return verl_config("algorithm.adv_estimator=grpo")
 
 
+def trainer_of(row):
+    return ["trainer.use_v1=false"] if row.is_for_v0 else []
+
+
 def arguments_of(row, config, owner):
     if row.asks == "config":
         return (config,)
@@ -99,7 +103,8 @@ def test_a_run_that_is_not_ours_gets_verls_own_function_and_nothing_else(row, st
 def test_a_guard_that_is_off_gets_verls_own_function_and_nothing_else(row, verl_config, rewards, monkeypatch):
     others = set(GuardSwitches.model_fields) - {row.guard}
     monkeypatch.setenv(ours.VARIABLE, ",".join(others))
-    config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a"), f"+algorithm.gd2po.guards.{row.guard}=false")
+    chosen = [*rewards("a"), f"+algorithm.gd2po.guards.{row.guard}=false", *trainer_of(row)]
+    config = verl_config("algorithm.adv_estimator=gd2po", *chosen)
     original, owner = Original(row), SimpleNamespace(config=config)
     assert original.call(row, owner, 1, option=2) == "answer"
     assert original.calls == [((owner, 1), {"option": 2})]
@@ -107,11 +112,18 @@ def test_a_guard_that_is_off_gets_verls_own_function_and_nothing_else(row, verl_
 
 @pytest.mark.parametrize("row", ASKING, ids=name_of)
 def test_a_run_of_ours_is_recognised(row, verl_config, rewards, process_of_ours):
-    config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a"))
+    config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a"), *trainer_of(row))
     owner = SimpleNamespace(config=config)
     arguments = ({ours.SKIP_MASKED: True},) if row.asks == "batch" else arguments_of(row, config, owner)
     with calling(owner):
         assert ours.PREDICATES[row.asks](arguments, {}, row.guard)
+
+
+@pytest.mark.parametrize("row", [row for row in ASKING if row.is_for_v0], ids=name_of)
+def test_the_classes_of_v0_belong_to_other_trainers_too_which_are_left_alone(row, verl_config, rewards):
+    owner = SimpleNamespace(config=verl_config("algorithm.adv_estimator=gdpo", *rewards("a")))
+    with calling(owner):
+        assert not ours.PREDICATES[row.asks]((owner,), {}, row.guard)
 
 
 def test_every_guard_has_a_switch_and_every_switch_a_guard():

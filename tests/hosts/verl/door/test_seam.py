@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -101,6 +101,27 @@ def test_a_changed_verl_ends_a_process_of_a_run_of_ours_at_its_import(changed, p
     for row in rows:
         with pytest.raises(HostError, match="has changed"):
             seam.wrap(module, row)
+
+
+def test_a_changed_v0_ends_runs_of_v0_alone(changed, process_of_ours, verl_config, rewards):
+    module, rows = changed
+    seam.wrap(module, replace(rows[0], asks="v0 self.config"))
+    v1 = SimpleNamespace(config=verl_config("algorithm.adv_estimator=gd2po", *rewards("a")))
+    v0 = SimpleNamespace(config=verl_config("algorithm.adv_estimator=gd2po", *rewards("a"), "trainer.use_v1=false"))
+    assert module.work(v1, other=2) == (v1, 2)
+    with pytest.raises(HostError, match=r"host\.work has changed"):
+        module.work(v0, 2)
+
+
+def test_a_run_of_v0_checks_its_symbols_before_ray_starts(monkeypatch, verl_config, rewards):
+    from verl.trainer.ppo.ray_trainer import RayPPOTrainer
+
+    from gd2po.hosts.verl.lifecycle.startup import wrap_validate_config
+
+    monkeypatch.delattr(RayPPOTrainer, "_dump_generations")
+    config = verl_config("algorithm.adv_estimator=gd2po", *rewards("a", "b"), "trainer.use_v1=false")
+    with pytest.raises(HostError, match=r"RayPPOTrainer\._dump_generations has changed: it is not there"):
+        wrap_validate_config(lambda *_: None)(config)
 
 
 def test_wrapping_twice_is_wrapping_once():

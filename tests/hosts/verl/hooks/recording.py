@@ -76,8 +76,23 @@ def order(module):
     trainer.uuid = SimpleNamespace(uuid4=lambda: f"uid{next(numbers):06}")
 
 
+def order_v0(module):
+    """The same in the V0 trainer, whose rollouts come in the order of their prompts."""
+    original, numbers = module.RayPPOTrainer._balance_batch, itertools.count()
+
+    def balance(self, batch, *args, **kwargs):
+        names, texts = batch.non_tensor_batch["uid"], batch.batch["responses"].tolist()
+        rows = sorted(range(len(batch)), key=lambda row: (names[row], texts[row]))
+        batch.reorder(module.torch.tensor(rows))
+        return original(self, batch, *args, **kwargs)
+
+    module.RayPPOTrainer._balance_batch = balance
+    module.uuid = SimpleNamespace(uuid4=lambda: f"uid{next(numbers):06}")
+
+
 for symbol in dict.fromkeys(row.symbol for row in WRAPPED if row.place == "everywhere"):
     wrapt.register_post_import_hook(functools.partial(record, symbol), symbol.partition(":")[0])
 wrapt.register_post_import_hook(
     lambda _: order(importlib.import_module("verl.trainer.ppo.v1.replay_buffer")), "verl.trainer.ppo.v1.trainer_base"
 )
+wrapt.register_post_import_hook(order_v0, "verl.trainer.ppo.ray_trainer")

@@ -98,7 +98,6 @@ def test_norm_by_std_follows_verls_own_flag(verl_config):
         ("gd2po", [*AB, "+algorithm.gd2po.kind=gdpo"], r"gd2po\.kind: unknown setting"),
         ("gd2po", [*AB, "+algorithm.gd2po.plugins=no_such_module"], "expected a list of modules"),
         ("gd2po", [*AB, "actor_rollout_ref.rollout.n=1"], r"rollout\.n is 1.*at least 2"),
-        ("gd2po", [*AB, "trainer.use_v1=false"], "set trainer.use_v1=true"),
         ("gae", AB, "reads none of it"),
         ("grpo", [*AB, "+algorithm.gd2po.norm_by_std=false"], "norm_adv_by_std_in_grpo=True; set that one"),
         ("gdpo", ["+algorithm.gdpo_reward_keys=[a,a]"], "names a reward twice"),

@@ -82,6 +82,22 @@ def test_colocated_models_score_each_rollout_by_its_own_text(start, toy, scores_
             assert len(set(found)) > 1
 
 
+def test_models_on_devices_of_their_own_score_in_the_v0_trainer(start, toy, scores_alone):
+    own = [f"algorithm.gd2po.rewards.{name}.model.placement=own_gpus" for name in ("useful", "harmless")]
+    paths = models(useful=toy / "helpful", harmless=toy / "harmless")
+    steps = ["trainer.total_training_steps=1", "trainer.test_freq=1", "trainer.use_v1=false"]
+    run = start("gd2po_hard", "rewards=useful_harmless", *paths, *own, *steps)
+    assert run.wait() == 0, run.log.read_text()[-6000:]
+    metrics, rows = run.steps()[1], run.rollouts(1)
+    assert metrics["reward/useful/missing"] == metrics["reward/harmless/missing"] == 0
+    assert metrics["reward_model/useful/failed"] == 0
+    assert any(name.startswith("val-") and "/harmless/mean@1" in name for name in metrics), sorted(metrics)
+    assert len(rows) == ROLLOUTS
+    for name, folder in (("useful", "helpful"), ("harmless", "harmless")):
+        found = [row[f"reward/{name}"] for row in rows]
+        assert found == pytest.approx(scores_alone(toy / folder, rows), abs=1e-4)
+
+
 @contextlib.contextmanager
 def server(model: Path, port: int):
     """`gd2po reward-server` in a process of its own."""

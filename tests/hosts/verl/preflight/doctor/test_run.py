@@ -1,6 +1,7 @@
 """gd2po doctor for a given run, as a user types it, on recorded machines."""
 
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,7 +44,20 @@ def wrong(findings) -> set[str]:
 def test_this_machine_is_well_and_says_what_it_has_not():
     code, findings = doctor()
     assert (code, wrong(findings)) == (0, set())
+    for trainer in ("verl V1", "verl V0"):
+        assert re.fullmatch(r"0\.9\.\d+; all \d+ symbols in use are as expected", findings[trainer][0]["found"])
     assert findings["vllm"][0]["expected"] == "==0.24.0, for rollouts with vllm"
+
+
+def test_a_changed_symbol_of_v0_is_named_and_is_no_fault_of_v1(monkeypatch):
+    from verl.trainer.ppo.ray_trainer import RayPPOTrainer
+
+    monkeypatch.delattr(RayPPOTrainer, "_update_actor")
+    code, findings = doctor()
+    assert code == 1 and findings["verl V1"][0]["ok"]
+    assert re.search(r"; 1 of \d+ symbols in use have changed", str(findings["verl V0"][0]["found"]))
+    [changed] = findings["seam verl.trainer.ppo.ray_trainer.RayPPOTrainer._update_actor"]
+    assert "it is not there. gd2po uses it to tell the workers" in str(changed["found"])
 
 
 def test_a_published_run_on_eight_h100(machine, place):

@@ -31,6 +31,12 @@ def test_a_screen_shows_who_is_where_and_stays_within_its_columns(monkeypatch, m
     assert any("18.5 GB each" in line for line in lines)
 
 
+def test_a_run_of_the_v0_trainer_has_the_plan_of_one_in_v1(model_folder, prompts):
+    arguments = (*RUN, model_folder(), f"data.train_files={prompts(3920)}", "--json")
+    v1, v0 = run(*arguments), run(*arguments, "trainer.use_v1=false")
+    assert v0.exit_code == 0 and json.loads(v0.stdout) == json.loads(v1.stdout)
+
+
 def test_json_has_every_number(model_folder, prompts):
     shown = run(*RUN, model_folder(), f"data.train_files={prompts(3920)}", "--json", "--gpu-memory", 80)
     numbers = json.loads(shown.stdout)

@@ -38,6 +38,7 @@ def refused(tmp_path, model_folder):
         (["actor_rollout_ref.rollout.n='4'"], FUNCTION, "write actor_rollout_ref.rollout.n=4, without quotes"),
         (["algorithm.gd2po.rewards.length=1.0"], FUNCTION, "length: {weight: 1.0}"),
         (["actor_rollout_ref.actor=5"], FUNCTION, "actor"),
+        (["trainer.use_v1=false", "algorithm.filter_groups.enable=true"], FUNCTION, "V0 trainer has no group filter"),
     ],
 )
 def test_plan_refuses_in_one_message(refused, overrides, text, said):

@@ -26,7 +26,7 @@ def wrap_step(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return original(self, metrics, timing_raw)
         except GD2POError:
-            _save(self, before)
+            save_step_before(self, before)
             raise
 
     return step
@@ -36,8 +36,13 @@ def _can_save_step_before(trainer: Any) -> bool:
     return bool(trainer.config.trainer.save_freq > 0 and trainer.trainer_mode == "sync")
 
 
-def _save(trainer: Any, dataloader_state: dict[str, Any]) -> None:
-    """The step before this one; the very first has nothing to save."""
+def save_step_before(trainer: Any, dataloader_state: dict[str, Any]) -> None:
+    """Save the step before this one; the very first has none before it.
+
+    Args:
+        trainer: verl's trainer, whose policy has not changed since that step.
+        dataloader_state: The state of its data loader after that step.
+    """
     failed, whole = trainer.global_steps, trainer.global_steps - 1
     if not whole:
         return

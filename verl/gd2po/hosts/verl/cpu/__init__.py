@@ -55,8 +55,9 @@ def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
         from gd2po.hosts.verl.cpu import platform
         from gd2po.hosts.verl.cpu.preflight import check_cpu_run
         from gd2po.hosts.verl.cpu.settings import prepare_config
+        from gd2po.hosts.verl.reading.v0_trainer import is_checked
 
-        if platform.is_selected():
+        if platform.is_selected() and not is_checked(config, platform.VARIABLE):
             changed = prepare_config(config)
             logger.warning("no accelerator: running on the CPU; %d settings of verl were adapted to it", len(changed))
             check_cpu_run(config)

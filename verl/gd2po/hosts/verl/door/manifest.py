@@ -8,7 +8,7 @@ wrappers in place.
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 VERL_MINIMUM, VERL_BELOW = "0.9.0", "0.10"
 """Supported verl: from the first release with ``verl.plugins`` up to, and not including, the next minor."""
@@ -16,10 +16,11 @@ VERL_MINIMUM, VERL_BELOW = "0.9.0", "0.10"
 Parameters = str | None
 """Names of a symbol's parameters, in order, a last "*" for any more that only pass through; None: not a function."""
 
-Asks = Literal["config", "self.config", "process", "caller", "batch", "nobody"]
+Asks = Literal["config", "self.config", "process", "caller", "batch", "nobody", "v0 self.config", "v0 caller"]
 """Where a wrapper learns whose run a call belongs to: its first argument is the configuration, or its object has it as
 ``config``; an environment variable of the process says so; the call is made inside a call of ours; the batch has our
-flag. "nobody" is for what runs on a machine where verl alone does not run, and for ``gd2po train``."""
+flag. "nobody" is for what runs on a machine where verl alone does not run, and for ``gd2po train``. With "v0", only
+runs of verl's V0 trainer count, whose class other trainers of verl inherit from."""
 
 Place = Literal["everywhere", "vllm", "cpu", "vllm on cpu", "gd2po train"]
 """Where a wrapper is put in place: in every process that imports verl; there, but the symbol exists only with vLLM; on
@@ -57,10 +58,16 @@ class Wrapped:
     def __str__(self) -> str:
         return self.symbol.replace(":", ".")
 
+    @property
+    def is_for_v0(self) -> bool:
+        """Whether only runs of verl's V0 trainer need it."""
+        return self.asks.startswith("v0")
+
 
 _on_cpu = functools.partial(Wrapped, asks="nobody", place="cpu", until="verl ships a CPU platform")
 
 _TRAINER = "verl.trainer.ppo.v1.trainer_base:"
+_V0 = "verl.trainer.ppo.ray_trainer:"
 _BUFFER = "verl.trainer.ppo.v1.replay_buffer:ReplayBuffer."
 _LOOP = "verl.experimental.reward_loop.reward_loop:"
 _REPLICA = "verl.workers.rollout.replica:RolloutReplica."
@@ -72,6 +79,15 @@ _LEAVES_OUT = "verl computes advantages first and leaves out rows without one"
 _SEVERAL_MODELS = "verl starts several reward models"
 _SEVERAL_REWARDS = "verl's group filter looks at several rewards"
 _SENDER_ENDS = "verl's sender ends when the receiver has failed"
+
+
+def _of_both_trainers(method: str, **row: Any) -> tuple[Wrapped, Wrapped]:
+    """The rows of a method without parameters that verl's V1 and V0 trainers both have."""
+    return (
+        Wrapped(symbol=f"{_TRAINER}PPOTrainer.{method}", parameters="self", **row),
+        Wrapped(symbol=f"{_V0}RayPPOTrainer.{method}", parameters="self", asks="v0 self.config", **row),
+    )
+
 
 WRAPPED: tuple[Wrapped, ...] = (
     _on_cpu(
@@ -219,33 +235,29 @@ WRAPPED: tuple[Wrapped, ...] = (
         asks="process",
         guard="prompts",
     ),
-    Wrapped(
-        symbol=f"{_TRAINER}PPOTrainer._save_checkpoint",
-        parameters="self",
+    *_of_both_trainers(
+        method="_save_checkpoint",
         what="write beside each checkpoint which experiment it is of",
         why="verl resumes whatever lies in the folder, with whatever settings",
         until="verl compares the configuration of a checkpoint with that of the run",
         wrapper=f"{_GD2PO}checkpoints.identity:wrap_save_checkpoint",
     ),
-    Wrapped(
-        symbol=f"{_TRAINER}PPOTrainer._save_checkpoint",
-        parameters="self",
+    *_of_both_trainers(
+        method="_save_checkpoint",
         what="write the multipliers of constraints beside each checkpoint",
         why="verl saves the states of its own objects only",
         until="verl saves a plug-in's state",
         wrapper=f"{_GD2PO}checkpoints.multipliers:wrap_save_checkpoint",
     ),
-    Wrapped(
-        symbol=f"{_TRAINER}PPOTrainer._load_checkpoint",
-        parameters="self",
+    *_of_both_trainers(
+        method="_load_checkpoint",
         what="read the multipliers of constraints from the checkpoint that is resumed",
         why="verl loads the states of its own objects only",
         until="verl loads a plug-in's state",
         wrapper=f"{_GD2PO}checkpoints.multipliers:wrap_load_checkpoint",
     ),
-    Wrapped(
-        symbol=f"{_TRAINER}PPOTrainer._save_checkpoint",
-        parameters="self",
+    *_of_both_trainers(
+        method="_save_checkpoint",
         what="give a checkpoint its name when it is whole",
         why="a kill or a full disk may leave half of it",
         until="verl writes aside and renames",
@@ -456,6 +468,108 @@ WRAPPED: tuple[Wrapped, ...] = (
         asks="process",
         guard="weight_transfer",
         place="vllm",
+    ),
+    Wrapped(
+        symbol="verl.experimental.agent_loop.agent_loop:AgentLoopWorker._postprocess",
+        parameters="self inputs *",
+        what="let named scores travel as one dictionary for each rollout",
+        why="verl makes columns of the entries of a worker's first rollout, and fails where tasks have other rewards",
+        until="verl takes rewards that only some prompts have",
+        wrapper=f"{_GD2PO}v0.named_scores:wrap_postprocess",
+        asks="v0 self.config",
+    ),
+    Wrapped(
+        symbol=f"{_V0}extract_reward",
+        parameters="batch",
+        what="raise the error of a reward worker, and give validation a column for each entry",
+        why="it is the first call that sees what the reward workers returned",
+        until="verl stops on a failing reward function",
+        wrapper=f"{_GD2PO}v0.named_scores:wrap_extract_reward",
+        asks="v0 caller",
+    ),
+    Wrapped(
+        symbol=f"{_V0}RayPPOTrainer._create_dataloader",
+        parameters="self train_dataset val_dataset collate_fn train_sampler",
+        what="refuse training prompts that do not fill one batch",
+        why="verl says that a data loader is empty",
+        until="verl names both numbers",
+        wrapper=f"{_GD2PO}v0.prompts:wrap_create_dataloader",
+        asks="v0 self.config",
+        guard="prompts",
+    ),
+    Wrapped(
+        symbol=f"{_V0}RayPPOTrainer.init_workers",
+        parameters="self",
+        what="remember the trainer during the call",
+        why="the reward loop made inside it does not get the trainer, which ends its models' engines",
+        until=_SEVERAL_MODELS,
+        wrapper=f"{_GD2PO}v0.step:wrap_init_workers",
+        asks="v0 self.config",
+    ),
+    Wrapped(
+        symbol=f"{_V0}RayPPOTrainer.fit",
+        parameters="self",
+        what="remember the trainer during the call",
+        why="neither the estimator call nor the log call inside it gets the trainer",
+        until="verl calls a plug-in with the trainer",
+        wrapper=f"{_GD2PO}v0.step:wrap_fit",
+        asks="v0 self.config",
+    ),
+    Wrapped(
+        symbol=f"{_V0}RayPPOTrainer.fit",
+        parameters="self",
+        what="save the last whole step when the rewards of the next fail",
+        why="verl ends without a checkpoint",
+        until="verl saves one when a step fails",
+        wrapper=f"{_GD2PO}v0.rescue:wrap_fit",
+        asks="v0 self.config",
+        guard="checkpoints",
+    ),
+    Wrapped(
+        symbol=f"{_V0}RayPPOTrainer.fit",
+        parameters="self",
+        what="end vLLM's processes when training ends",
+        why="verl leaves them to be killed, and their shared memory stays",
+        until="verl shuts its rollout servers down",
+        wrapper=f"{_GD2PO}lifecycle.engine_end:wrap_fit",
+        asks="v0 self.config",
+        guard="engine_end",
+    ),
+    Wrapped(
+        symbol=f"{_V0}compute_advantage",
+        parameters="data adv_estimator gamma lam num_repeat norm_adv_by_std_in_grpo config",
+        what="answer for gdpo and gd2po; for grpo call the original and add metrics",
+        why="verl hands named rewards to its own gdpo only",
+        until="verl passes the batch's fields to any estimator (its PR #7473)",
+        wrapper=f"{_GD2PO}v0.step:wrap_compute_advantage",
+        asks="v0 caller",
+    ),
+    Wrapped(
+        symbol=f"{_V0}RayPPOTrainer._update_actor",
+        parameters="self batch",
+        what="tell the workers with the batch whether rows without an advantage are left out",
+        why="their configuration has the actor's settings alone",
+        until="verl leaves out rows without an advantage",
+        wrapper=f"{_GD2PO}v0.step:wrap_update_actor",
+        asks="v0 self.config",
+    ),
+    Wrapped(
+        symbol=f"{_V0}RayPPOTrainer._dump_generations",
+        parameters="self inputs outputs gts scores reward_extra_infos_dict dump_path",
+        what="add named scores, advantages and the mask to each row of the rollout dump",
+        why="the dump does not know them",
+        until="verl dumps advantages",
+        wrapper=f"{_GD2PO}v0.step:wrap_dump_generations",
+        asks="v0 self.config",
+    ),
+    Wrapped(
+        symbol="verl.utils.tracking:Tracking.log",
+        parameters="self data step backend",
+        what="log our metrics, and print a line about the step that a person can read, and warnings about its health",
+        why="the metrics of a step are a variable of verl's fit",
+        until="verl calls a plug-in at the end of a step",
+        wrapper=f"{_GD2PO}v0.step:wrap_log",
+        asks="v0 caller",
     ),
     _on_cpu(
         symbol="verl.utils.distributed:initialize_global_process_group_ray",

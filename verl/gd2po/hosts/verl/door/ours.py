@@ -58,6 +58,23 @@ def _by_caller(_arguments: Arguments, _options: Options, _guard: str | None) -> 
     return caller() is not None
 
 
+def _by_v0_owner(arguments: Arguments, options: Options, guard: str | None) -> bool:
+    return _by_owner(arguments, options, guard) and _is_v0(arguments[0])
+
+
+def _by_v0_caller(_arguments: Arguments, _options: Options, _guard: str | None) -> bool:
+    from gd2po.hosts.verl.reading.run_state import caller
+
+    trainer = caller()
+    return trainer is not None and _is_v0(trainer)
+
+
+def _is_v0(owner: Any) -> bool:
+    from gd2po.hosts.verl.reading.v0_trainer import is_v0
+
+    return is_v0(getattr(owner, "config", None))
+
+
 def _by_batch(arguments: Arguments, options: Options, _guard: str | None) -> bool:
     batch = arguments[0] if arguments else options.get("data")
     return SKIP_MASKED in getattr(batch, "keys", tuple)()
@@ -74,5 +91,7 @@ PREDICATES: Mapping[Asks, Callable[[Arguments, Options, str | None], bool]] = {
     "caller": _by_caller,
     "batch": _by_batch,
     "nobody": _of_anybody,
+    "v0 self.config": _by_v0_owner,
+    "v0 caller": _by_v0_caller,
 }
 """How each kind of wrapper tells a run of ours; the arguments are those of the call."""

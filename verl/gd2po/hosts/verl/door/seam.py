@@ -54,6 +54,17 @@ def require_wrapped(row: Wrapped) -> None:
         raise HostError(f"{row} is not wrapped; its module was imported before the plug-in was loaded")
 
 
+def require_v0() -> None:
+    """Check every row that a run of verl's V0 trainer needs beside those of every run. Imports their modules.
+
+    Raises:
+        HostError: saying what is wrong.
+    """
+    for row in WRAPPED:
+        if row.is_for_v0:
+            require_wrapped(row)
+
+
 def require_called(symbol: str) -> None:
     """Check that a symbol of :data:`gd2po.hosts.verl.door.manifest.CALLED` is as written.
 
@@ -115,12 +126,12 @@ def wrap(module: ModuleType, row: Wrapped) -> None:
     """Put the wrapper of a row in place, once.
 
     Raises:
-        HostError: the symbol has changed, and this process belongs to a run of ours.
+        HostError: the symbol has changed, and this process belongs to a run of ours that may need it.
     """
     try:
         original = _checked(module, row.symbol, row.parameters, purpose(row))
     except HostError as error:
-        if is_process_of_ours():
+        if is_process_of_ours() and not row.is_for_v0:  # V1 imports modules of V0 too; a V0 run checks its rows itself
             raise
         with contextlib.suppress(AttributeError):  # a run that is not ours may do without it
             owner, name = holder(module, row)

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from omegaconf import DictConfig
+
 from gd2po.errors import SettingsError
 
 logger = logging.getLogger(__name__)
@@ -41,11 +43,20 @@ def wrap_init_dataloader(original: Callable[..., None]) -> Callable[..., None]:
 
     def _init_dataloader(self: Any) -> None:
         original(self)
-        rows, batch = len(self.train_dataset), self.config.data.train_batch_size
-        if rows < batch:
-            raise SettingsError(
-                f"the {rows} prompts of data.train_files do not fill one batch of data.train_batch_size={batch}; lower "
-                "it, or add prompts"
-            )
+        refuse_too_few_prompts(len(self.train_dataset), self.config)
 
     return _init_dataloader
+
+
+def refuse_too_few_prompts(prompts: int, config: DictConfig) -> None:
+    """Refuse training prompts that do not fill one batch.
+
+    Raises:
+        SettingsError: with both numbers.
+    """
+    batch = config.data.train_batch_size
+    if prompts < batch:
+        raise SettingsError(
+            f"the {prompts} prompts of data.train_files do not fill one batch of data.train_batch_size={batch}; lower "
+            "it, or add prompts"
+        )

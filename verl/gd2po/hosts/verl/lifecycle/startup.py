@@ -9,9 +9,12 @@ from omegaconf import DictConfig, OmegaConf
 from gd2po.hosts.verl import logs
 from gd2po.hosts.verl.checkpoints import identity
 from gd2po.hosts.verl.checkpoints.resuming import point_tracker_at_latest_complete
+from gd2po.hosts.verl.door import seam
 from gd2po.hosts.verl.door.ours import VARIABLE
 from gd2po.hosts.verl.lifecycle import run_paths
 from gd2po.hosts.verl.reading import run_settings
+from gd2po.hosts.verl.reading.names import ENVIRONMENT
+from gd2po.hosts.verl.reading.v0_trainer import is_checked, is_v0
 from gd2po.hosts.verl.reward_models.configuration import check_engines, check_reward_models
 from gd2po.hosts.verl.step.skipping import skips
 from gd2po.runs.files import settings_text
@@ -19,16 +22,19 @@ from gd2po.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_ENVIRONMENT = "ray_kwargs.ray_init.runtime_env.env_vars"
-
 
 def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
     """Wrap verl's ``validate_config``: ours first, since a wrong name is cheaper to find than a wrong batch size."""
 
     def validate_config(config: DictConfig, *args: Any, **kwargs: Any) -> None:
+        if is_checked(config, VARIABLE):
+            original(config, *args, **kwargs)
+            return
         logs.keep_warnings()
         settings = run_settings.check_run(config)
         assert settings is not None, "the run is ours"
+        if is_v0(config):
+            seam.require_v0()
         check_reward_models(config, settings)
         skips(config, settings)
         original(config, *args, **kwargs)
@@ -58,7 +64,7 @@ def _tell_processes(config: DictConfig, settings: Settings) -> None:
 
     guards = ",".join(name for name, switch in settings.guards.model_dump().items() if switch)
     for name, value in {VARIABLE: guards, **logs.variables()}.items():
-        OmegaConf.update(config, f"{_ENVIRONMENT}.{name}", value, force_add=True)
+        OmegaConf.update(config, f"{ENVIRONMENT}.{name}", value, force_add=True)
     OmegaConf.resolve(config.ray_kwargs)  # verl hands it to Ray with interpolations unresolved
     if ray.is_initialized():
         logger.warning(

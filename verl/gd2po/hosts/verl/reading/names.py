@@ -20,6 +20,9 @@ MANAGER = {
 ADDRESSES = "gd2po_reward_models"
 """Key of the run's configuration that holds reward name → addresses, for its reward workers."""
 
+ENVIRONMENT = "ray_kwargs.ray_init.runtime_env.env_vars"
+"""Key of the run's configuration that holds the environment variables of its processes."""
+
 ENGINE = "transformers_reward"
 """Our server of reward models on CPU, in verl's registry of rollout servers."""
 

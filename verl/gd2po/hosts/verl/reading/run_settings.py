@@ -16,6 +16,7 @@ from gd2po.hosts.verl.reading.kinds import check_block, check_blocks, check_kind
 from gd2po.hosts.verl.reading.legacy_keys import refuse_legacy_keys
 from gd2po.hosts.verl.reading.reward_function import load_reward_function
 from gd2po.hosts.verl.reading.unfit_trl import refuse_unfit_trl
+from gd2po.hosts.verl.reading.v0_trainer import refuse_what_v0_lacks
 from gd2po.plugins import load_plugins
 from gd2po.settings import Settings
 
@@ -173,11 +174,7 @@ def _check(config: DictConfig, settings: Settings) -> Settings:
             f"actor_rollout_ref.rollout.n is {rollouts}; {settings.estimator} compares the rollouts of one prompt, "
             "so it needs at least 2 (4 to 16 are usual)"
         )
-    if not config.trainer.get("use_v1", True):
-        raise SettingsError(
-            f"trainer.use_v1 is false, but {settings.estimator} with named rewards runs on verl's V1 trainer only; "
-            "set trainer.use_v1=true"
-        )
+    refuse_what_v0_lacks(config, settings)
     if config.algorithm.use_kl_in_reward and settings.estimator != VERLS_OWN:
         raise SettingsError(
             f"algorithm.use_kl_in_reward is true, but {settings.estimator} normalises each named reward by itself, so "

@@ -54,7 +54,10 @@ class RunState:
         records: The records of rollouts that the trainer has not dumped yet.
         health: The warnings that the run has already given.
         fleet: The reward models that the run has started; None without any.
-        step: The running call of ``PPOTrainer._compute_advantage``; None outside of it.
+        step: What is known of the running step: in V1 during ``PPOTrainer._compute_advantage``, in V0 from its
+            advantages to its log; None at other times.
+        resumable: In V0, the state of the data loader after the latest whole step, until the policy changes again;
+            None where it is not known or no checkpoints are made.
         scoring: The running call of ``PPOTrainer._compute_reward_colocate``; None outside of it.
         weights: The weights of the rewards, step by step.
         group_filter: What verl's group filter has seen; None where it is off.
@@ -67,6 +70,7 @@ class RunState:
     health: Health | None = None
     fleet: Any = None
     step: Any = None
+    resumable: dict[str, Any] | None = None
     scoring: Scoring | None = None
     group_filter: Any = None
     weights: RewardWeights = field(init=False)

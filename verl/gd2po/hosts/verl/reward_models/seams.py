@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from gd2po.hosts.verl.reading.names import ADDRESSES, models_of
+from gd2po.hosts.verl.reading.names import ADDRESSES, is_colocated, models_of
 from gd2po.hosts.verl.reading.run_state import Scoring, caller, calling, share_state, state_of
 from gd2po.hosts.verl.reading.scores import plain_column
 
@@ -36,7 +36,8 @@ def wrap_init_reward_loop_workers(original: Callable[..., None]) -> Callable[...
 
             from gd2po.hosts.verl.reward_models.fleet import Fleet
 
-            pool = trainer.resource_pool_manager.get_resource_pool(Role.RewardModel)
+            manager = trainer.resource_pool_manager
+            pool = manager.get_resource_pool(Role.RewardModel) if is_colocated(state.settings) else None
             state.fleet = Fleet(self.config, state.settings, pool)  # servers end with the last handle to them
             OmegaConf.update(self.config, ADDRESSES, state.fleet.addresses, force_add=True)
         original(self)

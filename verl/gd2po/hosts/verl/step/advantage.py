@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from gd2po.advantages import RolloutAdvantages
 from gd2po.advantages.metrics import watch_metrics
 from gd2po.hosts.contract import estimate_rollouts, weight_metrics
 from gd2po.hosts.verl.reading.names import is_colocated
@@ -88,13 +89,23 @@ def wrap_compute_advantage_for_multi_trajectories(original: Callable[..., Any]) 
         rows = known.advantages
         if state.settings.estimator == "grpo":
             return original(data, *args, **kwargs)
-        mask = data.batch["response_mask"]
-        # One new [N, T]: the product of a float and an int64 tensor would cost several times as much.
-        advantages = mask.to(rows.dtype, copy=True).mul_(rows.to(mask.device).unsqueeze(1))
-        data.batch["advantages"] = data.batch["returns"] = advantages
-        return data
+        return with_advantages(data, rows)
 
     return compute_advantage_for_multi_trajectories
+
+
+def with_advantages(data: Any, rows: Tensor) -> Any:
+    """Give verl's batch the advantages of its tokens.
+
+    Args:
+        data: verl's DataProto of N rows.
+        rows: [N] The advantage of each row.
+    """
+    mask = data.batch["response_mask"]
+    # One new [N, T]: the product of a float and an int64 tensor would cost several times as much.
+    advantages = mask.to(rows.dtype, copy=True).mul_(rows.to(mask.device).unsqueeze(1))
+    data.batch["advantages"] = data.batch["returns"] = advantages
+    return data
 
 
 def estimate(step: Step, state: RunState, uids: Sequence[str], tokens: Tensor) -> BatchAdvantages:
@@ -106,22 +117,50 @@ def estimate(step: Step, state: RunState, uids: Sequence[str], tokens: Tensor) -
         uids: [N] prompt of each row.
         tokens: [N] number of response tokens of each row.
     """
-    settings = state.settings
-    scored = step.scored.result() if step.scored else _fetch(step.trainer, step.batch, settings)
-    scores = read_scores(scored.infos, scored.keys, settings.rewards)
-    watched = read_watched(scored.infos, scored.keys, settings.watch)
-    if caution := caution_about_scores(step.trainer.config, settings, scores):
-        _say_once(caution)
-    number = step.trainer.global_steps if state.weights.move else 1
-    weights = state.weights.at(number)
-    prompts = [uids[row] for row in scored.sessions.final_rows]
-    result = estimate_rollouts(settings, scores, prompts, scored.sessions.token_counts(tokens), weights)
-    moved = weight_metrics(state.weights, number, weights, scores)
-    step.metrics.update(result.metrics | watch_metrics(watched) | service_metrics(scored.infos) | moved)
-    keep_records(step.trainer, scored.keys, scores, result, watched, weights if state.weights.move else {})
-    rows = scored.sessions.to_rows(result.rollout_advantages)
+    scored = step.scored.result() if step.scored else _fetch(step.trainer, step.batch, state.settings)
+    sessions, prompts = scored.sessions, [uids[row] for row in scored.sessions.final_rows]
+    result = estimate_scored(
+        step.trainer, scored.infos, scored.keys, prompts, sessions.token_counts(tokens), step.metrics
+    )
+    rows = sessions.to_rows(result.rollout_advantages)
     state.batch_advantages = BatchAdvantages(list(step.batch.keys), rows)
     return state.batch_advantages
+
+
+def estimate_scored(
+    trainer: Any,
+    infos: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    prompts: Sequence[str],
+    tokens: Tensor,
+    metrics: dict[str, Any],
+) -> RolloutAdvantages:
+    """Advantages of the S rollouts of a step, with their records and metrics.
+
+    Args:
+        trainer: verl's trainer, of either kind.
+        infos: [S] What the reward function and the reward models returned for each rollout.
+        keys: [S] The name of each rollout, ``{prompt}_{session}_{output}``.
+        prompts: [S] The prompt of each rollout.
+        tokens: [S] The number of response tokens of each rollout.
+        metrics: The metrics of the step, to be extended.
+
+    Raises:
+        RewardError: a reward worker met an error, or a value is no score.
+    """
+    state = state_of(trainer)
+    settings = state.settings
+    scores = read_scores(infos, keys, settings.rewards)
+    watched = read_watched(infos, keys, settings.watch)
+    if caution := caution_about_scores(trainer.config, settings, scores):
+        _say_once(caution)
+    number = trainer.global_steps if state.weights.move else 1
+    weights = state.weights.at(number)
+    result = estimate_rollouts(settings, scores, prompts, tokens, weights)
+    moved = weight_metrics(state.weights, number, weights, scores)
+    metrics.update(result.metrics | watch_metrics(watched) | service_metrics(infos) | moved)
+    keep_records(trainer, keys, scores, result, watched, weights if state.weights.move else {})
+    return result
 
 
 @functools.cache

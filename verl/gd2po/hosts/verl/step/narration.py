@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from omegaconf import DictConfig
@@ -23,19 +23,30 @@ def wrap_compute_metrics(original: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         original(self, batch, metrics, timing_raw, global_steps, epoch)
         metrics |= group_metrics(self, batch)
-        if "conflict/rate" not in metrics:
-            return
-        state = state_of(self)
-        settings = state.settings
-        metrics["rollouts/lost"] = _lost(self.config, batch)
-        rewards, steps = list(settings.rewards), self.total_training_steps
-        line = step_line(global_steps, steps, rewards, metrics, settings.watch, settings.scheduled)
-        sys.stdout.write(f"{line}\n")
-        state.health = state.health or Health(settings.voting, settings.uses_filter)
-        for warning in state.health.warnings(global_steps, metrics):
-            logger.warning(warning)
+        if "conflict/rate" in metrics:
+            metrics["rollouts/lost"] = _lost(self.config, batch)
+            narrate(self, metrics, global_steps)
 
     return _compute_metrics
+
+
+def narrate(trainer: Any, metrics: Mapping[str, float], step: int) -> None:
+    """Print the line of a step, and log the warnings that are new in it.
+
+    Args:
+        trainer: verl's trainer, of either kind.
+        metrics: The metrics of the step.
+        step: The number of the step.
+    """
+    state = state_of(trainer)
+    settings = state.settings
+    line = step_line(
+        step, trainer.total_training_steps, list(settings.rewards), metrics, settings.watch, settings.scheduled
+    )
+    sys.stdout.write(f"{line}\n")
+    state.health = state.health or Health(settings.voting, settings.uses_filter)
+    for warning in state.health.warnings(step, metrics):
+        logger.warning(warning)
 
 
 def _lost(config: DictConfig, batch: Any) -> float:

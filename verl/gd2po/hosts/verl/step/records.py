@@ -53,13 +53,13 @@ def wrap_dump_generations(original: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if dump_path == self.config.trainer.get("rollout_data_dir"):
             keys = reward_extra_infos_dict["uid"]
-            reward_extra_infos_dict = reward_extra_infos_dict | _columns(state_of(self).take_records(), keys)
+            reward_extra_infos_dict = reward_extra_infos_dict | columns_of(state_of(self).take_records(), keys)
         original(self, inputs, outputs, gts, scores, reward_extra_infos_dict, dump_path)
 
     return _dump_generations
 
 
-def _columns(records: Records, keys: Sequence[str]) -> dict[str, list[Any]]:
+def columns_of(records: Records, keys: Sequence[str]) -> dict[str, list[Any]]:
     """Records as columns in the order of ``keys``; a padding row has None in each."""
     sessions = _sessions(keys)
     return {name: [values.get(session) for session in sessions] for name, values in records.items()}

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.metadata import entry_points
 
@@ -14,6 +14,7 @@ from gd2po.hosts.verl.door.manifest import CALLED, WRAPPED, Wrapped
 from gd2po.hosts.verl.door.supported_verl import require_supported_verl
 from gd2po.hosts.verl.preflight.doctor.result import CheckResult, attempt
 from gd2po.hosts.verl.preflight.doctor.supported import RunPart, of_packages
+from gd2po.versions import installed
 
 ENTRY_POINT_GROUP = "verl.plugins"
 
@@ -33,10 +34,26 @@ def examine(parts: frozenset[RunPart] = frozenset({"every run"})) -> Iterator[Ch
     yield CheckResult("python", sys.version_info >= (3, 11), sys.version.split()[0], ">=3.11,<3.13", "use Python 3.12")
     yield from of_packages(parts)
     yield attempt("plug-in loaded", _loaded)
-    seams = [attempt(f"seam {row}", partial(_in_place, row)) for row in _rows()]
-    seams += [attempt(f"seam {symbol}", partial(_as_written, symbol)) for symbol in CALLED]
-    broken = [result for result in seams if not result.ok]
-    yield from broken or [CheckResult("seam", True, f"all {len(seams)} symbols of verl in use are as expected")]
+    wrapped = {row: attempt(f"seam {row}", partial(_in_place, row)) for row in _rows()}
+    called = {symbol: attempt(f"seam {symbol}", partial(_as_written, symbol)) for symbol in CALLED}
+    checked = [(row.symbol, row.is_for_v0, result) for row, result in wrapped.items()]
+    checked += [(symbol, False, result) for symbol, result in called.items()]
+    yield _host("verl V1", [result for _, is_for_v0, result in checked if not is_for_v0])
+    yield _host("verl V0", [result for symbol, _, result in checked if not symbol.startswith(_V1_ALONE)])
+    yield from (result for _, _, result in checked if not result.ok)
+
+
+_V1_ALONE = ("verl.trainer.ppo.v1", "transfer_queue")
+"""Modules of verl's V1 trainer that V0 does without."""
+
+
+def _host(trainer: str, symbols: Sequence[CheckResult]) -> CheckResult:
+    """Whether the symbols that gd2po uses of a trainer of verl are as expected."""
+    changed = sum(not result.ok for result in symbols)
+    state = f"{changed} of {len(symbols)} symbols in use have changed"
+    if not changed:
+        state = f"all {len(symbols)} symbols in use are as expected"
+    return CheckResult(trainer, not changed, f"{installed('verl').get('verl', 'not installed')}; {state}")
 
 
 def _loaded() -> str:
@@ -75,7 +92,7 @@ def _as_written(symbol: str) -> str:
 
 
 def require_plugin() -> None:
-    """Refuse to start a run that would silently train without this plug-in.
+    """Refuse to start a run that would silently train without this plug-in. V0 runs check more when they start.
 
     Raises:
         HostError: The plug-in is not in place; the message names the fault.
@@ -83,4 +100,5 @@ def require_plugin() -> None:
     require_supported_verl()
     _loaded()
     for row in _rows():
-        _in_place(row)
+        if not row.is_for_v0:
+            _in_place(row)
