@@ -1,7 +1,7 @@
 """Commands that train, and the one that makes a small policy."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,11 +9,16 @@ from gd2po.cli.app import PASS_THROUGH, app, refusals
 
 
 @app.command(context_settings=PASS_THROUGH)
-def train(context: typer.Context) -> None:
-    """Run verl's trainer with the plug-in proven to be in it; takes the arguments of verl.trainer.main_ppo."""
-    from gd2po.hosts.verl.launching.train import launch
-
+def train(
+    context: typer.Context,
+    host: Annotated[Literal["verl", "trl"], typer.Option(help="the trainer")] = "verl",
+) -> None:
+    """Train with the arguments of verl.trainer.main_ppo: by verl, with the plug-in proven to be in it, or by TRL."""
     with refusals():
+        if host == "trl":
+            from gd2po.hosts.trl.launching import launch
+        else:
+            from gd2po.hosts.verl.launching.train import launch
         launch(context.args)
 
 

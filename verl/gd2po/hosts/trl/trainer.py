@@ -27,7 +27,7 @@ from gd2po.step_line import step_line
 require_supported_trl()
 
 from transformers import TrainerCallback  # noqa: E402  (the import of a TRL that is not supported would fail unclearly)
-from trl import GRPOTrainer  # noqa: E402
+from trl import GRPOConfig, GRPOTrainer  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         model: Any,
         settings: Settings | Mapping[str, Any] | str | Path,
         reward_funcs: Any = None,
-        args: Any = None,
+        args: GRPOConfig | None = None,
         *arguments: Any,
         reward_processing_classes: Any = None,
         **options: Any,

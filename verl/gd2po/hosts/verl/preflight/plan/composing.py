@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po.errors import SettingsError
+from gd2po.hosts.composing import compose_task, refusals_of_hydra
 from gd2po.paths import config_dir
 
 _USAGE = "TASK METHOD MODEL [overrides], as scripts/train.sh takes them, or FILE.yaml [overrides]"
@@ -23,29 +24,16 @@ def compose_run(arguments: Sequence[str]) -> DictConfig:
         SettingsError: There are too few arguments, or Hydra refuses them.
         FileNotFoundError: The task or file does not exist.
     """
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    try:
-        config = _read(*arguments) if arguments and arguments[0].endswith((".yaml", ".yml")) else _compose(arguments)
-        OmegaConf.resolve(config)
-    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeError) as error:
-        message, _, _ = str(error).partition("\nConfig search path:")
-        raise SettingsError(f"this configuration does not compose: {message}") from None
-    return config
-
-
-def _compose(arguments: Sequence[str]) -> DictConfig:
-    from hydra import compose, initialize_config_dir
-
+    if arguments and arguments[0].endswith((".yaml", ".yml")):
+        with refusals_of_hydra():
+            config = _read(*arguments)
+            OmegaConf.resolve(config)
+        return config
     if len(arguments) < 3:
         raise SettingsError(f"found {' '.join(arguments) or 'no argument'}; expected {_USAGE}")
     task, method, model, *overrides = arguments
-    search_path = f"hydra.searchpath=[pkg://gd2po.configs,file://{_host()}]"
     chosen = [f"method={method}", f"run.model={Path(model).name}", f"actor_rollout_ref.model.path={model}"]
-    with initialize_config_dir(str(config_dir(task)), version_base=None):
-        return compose("base", [search_path, *chosen, *overrides])
+    return compose_task(config_dir(task), "base", f"file://{_host()}", [*chosen, *overrides])
 
 
 def _read(file: str, *overrides: str) -> DictConfig:
