@@ -65,7 +65,7 @@ def test_long_prompts_are_left_out_or_refused(files, policy, caplog):
         assert caplog.text == ""
         assert len(without_long_prompts(rows, tokenizer, limits(truncation="left"))) == 4
     assert "2 of 6 prompts are longer than data.max_prompt_length, 60 tokens, and TRL does not cut" in caplog.text
-    with pytest.raises(DataError, match="2 of 6 prompts are longer .* Set data.filter_overlong_prompts=true"):
+    with pytest.raises(DataError, match=r"2 of 6 prompts are longer .* Set data.filter_overlong_prompts=true"):
         without_long_prompts(rows, tokenizer, limits())
-    with pytest.raises(DataError, match="6 of 6 prompts are longer .*; none is left"):
+    with pytest.raises(DataError, match=r"6 of 6 prompts are longer .*; none is left"):
         without_long_prompts(rows, tokenizer, limits(max_prompt_length=2))

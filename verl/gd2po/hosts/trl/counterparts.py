@@ -1,6 +1,5 @@
 """The settings of verl that TRL has too, under other names: the files of a task say the same to both."""
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -94,7 +93,10 @@ def _evaluation(every: int, at_start: bool, answers: int, rollouts: int, *batch:
 
 def _schedule(kind: str, steps: int, share: float, *batch: int) -> Fields:
     warmup = steps * updates_per_batch(*batch) if steps > 0 else share
-    return {"lr_scheduler_type": f"{kind}_with_warmup" if warmup and kind == "constant" else kind, "warmup_steps": warmup}
+    return {
+        "lr_scheduler_type": f"{kind}_with_warmup" if warmup and kind == "constant" else kind,
+        "warmup_steps": warmup,
+    }
 
 
 def _loss(mode: str) -> Fields:

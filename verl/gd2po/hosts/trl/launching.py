@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gd2po.errors import SettingsError, nearest
 from gd2po.hosts.composing import compose_task, refusals_of_hydra
-from gd2po.hosts.trl.counterparts import left_out, processes, refuse_overrides, refuse_values, trl_fields
+from gd2po.hosts.trl.counterparts import left_out, refuse_overrides, refuse_values, trl_fields
 from gd2po.hosts.trl.prompts import load_prompts, without_long_prompts
 from gd2po.hosts.trl.reading import read_settings
 from gd2po.hosts.trl.row_functions import by_row
@@ -133,12 +133,17 @@ def train(config: DictConfig) -> None:
     Raises:
         SettingsError, DataError: as for :func:`make_trainer`.
     """
+    checkpoint = _checkpoint(config.trainer)
     trainer = make_trainer(config)
+    last = trainer.args.max_steps
+    if checkpoint and json.loads((Path(checkpoint) / "trainer_state.json").read_text())["global_step"] >= last > 0:
+        sys.stdout.write(f"step {last} of {last} is trained already: {checkpoint}\n")
+        return
     if trainer.accelerator.is_main_process:
         sys.stdout.write(description(config, trainer))
         _save_config(config, Path(trainer.args.output_dir))
     os.environ.setdefault("WANDB_PROJECT", config.trainer.project_name)
-    trainer.train(resume_from_checkpoint=_checkpoint(config.trainer))
+    trainer.train(resume_from_checkpoint=checkpoint)
 
 
 def grpo_fields(config: DictConfig) -> dict[str, Any]:
