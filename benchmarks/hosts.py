@@ -2,7 +2,7 @@
 
     python benchmarks/hosts.py --trl-python .venv-trl/bin/python    # scripts/test_trl.sh makes that environment
 
-All get the quickstart's policy, prompts, rewards, sizes and seed: 16 prompts × 8 rollouts and two updates a step, without
+All get the policy, prompts, rewards, sizes and seed of the quickstart: 16 prompts × 8 rollouts, two updates a step, no
 validation. TRL's own estimator is `normalize_then_sum`, which is GDPO. Times are of the steps without the first of each
 run: its start is not in them. `rest` is what is neither rollout nor reward: old log-probabilities, advantages, update.
 Memory is the largest sum of the resident sets of all processes of a run, in which shared pages count once for each.
