@@ -5,7 +5,9 @@
 All get the policy, prompts, rewards, sizes and seed of the quickstart: 16 prompts × 8 rollouts, two updates a step, no
 validation. TRL's own estimator is `normalize_then_sum`, which is GDPO. Times are of the steps without the first of each
 run: its start is not in them. `rest` is what is neither rollout nor reward: old log-probabilities, advantages, update.
-Memory is the largest sum of the resident sets of all processes of a run, in which shared pages count once for each.
+`cpu_s` is the time of the processor in TRL's one process: on a busy machine compare that. `left_out` is the share of
+rows without an advantage, which are left out of the update. Memory is the largest sum of the resident sets of all
+processes of a run, in which shared pages count once for each.
 The second table has the learning curves: the mean sum of all rewards in each step of the first repeat.
 """
 
@@ -30,7 +32,7 @@ ROLLOUTS = 16 * 8
 SMALL = ("trainer.test_freq=-1", "trainer.val_before_train=false", "trainer.logger=[console]")
 
 Steps = list[dict[str, Any]]
-"""For each step `step_s`, `rollout_s`, `reward_s`, `tokens` and `scores`, the mean of each reward."""
+"""For each step its times by phase, `left_out`, `tokens`, and in `scores` the mean of each reward."""
 
 
 def main() -> None:
@@ -116,6 +118,7 @@ def train_verl(plan: Plan, method: str, overrides: Sequence[str], peak: Peak) ->
             "step_s": data["timing_s/step"],
             "rollout_s": data["timing_s/gen"],
             "reward_s": data.get("timing_s/reward", 0.0),
+            "left_out": data.get("update/rows_left_out", 0.0),
             "tokens": data["response_length/mean"] * ROLLOUTS,
             "scores": {name: data[f"reward/{name}/mean"] for name in REWARDS},
         }
@@ -129,6 +132,9 @@ def row(case: str, repeats: Sequence[Steps], memory: float) -> dict[str, Any]:
     rest = [step["step_s"] - step["rollout_s"] - step["reward_s"] for step in steps]
     phases = {key: spread([step[key] for step in steps]) for key in ("step_s", "rollout_s", "reward_s")}
     rates = {"tokens_per_s": spread([step["tokens"] / step["step_s"] for step in steps])}
+    if "cpu_s" in steps[0]:
+        phases["cpu_s"] = spread([step["cpu_s"] for step in steps])
+    phases["left_out"] = spread([step["left_out"] for step in steps])
     return {"case": case, **phases, "rest_s": spread(rest), **rates, "memory_gib": memory}
 
 

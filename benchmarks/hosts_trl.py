@@ -19,6 +19,14 @@ from gd2po.quickstart import Plan
 STOCK = "trl"
 """TRL's own estimator for several rewards, in the place of a method of ours."""
 
+UPDATES = 2
+"""The number of updates on one generation batch."""
+
+
+def clocks() -> tuple[float, float]:
+    """Seconds of the clock on the wall, and of the processor in this process, which other work does not slow."""
+    return time.perf_counter(), time.process_time()
+
 
 class Recorder:
     """What happens in each generation batch and the updates on it, seen from outside of both trainers."""
@@ -33,7 +41,7 @@ class Recorder:
         original = GRPOTrainer._generate_and_score_completions
 
         def begin(trainer: Any, inputs: Any) -> Any:
-            self.steps.append({"began": time.perf_counter()})
+            self.steps.append({"began": clocks()})
             output = original(trainer, inputs)
             self.steps[-1]["tokens"] = int(output["completion_mask"].sum())
             return output
@@ -75,9 +83,11 @@ def main() -> None:
     recorder = Recorder()
     recorder.install()
     trainer.train()
-    ends = [*(step["began"] for step in recorder.steps[1:]), time.perf_counter()]
-    for step, end in zip(recorder.steps, ends, strict=True):
-        step["step_s"] = end - step.pop("began")
+    ends = [*(step["began"] for step in recorder.steps[1:]), clocks()]
+    left_out = [entry["update/rows_left_out"] for entry in trainer.state.log_history if "update/rows_left_out" in entry]
+    for number, (step, end) in enumerate(zip(recorder.steps, ends, strict=True)):
+        step["step_s"], step["cpu_s"] = (after - before for before, after in zip(step.pop("began"), end, strict=True))
+        step["left_out"] = sum(left_out[number * UPDATES : (number + 1) * UPDATES]) / UPDATES
         step["scores"] = dict(zip(config.algorithm.gd2po.rewards, step["scores"], strict=True))
     print(json.dumps(recorder.steps))
 

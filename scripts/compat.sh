@@ -18,14 +18,14 @@ sed -i -E 's/^((VERL|TRL)_MINIMUM, (VERL|TRL)_BELOW) = .*/\1 = "0", "999"/' sour
 python3=${PYTHON:-python3}
 "$python3" -m venv fresh
 export PATH=$folder/fresh/bin:$PATH OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-pip install --quiet --upgrade pip
+pip install --quiet --quiet --upgrade pip
 echo "installing $host $version"
 if [[ $host == verl ]]; then
-  pip install --quiet "./source[cpu]"
-  pip install --quiet --no-deps "verl==$version"
+  pip install --quiet --quiet --no-compile "./source[cpu]"
+  pip install --quiet --quiet --no-compile --no-deps "verl==$version"
 else
   echo "torch==2.13.0" >constraint.txt # the release with a CPU build, as in pyproject.toml
-  pip install --quiet --constraint constraint.txt ./source hydra-core requests "trl==$version"
+  pip install --quiet --quiet --no-compile --constraint constraint.txt ./source hydra-core requests "trl==$version"
 fi
 pip list 2>/dev/null | awk '$1 ~ /^(verl|trl|torch|transformers|ray|TransferQueue|accelerate)$/ { printf "%s %s  ", $1, $2 } END { print "" }'
 

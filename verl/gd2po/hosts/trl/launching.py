@@ -169,7 +169,9 @@ def description(config: DictConfig, trainer: MultiRewardGRPOTrainer) -> str:
     lines = ["gd2po settings of this run:", settings_text(trainer.settings), "verl's settings in TRL:"]
     shown: set[str] = set()
     for values, fields in trl_fields(config):
-        said = ", ".join(f"{key}={_short(value)}" for key, value in values.items() if key not in shown)
+        said = ", ".join(
+            f"{key}={_short(value)}" for key, value in values.items() if key not in shown or len(values) == 1
+        )
         shown |= values.keys()
         meant = ", ".join(f"{name}={_short(value)}" for name, value in fields.items() if name not in own)
         lines.append(f"  {said or 'the same'} → {meant or 'as it is'}")
