@@ -14,7 +14,7 @@ FILES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-VERL_ALONE = {"verl", "ray", "transfer_queue", "hydra"}
+VERL_ALONE = {"verl", "ray", "transfer_queue"}
 _ROW = re.compile(r"^\| (\d+) \| ([^|]+) \|", re.MULTILINE)
 
 
@@ -92,6 +92,11 @@ def test_only_the_room_of_verl_imports_verl():
         if (names := {target.split(".")[0] for target in targets} & VERL_ALONE)
     }
     assert found == {}
+
+
+def test_only_the_rooms_of_hosts_import_hydra():
+    importers = {module for module, targets in GRAPH.items() if "hydra" in {target.split(".")[0] for target in targets}}
+    assert {".".join(module.split(".")[:2]) for module in importers} == {"gd2po.hosts"}
 
 
 def test_only_the_room_of_trl_imports_trl():

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SHARED = {"cpu_rollout_vllm", "gpu_policy", "loops", "peers_trl", "plugin_time", "pollers", "quickstart_run", "results"}
+SHARED = {"cpu_rollout_vllm", "gpu_policy", "hosts_trl", "loops", "plugin_time", "pollers", "quickstart_run", "results"}
 SHARED |= {"verl_engine"}
 TOOLS = {"compare", "actor_gradients"}  # the latter has its test in tests/hosts/verl/step/test_skipping.py
 BENCHMARKS = sorted({path.stem for path in FOLDER.glob("*.py")} - SHARED - TOOLS)

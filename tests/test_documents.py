@@ -203,7 +203,11 @@ def named(names: list[str]) -> list[str]:
 
 
 def check_training(arguments: list[str], strict: bool) -> None:
-    """Arguments of scripts/train.sh."""
+    """Arguments of scripts/train.sh; for TRL, fields of GRPOConfig are set as ``trl.FIELD``."""
+    if arguments[:1] == ["--host"]:
+        if arguments[1] not in ("verl", "trl"):
+            raise Fault(f"there is no host {arguments[1]}")
+        arguments = [word for word in arguments[2:] if not word.startswith("trl.")]
     if "…" in arguments:
         arguments = ["tool-calling", "gd2po_hard", "model", *(word for word in arguments if "…" not in word)]
     if len(arguments) < 3:

@@ -25,10 +25,19 @@ def load_plugins(modules: Any, setting: str = "algorithm.gd2po.plugins") -> None
     if isinstance(modules, str) or not isinstance(modules, Sequence) or not all(isinstance(m, str) for m in modules):
         raise SettingsError(f"{setting} is {modules!r}; expected a list of modules, such as [lab.methods, filter.py]")
     for module in modules:
-        _load(module, setting)
+        load_module(module, setting)
 
 
-def _load(module: str, setting: str) -> ModuleType:
+def load_module(module: str, setting: str) -> ModuleType:
+    """Import a module, once per process.
+
+    Args:
+        module: The import path of the module, or the path of its ``.py`` file.
+        setting: The place where the user named it, for messages.
+
+    Raises:
+        SettingsError: The module is not there, or its import fails; with the cause.
+    """
     if is_file(module):
         return _load_file(Path(module).expanduser().absolute(), setting)
     try:

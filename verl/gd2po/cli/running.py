@@ -1,19 +1,27 @@
 """Commands that train, and the one that makes a small policy."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from gd2po.cli.app import PASS_THROUGH, app, refusals
 
+Host = Literal["verl", "trl"]
+"""The trainer."""
+
 
 @app.command(context_settings=PASS_THROUGH)
-def train(context: typer.Context) -> None:
-    """Run verl's trainer with the plug-in proven to be in it; takes the arguments of verl.trainer.main_ppo."""
-    from gd2po.hosts.verl.launching.train import launch
-
+def train(
+    context: typer.Context,
+    host: Annotated[Host, typer.Option(help="the trainer")] = "verl",
+) -> None:
+    """Train with the arguments of verl.trainer.main_ppo: by verl, with the plug-in proven to be in it, or by TRL."""
     with refusals():
+        if host == "trl":
+            from gd2po.hosts.trl.launching import launch
+        else:
+            from gd2po.hosts.verl.launching.train import launch
         launch(context.args)
 
 
@@ -27,12 +35,13 @@ def quickstart(
     steps: Annotated[int, typer.Option(help="training steps per method")] = 16,
     seed: Annotated[int, typer.Option(help="of data, warm start, rollouts and data order")] = 1,
     output: Annotated[Path, typer.Option(help="folder for data, policy, runs and plot")] = Path("outputs/quickstart"),
+    host: Annotated[Host, typer.Option(help="the trainer; TRL needs an environment without verl")] = "verl",
 ) -> None:
-    """Train a tiny policy on three rewards with verl on CPU: minutes, no GPU, no download."""
+    """Train a tiny policy on three rewards with verl or TRL on CPU: minutes, no GPU, no download."""
     from gd2po.quickstart.run import run
 
     with refusals():
-        run(tuple(filter(None, methods.split(","))), steps, seed, output.resolve(), tuple(plugin or ()))
+        run(tuple(filter(None, methods.split(","))), steps, seed, output.resolve(), tuple(plugin or ()), host)
 
 
 @app.command()

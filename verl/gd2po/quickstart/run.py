@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from gd2po.paths import config_dir
 from gd2po.quickstart import Plan, prepare_policy, prepare_task
+from gd2po.quickstart.by_trl import train_by_trl
 from gd2po.quickstart.summary import plot, table
 from gd2po.runs import process as runs
 from gd2po.runs.process import Step, read_steps
@@ -22,7 +23,9 @@ Next, on a GPU machine (pip install 'gd2po[vllm]'), the same trainer and the sam
 """
 
 
-def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path, plugins: tuple[str, ...] = ()) -> None:
+def run(
+    methods: tuple[str, ...], steps: int, seed: int, folder: Path, plugins: tuple[str, ...] = (), host: str = "verl"
+) -> None:
     """Prepare, train each method, show a table and write a plot.
 
     Args:
@@ -31,10 +34,11 @@ def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path, plugins: 
         seed: The seed of everything.
         folder: The folder that everything is written to.
         plugins: The modules or ``.py`` files that register further methods.
+        host: The trainer, ``verl`` or ``trl``.
 
     Raises:
         SettingsError: An unknown method, or no step to train.
-        TrainingError: verl ended early; the message has the end of its log.
+        TrainingError: the trainer ended early; the message has the end of its log.
     """
     plan = Plan(methods, steps, seed, folder, plugins)
     console, start = Console(), time.perf_counter()
@@ -42,7 +46,7 @@ def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path, plugins: 
     with _progress(console) as progress:
         _prepare(plan, progress)
         for method in methods:
-            results[method] = _train(plan, method, progress)
+            results[method] = _train(plan, method, progress, host)
     plot(results, plan.titles, folder / "curves.png")
     console.print(table(results, plan.titles))
     console.print(
@@ -104,12 +108,12 @@ def _prepare(plan: Plan, progress: Progress) -> None:
     progress.update(task, completed=100)
 
 
-def _train(plan: Plan, method: str, progress: Progress) -> list[Step]:
+def _train(plan: Plan, method: str, progress: Progress, host: str) -> list[Step]:
     name = plan.titles[method]
-    task = progress.add_task(f"{name}: starting verl", total=plan.steps)
+    task = progress.add_task(f"{name}: starting {host}", total=plan.steps)
 
     def on_step(finished: int) -> None:
-        activity = "training" if finished else "starting verl"
+        activity = "training" if finished else f"starting {host}"
         progress.update(task, completed=finished, description=f"{name}: {activity}")
 
-    return train(plan, method, on_step)
+    return (train_by_trl if host == "trl" else train)(plan, method, on_step)

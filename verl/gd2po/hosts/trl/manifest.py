@@ -4,7 +4,7 @@ Nothing of TRL is patched: the trainer is a subclass. TRL names the methods belo
 but their names begin with ``_``, so they are checked when the trainer is made.
 """
 
-from dataclasses import dataclass
+from gd2po.hosts.symbols import HostSymbol
 
 TRL_MINIMUM, TRL_BELOW = "1.10", "1.17"
 """Supported TRL: from the first release with these symbols up to, and not including, the first that was not tried."""
@@ -12,67 +12,50 @@ TRL_MINIMUM, TRL_BELOW = "1.10", "1.17"
 TRAINER = "trl:GRPOTrainer"
 
 
-@dataclass(frozen=True, kw_only=True)
-class TRLSymbol:
-    """One symbol of TRL.
-
-    Attributes:
-        symbol: The symbol as ``module:attribute``.
-        parameters: The names of its parameters in order, a last "*" for any more; None where it is not a function.
-        what: What the trainer does with it.
-        why: The reason why there is no other way.
-    """
-
-    symbol: str
-    parameters: str | None
-    what: str
-    why: str
-
-
-SYMBOLS: tuple[TRLSymbol, ...] = (
-    TRLSymbol(
+SYMBOLS: tuple[HostSymbol, ...] = (
+    HostSymbol(
         symbol=f"{TRAINER}.__init__",
         parameters="self model reward_funcs args *",
         what="give TRL one reward function for each named reward",
         why="TRL keeps one column of scores for each function",
     ),
-    TRLSymbol(
+    HostSymbol(
         symbol=f"{TRAINER}._calculate_rewards",
         parameters="self inputs prompts completions completion_ids_list",
         what="keep the scores [N, K] of all processes",
         why="TRL sums them up and keeps the sum only",
     ),
-    TRLSymbol(
+    HostSymbol(
         symbol=f"{TRAINER}._generate_and_score_completions",
         parameters="self inputs",
         what="replace the advantages, and add metrics and the columns of the completions table",
         why="TRL has no hook for advantages",
     ),
-    TRLSymbol(
+    HostSymbol(
         symbol=f"{TRAINER}._compute_loss",
         parameters="self model inputs",
         what="leave out rows without an advantage",
         why="TRL computes them, although they add nothing",
     ),
-    TRLSymbol(
+    HostSymbol(
         symbol=f"{TRAINER}.log",
         parameters="self logs start_time",
         what="write the metrics file, the line per step and the warnings",
         why="the metrics of a step are complete there only",
     ),
-    TRLSymbol(
+    HostSymbol(
         symbol=f"{TRAINER}._save_checkpoint",
         parameters="self model trial",
         what="save the state beside the other files of a checkpoint",
         why="a callback does not know the folder before the checkpoint is complete",
     ),
-    TRLSymbol(
+    HostSymbol(
         symbol=f"{TRAINER}._load_optimizer_and_scheduler",
         parameters="self checkpoint",
         what="restore the state before the first step after a resumption",
         why="TRL restores its own state there",
     ),
-    TRLSymbol(
+    HostSymbol(
         symbol="trl:GRPOConfig",
         parameters=None,
         what="read loss_type, beta, entropy_coef and the other settings that decide whether rows may be left out",

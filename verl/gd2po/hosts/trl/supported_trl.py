@@ -1,7 +1,6 @@
 """Which TRL this package runs in, and whether the installed one has the symbols that are used."""
 
 import importlib
-import inspect
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
@@ -10,6 +9,7 @@ from typing import Any
 from packaging.version import Version
 
 from gd2po.errors import HostError
+from gd2po.hosts.symbols import find_symbol
 from gd2po.hosts.trl.manifest import (
     CONFIG_FIELDS,
     LOG_KEYS,
@@ -17,7 +17,6 @@ from gd2po.hosts.trl.manifest import (
     TRAINER_ATTRIBUTES,
     TRL_BELOW,
     TRL_MINIMUM,
-    TRLSymbol,
 )
 
 REMEDY = "run: pip install 'gd2po[trl]'"
@@ -56,8 +55,10 @@ def described_trl() -> str | None:
 def changed_symbols() -> Iterator[str]:
     """What of :data:`gd2po.hosts.trl.manifest.SYMBOLS` is not as written, each with its purpose."""
     for row in SYMBOLS:
-        if change := _change(row):
-            yield f"{row.symbol.replace(':', '.')} {change}; it is used to {row.what}"
+        try:
+            find_symbol(importlib.import_module(row.symbol.partition(":")[0]), row.symbol, row.parameters)
+        except HostError as change:
+            yield f"{row} {change}; it is used to {row.what}"
     config: Any = importlib.import_module("trl").GRPOConfig
     for name in sorted(set(CONFIG_FIELDS) - {field.name for field in fields(config)}):
         yield f"trl.GRPOConfig has no field {name}"
@@ -73,20 +74,3 @@ def require_attributes(trainer: Any) -> None:
     missing += [f"_logs[{key!r}]" for key in LOG_KEYS if key not in getattr(trainer, "_logs", ())]
     if missing:
         raise HostError(f"TRL's trainer has no {', '.join(missing)}; {REMEDY}, or a newer gd2po")
-
-
-def _change(row: TRLSymbol) -> str:
-    module, _, path = row.symbol.partition(":")
-    value: Any = importlib.import_module(module)
-    for part in path.split("."):
-        value = getattr(value, part, None)
-    if value is None:
-        return "is not there"
-    if row.parameters is None:
-        return ""
-    present, expected = tuple(inspect.signature(value).parameters), tuple(row.parameters.split())
-    more = expected[-1:] == ("*",)
-    if more:
-        expected = expected[:-1]
-        present = present[: len(expected)]
-    return "" if present == expected else f"has the parameters {present}, expected {expected}"

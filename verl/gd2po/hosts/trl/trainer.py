@@ -17,7 +17,7 @@ from gd2po.hosts.contract import estimate_rollouts, record_columns, weight_metri
 from gd2po.hosts.trl.checkpoints import TrainingState, load_state, save_state
 from gd2po.hosts.trl.reading import read_settings, refuse_trl_settings
 from gd2po.hosts.trl.records import RunFiles, as_text
-from gd2po.hosts.trl.reward_columns import columns_of, named_functions
+from gd2po.hosts.trl.reward_columns import RewardFunction, columns_of, named_functions
 from gd2po.hosts.trl.served_rewards import served_rewards
 from gd2po.hosts.trl.skipping import shorten, skips
 from gd2po.hosts.trl.supported_trl import require_attributes, require_supported_trl
@@ -27,7 +27,7 @@ from gd2po.step_line import step_line
 require_supported_trl()
 
 from transformers import TrainerCallback  # noqa: E402  (the import of a TRL that is not supported would fail unclearly)
-from trl import GRPOTrainer  # noqa: E402
+from trl import GRPOConfig, GRPOTrainer  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         model: Any,
         settings: Settings | Mapping[str, Any] | str | Path,
         reward_funcs: Any = None,
-        args: Any = None,
+        args: GRPOConfig | None = None,
         *arguments: Any,
         reward_processing_classes: Any = None,
         **options: Any,
@@ -68,33 +68,14 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         self.settings = read_settings(settings)
         if args is not None:
             refuse_trl_settings(args)
-        functions = named_functions(reward_funcs, [*self.settings.rewards, *self.settings.watch])
-        served = served_rewards(self.settings.rewards, [name for names, _ in functions for name in names])
-        functions += [((name,), function) for name, function in served.items()]
-        names = [name for names, _ in functions for name in names]
+        names, columns, processing = _reward_columns(self.settings, reward_funcs, reward_processing_classes)
         if not options.get("environment_factory"):
             self._refuse_missing(names)
-        columns = [columns_of(names, function) for names, function in functions]
-        if isinstance(reward_processing_classes, list):
-            spread = zip([*reward_processing_classes, *[None] * len(served)], columns, strict=True)
-            reward_processing_classes = [processing for processing, part in spread for _ in part]
-        super().__init__(
-            model,
-            [column for part in columns for column in part] or None,
-            args,
-            *arguments,
-            reward_processing_classes=reward_processing_classes,
-            **options,
-        )
+        super().__init__(model, columns or None, args, *arguments, reward_processing_classes=processing, **options)
         require_attributes(self)
         self.reward_func_names[: len(names)] = names
         self._refuse_missing(self.reward_func_names)
-        for name in self.reward_func_names:
-            if name not in (*self.settings.rewards, *self.settings.watch):
-                raise SettingsError(
-                    f"the environment gives the reward {name!r}, which algorithm.gd2po.rewards does not declare."
-                    f"{nearest(name, self.settings.rewards)}"
-                )
+        self._refuse_undeclared(self.reward_func_names)
         self._skips = skips(self, self.settings)
         self._state = TrainingState(self.settings.reward_weights())
         self._show_weights(self._state.weights.at(1))
@@ -111,6 +92,14 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
                 raise SettingsError(
                     f"algorithm.gd2po.{block} names {name!r}, but no reward function gives it (they give: "
                     f"{', '.join(names) or 'nothing'}). Add it to reward_funcs"
+                )
+
+    def _refuse_undeclared(self, names: list[str]) -> None:
+        for name in names:
+            if name not in (*self.settings.rewards, *self.settings.watch):
+                raise SettingsError(
+                    f"the environment gives the reward {name!r}, which algorithm.gd2po.rewards does not declare."
+                    f"{nearest(name, self.settings.rewards)}"
                 )
 
     def _show_weights(self, weights: Mapping[str, float]) -> None:
@@ -226,6 +215,21 @@ class MultiRewardGRPOTrainer(GRPOTrainer):
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
             load_state(Path(checkpoint), self._state, self.settings)
+
+
+def _reward_columns(
+    settings: Settings, reward_funcs: Any, processing: Any
+) -> tuple[list[str], list[RewardFunction], Any]:
+    """The names of the rewards, one function for TRL for each, and the processing classes, one for each function."""
+    functions = named_functions(reward_funcs, [*settings.rewards, *settings.watch])
+    served = served_rewards(settings.rewards, [name for names, _ in functions for name in names])
+    functions += [((name,), function) for name, function in served.items()]
+    columns = [columns_of(names, function) for names, function in functions]
+    if isinstance(processing, list):
+        spread = zip([*processing, *[None] * len(served)], columns, strict=True)
+        processing = [given for given, part in spread for _ in part]
+    names = [name for names, _ in functions for name in names]
+    return names, [column for part in columns for column in part], processing
 
 
 class _Start(TrainerCallback):

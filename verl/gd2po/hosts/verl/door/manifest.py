@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from gd2po.hosts.symbols import HostSymbol
+
 VERL_MINIMUM, VERL_BELOW = "0.9.0", "0.10"
 """Supported verl: from the first release with ``verl.plugins`` up to, and not including, the next minor."""
-
-Parameters = str | None
-"""Names of a symbol's parameters, in order, a last "*" for any more that only pass through; None: not a function."""
 
 Asks = Literal["config", "self.config", "process", "caller", "batch", "nobody", "v0 self.config", "v0 caller"]
 """Where a wrapper learns whose run a call belongs to: its first argument is the configuration, or its object has it as
@@ -28,14 +27,10 @@ a machine without accelerator; there, with the CPU build of vLLM; in the driver 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wrapped:
+class Wrapped(HostSymbol):
     """One wrapped symbol.
 
     Attributes:
-        symbol: The symbol as ``module:attribute``.
-        parameters: The symbol's parameters.
-        what: What the wrapper does.
-        why: Why there is no other way.
         until: What would have to exist in verl for this row to go.
         wrapper: The function that takes the original and returns its replacement, as ``module:function``.
         asks: Where the wrapper learns whether the run is ours.
@@ -44,19 +39,12 @@ class Wrapped:
         since: The first version of verl, or of the named package, that has the symbol in this shape.
     """
 
-    symbol: str
-    parameters: Parameters
-    what: str
-    why: str
     until: str
     wrapper: str
     asks: Asks = "self.config"
     guard: str | None = None
     place: Place = "everywhere"
     since: str = VERL_MINIMUM
-
-    def __str__(self) -> str:
-        return self.symbol.replace(":", ".")
 
     @property
     def is_for_v0(self) -> bool:

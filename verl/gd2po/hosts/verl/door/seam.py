@@ -16,12 +16,12 @@ from typing import Any
 import wrapt
 
 from gd2po.errors import HostError
+from gd2po.hosts.symbols import Parameters, find_symbol
 from gd2po.hosts.verl.door.manifest import (
     CALLED,
     VERL_BELOW,
     VERL_MINIMUM,
     WRAPPED,
-    Parameters,
     Place,
     Wrapped,
 )
@@ -81,29 +81,13 @@ def purpose(row: Wrapped) -> str:
 
 
 def _checked(module: ModuleType, symbol: str, parameters: Parameters, purpose: str) -> Any:
-    value: Any = module
-    for part in symbol.partition(":")[2].split("."):
-        value = getattr(value, part, None)
-        if value is None:
-            raise HostError(_changed(symbol, "it is not there", purpose))
-    if parameters is not None:
-        present, expected = tuple(inspect.signature(value).parameters), tuple(parameters.split())
-        if not _agree(present, expected):
-            raise HostError(_changed(symbol, f"its parameters are {present}, expected {expected}", purpose))
-    return value
-
-
-def _agree(present: tuple[str, ...], expected: tuple[str, ...]) -> bool:
-    if expected[-1:] == ("*",):
-        return present[: len(expected) - 1] == expected[:-1]
-    return present == expected
-
-
-def _changed(symbol: str, change: str, purpose: str) -> str:
-    return (
-        f"verl's {symbol.replace(':', '.')} has changed: {change}. gd2po uses it to {purpose}. "
-        f"Install verl >={VERL_MINIMUM},<{VERL_BELOW}, or a gd2po release that supports this verl."
-    )
+    try:
+        return find_symbol(module, symbol, parameters)
+    except HostError as error:
+        raise HostError(
+            f"verl's {symbol.replace(':', '.')} has changed: it {error}. gd2po uses it to {purpose}. "
+            f"Install verl >={VERL_MINIMUM},<{VERL_BELOW}, or a gd2po release that supports this verl."
+        ) from None
 
 
 def install(*places: Place) -> None:

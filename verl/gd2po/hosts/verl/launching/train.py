@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gd2po.errors import GD2POError
+from gd2po.hosts.composing import TaskFiles, refusals_of_hydra
 from gd2po.hosts.verl.checkpoints.resuming import resume_hint
 from gd2po.hosts.verl.door import seam
 from gd2po.hosts.verl.preflight.doctor import quiet, require_plugin
-from gd2po.hosts.verl.preflight.plan.composing import composing, host_folder
+from gd2po.hosts.verl.preflight.plan.composing import host_folder, refusals_of_blocks, task_files
 from gd2po.hosts.verl.preflight.verl_refusal import kind_refusals, verl_refusals
 from gd2po.hosts.verl.reading.run_settings import check_run_blocks
 
@@ -75,17 +76,18 @@ def _composing(arguments: Sequence[str]) -> Iterator[None]:
         return
     os.environ[_FULL_ERROR] = "1"
     _composed.callback(os.environ.pop, _FULL_ERROR, None)
-    with _composed, composing(*_sources(arguments)):
+    files = _files(arguments)
+    with _composed, refusals_of_blocks(files.overrides), refusals_of_hydra(files):
         yield
 
 
-def _sources(arguments: Sequence[str]) -> tuple[str, str, list[str]]:
-    """The folder, the name and the overrides of the configuration that Hydra composes from these arguments."""
+def _files(arguments: Sequence[str]) -> TaskFiles:
+    """What Hydra composes the configuration of these arguments from."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config-dir", "-cd", default=str(host_folder()))
     parser.add_argument("--config-name", "-cn", default="ppo_trainer")
     options, rest = parser.parse_known_args(list(arguments))
-    return os.path.abspath(options.config_dir), options.config_name, [word for word in rest if word[:1] != "-"]
+    return task_files(options.config_dir, options.config_name, [word for word in rest if word[:1] != "-"])
 
 
 def wrap_auto_set_device(original: Callable[..., None]) -> Callable[..., None]:
