@@ -19,6 +19,9 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
         function: ``compute_score(data_source, solution_str, ground_truth, extra_info, **options)``.
         options: Further keyword arguments of each call.
 
+    Raises:
+        SettingsError: The function cannot score with these options, as far as it knows by itself.
+
     Example:
         >>> def exact(data_source, solution_str, ground_truth, extra_info=None):
         ...     return {"correct": float(solution_str == ground_truth)}
@@ -26,6 +29,9 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
         >>> by_row(exact)(completions=["4", "4"], reward_model=truths)
         [{'correct': 1.0}, {'correct': 0.0}]
     """
+
+    if check := getattr(function, "check_options", None):
+        check(**options)
 
     def score_rows(
         completions: Sequence[Any],

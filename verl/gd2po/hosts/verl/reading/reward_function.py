@@ -56,6 +56,8 @@ def load_reward_function(config: DictConfig) -> Any:
                 "synchronous functions; choose naive, or write def in place of async def"
             )
         _bind(function, name, path, _keywords(config))
+        if check := getattr(function, "check_options", None):
+            check(**(OmegaConf.to_object(chosen.reward_kwargs) if chosen.get("reward_kwargs") else {}))
     return function
 
 
