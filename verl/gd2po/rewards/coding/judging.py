@@ -57,7 +57,7 @@ def judge(response: str, tests: Tests, options: CodingOptions) -> Judgement:
         RewardError: The sandbox itself failed.
         SettingsError: There is no sandbox.
     """
-    none_ran: tuple[Verdict, ...] = ("not run",) * len(tests.inputs)
+    none_ran = tuple[Verdict, ...](["not run"] * len(tests.inputs))
     program = program_of(response)
     if program is None:
         return Judgement("missing block", none_ran)

@@ -57,7 +57,8 @@ def load_reward_function(config: DictConfig) -> Any:
             )
         _bind(function, name, path, _keywords(config))
         if check := getattr(function, "check_options", None):
-            check(**(OmegaConf.to_object(chosen.reward_kwargs) if chosen.get("reward_kwargs") else {}))
+            options = OmegaConf.select(config, f"{_KEY}.reward_kwargs")
+            check(**(OmegaConf.to_container(options, resolve=True) if isinstance(options, DictConfig) else {}))  # type: ignore[arg-type]
     return function
 
 

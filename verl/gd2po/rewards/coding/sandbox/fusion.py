@@ -55,8 +55,8 @@ class SandboxFusion:
         """
         if job.style == "assert":
             raise SettingsError(
-                "the tests are asserts, which a SandboxFusion server would run beside the answer, where it can read what "
-                "is expected: use bubblewrap (leave sandbox_url out), or write the tests as inputs and outputs"
+                "the tests are asserts, which a SandboxFusion server would run beside the answer, where it can read "
+                "what is expected: use bubblewrap (leave sandbox_url out), or write the tests as inputs and outputs"
             )
         if len(job.source) > limits.source:
             return ProgramRun(f"the program has {len(job.source)} characters, more than {limits.source}", [])

