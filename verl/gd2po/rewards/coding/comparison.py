@@ -16,8 +16,8 @@ _DEEPEST = 200
 def same_output(output: bytes, expected: str) -> bool:
     """Whether two outputs are the same: line by line and word by word, white space and empty lines aside.
 
-    Words that are numbers are compared as numbers: exactly where the expected one is a whole number, else within
-    1e-5 of it or 1e-6.
+    Words that are numbers are compared as numbers: exactly where the expected one is a whole number (`3.0` is 3, `03`
+    is not), else within 1e-5 of it or 1e-6.
     """
     given = _lines(output.decode("utf-8", "surrogateescape"))
     wanted = _lines(expected)
@@ -40,7 +40,7 @@ def _same_word(given: str, expected: str) -> bool:
     ):
         return False
     if expected.lstrip("+-").isdecimal():
-        return Decimal(given) == Decimal(expected)
+        return not given.lstrip("+-").isdecimal() and Decimal(given) == Decimal(expected)
     return _close(float(given), float(expected))
 
 

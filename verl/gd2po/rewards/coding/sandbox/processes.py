@@ -72,7 +72,7 @@ class Bubblewrap:
 
     def _command(self, tmp: int) -> list[str]:
         packages = tuple(self._packages.items())
-        return [*_sandbox(packages, tmp, _shown_first(packages)), *_interpreter()]
+        return [*_sandbox(packages, tmp, shown_first(packages)), *_interpreter()]
 
 
 class Unprotected:
@@ -110,7 +110,7 @@ def find_bwrap() -> str:
 
 
 @functools.cache
-def _shown_first(packages: tuple[tuple[str, str], ...]) -> bool:
+def shown_first(packages: tuple[tuple[str, str], ...]) -> bool:
     """Whether a first bubblewrap has to show the second one its files; found by trying.
 
     A limit on processes does not hold for root. So root becomes nobody before it starts bubblewrap; where Python lies
