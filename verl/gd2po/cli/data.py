@@ -83,7 +83,7 @@ def verify(names: Names, root: Root = ROOT) -> None:
         table.add_column(overflow="fold")
     for member, fault in faults.items():
         mark = "[red]no[/]" if fault else "[green]ok[/]"
-        table.add_row(mark, member.name, fault or f"{member.rows:,} rows, {member.checksum.kind} right")
+        table.add_row(mark, member.name, fault or f"{member.rows:,} rows, {_proof(member, member.checksum.kind)}")
     Console().print(table)
     if any(faults.values()):
         raise typer.Exit(2)
@@ -157,6 +157,11 @@ def _tell(*reports: "PrepareReport") -> None:
         typer.echo(f"{report.destination}: {report.written} of {report.read} rows ({kinds})")
 
 
+def _proof(member: "Member", checksum: str) -> str:
+    """By what a file was recognised."""
+    return f"{checksum} right" if member.checksum.value else f"{member.checksum}, {member.rows:,} rows"
+
+
 def _by_reason(problems: "Iterable[RowProblem]") -> dict[str, list[int]]:
     rows: dict[str, list[int]] = {}
     for problem in problems:
@@ -179,7 +184,7 @@ def _bring(member: "Member", root: Path, source: Path | None) -> bool:
         typer.secho(f"{member.name}: {error}", fg="red", err=True)
         return False
     path = member.path(root)
-    typer.echo(f"{path}: {how}, {path.stat().st_size:,} bytes, checksum right")
+    typer.echo(f"{path}: {how}, {path.stat().st_size:,} bytes, {_proof(member, 'checksum')}")
     return True
 
 
