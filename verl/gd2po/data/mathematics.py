@@ -48,7 +48,7 @@ def _solved(row: Fields) -> Problem:
 
 
 def _answered(row: Fields) -> Problem:
-    return Problem(row.get("problem") or row["question"], _number(row["answer"]))
+    return Problem(row.get("problem") or row["question"], plain_number(row["answer"]))
 
 
 def _minerva(row: Fields) -> Problem:
@@ -63,7 +63,7 @@ def _olympiad(row: Fields) -> Problem:
     return Problem(text, answer.strip(), bool(row["is_multiple_answer"]), tolerance, unit=row["unit"] or "")
 
 
-def _number(answer: Any) -> str:
+def plain_number(answer: Any) -> str:
     """An answer as a text; AMC's 27.0 is 27."""
     try:
         value = float(answer)
