@@ -203,11 +203,10 @@ def test_hostile_programs_have_a_bounded_cost(program):
 
 @pytest.mark.usefixtures("sandbox")
 def test_random_responses_raise_nothing():
-    """GD2PO_RANDOM_RESPONSES=100000 for the full number."""
+    """One response in 50 has a block. GD2PO_RANDOM_RESPONSES=100000 for the full number."""
     generator = random.Random(0)
+    fences = ["```", "```python\n"]
     pieces = [
-        "```",
-        "```python\n",
         "\n",
         "</think>",
         "<think>",
@@ -221,9 +220,10 @@ def test_random_responses_raise_nothing():
         "def f(x):",
     ]
     options = CodingOptions(limits=Limits(seconds=1, wall_seconds=3))
-    for _ in range(int(os.environ.get("GD2PO_RANDOM_RESPONSES", "300"))):
+    for number in range(int(os.environ.get("GD2PO_RANDOM_RESPONSES", "1000"))):
+        some = [*fences, *pieces] if number % 50 == 0 else pieces
         response = "".join(
-            generator.choice(pieces) if generator.random() < 0.7 else generator.choice(string.printable)
+            generator.choice(some) if generator.random() < 0.7 else generator.choice(string.printable)
             for _ in range(generator.randrange(60))
         )
         started = time.monotonic()

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 INSTALL = "pip install 'gd2po[coding]'"
 
 _ENDINGS: tuple[Ending, ...] = ("done", "compile error", "error", "time-out", "memory", "wrong")
-_START_SECONDS, _COMPILE_SECONDS = 60.0, 20.0
+_START_SECONDS, _COMPILE_SECONDS, _END_SECONDS = 60.0, 20.0, 2.0
 _NOBODY = "65534"
 _FILTER = "{filter}"
 """Stands in a command for the file descriptor of the system call filter."""
@@ -303,10 +303,13 @@ class _Runner:
 
     def __exit__(self, *_: object) -> None:
         """End it, and with it every process of the sandbox."""
+        self._process.stdin.close()  # type: ignore[union-attr]
+        if not self.is_late:
+            self.expect(_END_SECONDS)
+            self._read(1)  # nothing comes but the end
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            pipe.close()  # type: ignore[union-attr]
+        self._process.stdout.close()  # type: ignore[union-attr]
         os.close(self._errors)
 
     def starts(self) -> bool:

@@ -59,6 +59,7 @@ def main() -> None:
             kind, output, errors = _run(job, code, request)
         _clear(job)
         _reply(replies, kind, time.monotonic() - started, output, errors)
+    os._exit(0)
 
 
 def run_alone(source: str, entry: str, arguments: list[Any] | None, compile_exit: int) -> None:
