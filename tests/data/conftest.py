@@ -17,6 +17,7 @@ from gd2po.data.catalogue import Member
 from gd2po.data.checks import SCHEMA
 from gd2po.data.published import Checksum, count_rows
 from gd2po.data.records import Texts
+from gd2po.data.sets.mathematics import MATHEMATICS
 from gd2po.data.tool_calling import to_row
 from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
@@ -157,6 +158,34 @@ def _safety_rows(source: str, roles: list[tuple[str, ...]], extra: Callable[[int
     return pa.Table.from_pylist(rows)
 
 
+def _write_problems(folder: Path) -> None:
+    """Files of every set of mathematics; MATH holds both problems of MATH-500, one in other spaces, and a bad row."""
+    answers = {
+        "gsm8k": "so it is {}\n#### {}",
+        "math": "It is $\\boxed{{{}}}$.",
+        "minerva_math": "It is $\\boxed{{{}}}$.",
+    }
+    for member in catalogue.find_members(data_set.name for data_set in MATHEMATICS):
+        name = member.name.partition("/")[0]
+        rows = []
+        for index in range(5 if name == "math" else 3):
+            asked, answer = f"What is ${index}+1$ of {member.name}?", str(index + 1)
+            if name == "math" and index < 2:
+                asked = f"what  is {index} + 1 of math500/test?"
+            if name == "math" and index == 2:
+                answer = ""
+            filled = answers.get(name, "{}").replace("{}", answer, 2).replace("{{", "{").replace("}}", "}")
+            row = {"problem": asked, "solution": filled, "answer": answer}
+            if name == "gsm8k":
+                row = {"question": asked, "answer": filled}
+            if name == "olympiadbench":
+                row = {"context": None, "question": asked, "final_answer": [answer], "is_multiple_answer": False}
+                row |= {"error": None, "unit": None}
+            rows.append(row)
+        text = "\n".join(map(json.dumps, rows)) + "\n"
+        (folder / name / member.file).write_text(json.dumps(rows) if name == "deepscaler" else text, encoding="utf-8")
+
+
 def _write_safety_sets(folder: Path) -> None:
     """HH row 1 is a dialogue, and row 2 has two turns of the assistant in a row; its published index skips one."""
     for split, count in (("train", 6), ("test", 3)):
@@ -192,6 +221,7 @@ def made_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = folder / "api_bank" / f"level-{level}-api_processed.json"
         path.write_text(_items(level, 2 + level), encoding="utf-8")
     _write_safety_sets(folder)
+    _write_problems(folder)
 
     def made(member: Member) -> Member:
         path = folder / member.name.partition("/")[0] / member.file

@@ -1,4 +1,4 @@
-"""`gd2po eval math`."""
+"""`gd2po eval math` and `gd2po toy-math`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gd2po.cli import engines, questions
-from gd2po.cli.app import evaluate, refusals
+from gd2po.cli.app import app, evaluate, refusals
 from gd2po.data import DATASET_ROOT
 from gd2po.evaluation.questions.task import EXCEED_TOKENS
 
@@ -21,8 +21,8 @@ def math(
     sets: Annotated[
         str,
         typer.Option(
-            help="gsm8k, math500, aime22_24, aime24, aime25, amc22_23, amc23, minerva_math, olympiadbench; "
-            "comma-separated",
+            help="gsm8k, math500, aime22_24, aime24, aime25, amc22_23, amc23, minerva_math, olympiadbench, or files of "
+            "{problem, answer}; comma-separated",
             show_default="all, without aime24 and amc23, which two others hold",
         ),
     ] = "",
@@ -58,3 +58,23 @@ def math(
             limit=limit,
         )
         questions.evaluate_questions(task, engine, decoding, folder, "Mathematics")
+
+
+@app.command("toy-math")
+def toy_math(
+    folder: Annotated[Path, typer.Argument(help="the folder to make")],
+    seed: Annotated[int, typer.Option(help="the seed of everything")] = 1,
+) -> None:
+    """Make a toy world of arithmetic: one-step problems and a policy that knows them by half, to try all on CPU."""
+    from rich.console import Console
+
+    from gd2po.quickstart.worlds.arithmetic import Sizes, make_toy_math
+
+    console, sizes = Console(), Sizes()
+    with refusals(), console.status("") as status:
+        make_toy_math(folder, seed, sizes=sizes, on_progress=lambda what: status.update(f"making {what} …"))
+    typer.echo(f"{folder}/train.parquet: {sizes.train_problems} problems")
+    typer.echo(f"{folder}/test.parquet, test.jsonl: {sizes.test_problems} other problems")
+    typer.echo(
+        f"{folder}/policy: shown {sizes.demonstrations} answers, right and wrong, long and short, tagged and not"
+    )

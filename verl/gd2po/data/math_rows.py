@@ -15,6 +15,7 @@ from gd2po.data.records import StrictRecord, explain
 from gd2po.data.writing import PrepareReport, write_checked
 from gd2po.errors import DataError
 from gd2po.rewards.math import score
+from gd2po.rewards.math.extraction import final_answer
 from gd2po.rewards.math.prompt import user_message
 
 SCHEMA = pa.schema([
@@ -101,6 +102,28 @@ def prepare_own(
     return _write(outcomes, Path(destination), drop_bad, held_out.notes())
 
 
+def read_own(file: str | Path) -> list[Problem]:
+    """The problems of a user's own file, to evaluate on.
+
+    Args:
+        file: A JSON list or JSON lines of :class:`OwnProblem`.
+
+    Raises:
+        DataError: Not JSON, or a row that is no problem or whose reference cannot be parsed; the message names it.
+    """
+    problems = []
+    for position, record in enumerate(read_dialogues(file)):
+        try:
+            own = OwnProblem.model_validate(record)
+        except ValidationError as error:
+            raise DataError(f"{file}: row {position}: {explain(error, OwnProblem)}") from error
+        problem = Problem(own.problem, plain_number(own.answer))
+        if reason := _reference_fault(problem.answer):
+            raise DataError(f"{file}: row {position}: {reason}")
+        problems.append(problem)
+    return problems
+
+
 def is_own_problem(record: Any) -> bool:
     """Whether a record is meant as :class:`OwnProblem`."""
     return isinstance(record, Mapping) and "problem" in record
@@ -133,11 +156,12 @@ def _checked(
 
 def _reference_fault(answer: str) -> str | None:
     """Why no response could be compared with a reference; None where a response that gives it is right."""
+    response = f"\\boxed{{{answer}}}"
     try:
-        scores = score(f"\\boxed{{{answer}}}", answer)
+        right = score(response, answer)["correctness"] == 1
     except DataError as error:
         return str(error)
-    if scores["correctness"] != 1 or not any(map(str.isalnum, answer)):
+    if not right or final_answer(response) != answer.strip() or not any(map(str.isalnum, answer)):
         return (
             f"the reference answer {answer[:80]!r} cannot be parsed: a response that gives it is not right. Expected "
             "an answer with balanced braces, in text or LaTeX"

@@ -8,8 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gd2po.data.catalogue import find_members
+from gd2po.data.math_rows import read_own
 from gd2po.data.mathematics import MINERVA_TOLERANCE, Problem, read_problems
-from gd2po.data.published import Member
+from gd2po.data.published import Checksum
 from gd2po.errors import DataError, SettingsError, nearest
 from gd2po.evaluation.math.flawed import FLAWED
 from gd2po.evaluation.math.judging import judge_all
@@ -46,7 +47,7 @@ def read_task(
 
     Args:
         root: The folder of the data sets.
-        sets: The benchmarks, keys of :data:`SETS`.
+        sets: The benchmarks, keys of :data:`SETS`; or files of {problem, answer}, JSON lines or a JSON list.
         wording: The text around a problem, a key of :data:`gd2po.rewards.math.prompt.WORDINGS`.
         samples: The number of responses to each question.
         at: The k of each pass@k beside pass@1.
@@ -57,16 +58,12 @@ def read_task(
         SettingsError: A benchmark or the wording is unknown, or there is nothing to ask.
         DataError: A file is absent, or is not the published one.
     """
-    members = {name: _member(name) for name in dict.fromkeys(sets)}
-    if absent := [name for name, member in members.items() if not member.path(root).is_file()]:
-        raise DataError(f"{root} holds no {', '.join(absent)}; run `gd2po data get {' '.join(absent)}`")
+    files = _files(root, sets)
     problems: dict[str, Problem] = {}
     questions: list[Question] = []
     total = 0
-    for name, member in members.items():
-        if fault := member.find_fault(root):
-            raise DataError(f"{member.path(root)} {fault}")
-        of_set = read_problems(name, member.path(root))
+    for name, path in files.items():
+        of_set = read_problems(name, path) if name in SETS else read_own(path)
         total += len(of_set)
         for position, problem in enumerate(of_set[:limit]):
             message = {"role": "user", "content": user_message(problem.text, wording)}
@@ -77,19 +74,35 @@ def read_task(
         BENCHMARK,
         tuple(questions),
         total,
-        {name: member.checksum.value for name, member in members.items()} | {"wording": _checksum(wording)},
+        {name: Checksum("sha256", "").of(path).value for name, path in files.items()} | {"wording": _checksum(wording)},
         partial(judge_all, problems=problems),
         samples,
         tuple(at),
         exceed,
-        notes=(_TOLERANCE,) if "minerva_math" in members else (),
+        notes=(_TOLERANCE,) if "minerva_math" in files else (),
     )
 
 
-def _member(name: str) -> Member:
-    if name not in SETS:
-        raise SettingsError(f"unknown benchmark of mathematics {name!r}.{nearest(name, SETS)}")
-    return find_members([SETS[name]])[0]
+def _files(root: Path, sets: Iterable[str]) -> dict[str, Path]:
+    """The file of each benchmark by its name, the published ones checked."""
+    files: dict[str, Path] = {}
+    absent: list[str] = []
+    for name in dict.fromkeys(sets):
+        if name in SETS:
+            (member,) = find_members([SETS[name]])
+            files[name] = member.path(root)
+            if not files[name].is_file():
+                absent.append(name)
+            elif fault := member.find_fault(root):
+                raise DataError(f"{files[name]} {fault}")
+        elif not Path(name).is_file():
+            raise SettingsError(f"{name!r} is neither a benchmark of mathematics nor a file.{nearest(name, SETS)}")
+        else:
+            own = Path(name).resolve()
+            files[f"{own.parent.name}_{own.stem}"] = own
+    if absent:
+        raise DataError(f"{root} holds no {', '.join(absent)}; run `gd2po data get {' '.join(absent)}`")
+    return files
 
 
 def _checksum(wording: str) -> str:
