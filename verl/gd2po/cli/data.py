@@ -113,7 +113,8 @@ def prepare(
     """Write the parquet files that training reads; every row is checked.
 
     FILE holds {instruction, input, output}; or {tools, messages, calls, response,
-    think} with tools and messages as chat APIs have them; or {problem, answer} for mathematics.
+    think} with tools and messages as chat APIs have them; or {problem, answer} for mathematics;
+    or {problem, tests} for programs.
     """
     from gd2po.data.recipes import find_recipes, is_known, prepare_named
     from gd2po.errors import DataError
@@ -145,6 +146,7 @@ def prepare(
 def _convert(
     source: Path, destination: Path | None, split: str, drop_bad: bool, sft: bool, wording: str | None, root: Path
 ) -> "PrepareReport":
+    from gd2po.data import coding, coding_files, coding_rows
     from gd2po.data.demonstrations import prepare_demonstrations
     from gd2po.data.layouts import read_dialogues
     from gd2po.data.math_rows import is_own_problem, prepare_own
@@ -156,7 +158,13 @@ def _convert(
     if not source.is_file():
         find_recipes(str(source))  # raises: neither file nor data set
     to = destination or source.with_suffix(".parquet")
-    if any(map(is_own_problem, read_dialogues(source))):
+    records = read_dialogues(source)
+    if any(map(coding.is_own_problem, records)):
+        if sft or wording:
+            raise DataError(f"--sft and --wording are not for programming problems, which {source} holds")
+        away = coding_files.held_out_below(root)
+        return coding_rows.prepare_own(source, to, split=split, held_out=away, drop_bad=drop_bad)
+    if any(map(is_own_problem, records)):
         if sft:
             raise DataError(f"--sft is for dialogues; {source} holds problems of mathematics")
         return prepare_own(

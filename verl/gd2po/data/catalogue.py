@@ -7,6 +7,7 @@ in :mod:`gd2po.data.sets`, and a card in ``dataset/``.
 from collections.abc import Iterable
 
 from gd2po.data.published import DataSet, Member
+from gd2po.data.sets.coding import CODING
 from gd2po.data.sets.mathematics import MATHEMATICS
 from gd2po.data.sets.safe_alignment import SAFE_ALIGNMENT
 from gd2po.data.sets.tool_calling import TOOL_CALLING
@@ -14,7 +15,7 @@ from gd2po.errors import DataError, nearest
 
 __all__ = ["DATA_SETS", "DataSet", "Member", "find_members", "find_set", "known_names"]
 
-DATA_SETS = (*TOOL_CALLING, *SAFE_ALIGNMENT, *MATHEMATICS)
+DATA_SETS = (*TOOL_CALLING, *SAFE_ALIGNMENT, *MATHEMATICS, *CODING)
 
 
 def known_names() -> list[str]:

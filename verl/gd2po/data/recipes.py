@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gd2po.data.api_bank import prepare_validation
 from gd2po.data.catalogue import find_members, known_names
+from gd2po.data.coding_files import RECIPES as CODING_RECIPES
 from gd2po.data.mathematics_files import RECIPES as MATHEMATICS_RECIPES
 from gd2po.data.recipe import Files, Recipe
 from gd2po.data.rlla_4k import prepare_prompts, prepare_warm_start
@@ -40,6 +41,7 @@ RECIPES = (
     _safety("hh_rlhf/test"),
     _safety("pku_saferlhf/test"),
     *MATHEMATICS_RECIPES,
+    *CODING_RECIPES,
 )
 
 

@@ -61,6 +61,7 @@ def judge(response: str, tests: Tests, options: CodingOptions) -> Judgement:
     program = program_of(response)
     if program is None:
         return Judgement("missing block", none_ran)
+    program = f"{tests.preamble}\n{program}" if tests.preamble else program
     longest = max((len(text) for text in tests.expected), default=0) if tests.style == "stdin" else 0
     job = Job(program, tests.style, tests.entry, _OUTPUT_BYTES + 2 * longest)
     run = backend(options.sandbox_url, options.unsafe, options.packages).run(job, tests.inputs, options.limits)

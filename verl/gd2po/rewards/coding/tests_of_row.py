@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gd2po.errors import DataError
@@ -25,12 +25,14 @@ class Tests:
         entry: The name of the function that is called or tested; "" where there is none.
         inputs: For each test: the standard input as bytes, the list of arguments, or the statements.
         expected: For each test: the standard output as text, or the value; empty for statements.
+        preamble: Python that stands before the program: what the problem gives, such as imports and helpers.
     """
 
     style: Style
     entry: str
     inputs: list[Any]
     expected: list[Any]
+    preamble: str = ""
 
     def sample(self, most: int | None) -> "Tests":
         """At most so many of the tests, spread evenly over all; the same ones at every call."""
@@ -38,9 +40,8 @@ class Tests:
         if most is None or count <= most:
             return self
         chosen = [number * count // most for number in range(most)]
-        return Tests(
-            self.style, self.entry, *([part[i] for i in chosen if part] for part in (self.inputs, self.expected))
-        )
+        inputs, expected = ([part[i] for i in chosen if part] for part in (self.inputs, self.expected))
+        return replace(self, inputs=inputs, expected=expected)
 
 
 def read_tests(tests: str | Mapping[str, Any]) -> Tests:
@@ -51,14 +52,16 @@ def read_tests(tests: str | Mapping[str, Any]) -> Tests:
             `fn_name` the arguments and the value of a call: a list, or JSON, one argument a line. `public_tests`,
             `private_tests` and `generated_tests` (CodeContests) each hold `input` and `output`. `test_list` (or
             `asserts`) holds statements, each a test, behind `test_setup_code` (or `setup`). `test` is a program that
-            defines `check`, which is called with the function of the name in `entry_point`.
+            defines `check`, which is called with the function of the name in `entry_point`; its `prompt` stands before
+            the program.
 
     Raises:
         DataError: There is no test, or a test that cannot be read; the message says which.
     """
     row = _as_mapping(tests)
     if "test" in row and "entry_point" in row:
-        return Tests("assert", str(row["entry_point"]), [f"{row['test']}\ncheck({row['entry_point']})\n"], [])
+        statements = f"{row['test']}\ncheck({row['entry_point']})\n"
+        return Tests("assert", str(row["entry_point"]), [statements], [], str(row.get("prompt") or ""))
     statements = _plain(row.get("test_list", row.get("asserts")))
     if statements is not None:
         setup = row.get("test_setup_code", row.get("setup")) or ""
