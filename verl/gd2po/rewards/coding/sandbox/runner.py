@@ -333,6 +333,10 @@ def _text(value: Any, held: dict[int, Any], depth: int = 0) -> str:
     if value is None or value is True or value is False:
         return "null" if value is None else ("true" if value else "false")
     if depth < _DEEPEST:
+        if isinstance(value, type):
+            name = type.__dict__["__name__"].__get__(value)
+            if getattr(builtins, name, None) is value:
+                return f'{{"y":"{name}"}}'
         if isinstance(value, int):
             number = int.__index__(value)
             return int.__repr__(number) if -(2**53) < number < 2**53 else f'{{"i":"{number:x}"}}'
@@ -352,11 +356,11 @@ def _text(value: Any, held: dict[int, Any], depth: int = 0) -> str:
             return f'{{"b":{_json.encode_basestring_ascii(bytes(value).decode("latin-1"))}}}'
         if isinstance(value, complex):
             return f'{{"c":[{float.__repr__(value.real)},{float.__repr__(value.imag)}]}}'
-        if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        if type(value) is not _Remote and type(value).__module__ == "numpy" and hasattr(value, "tolist"):
             return _text(value.tolist(), held, depth + 1)
         if isinstance(value, (range, map, filter, zip)) or hasattr(value, "__next__"):
             return f'{{"n":{_joined(value, held, depth)}}}'
-    if isinstance(value, _Remote):
+    if type(value) is _Remote:
         return f'{{"h":{value._number}}}'
     value = value.value if isinstance(value, _Held) else value
     held[len(held)] = value
@@ -380,6 +384,7 @@ def _value(text: str, remote: Callable[[int], Any]) -> Any:
         "b": lambda letters: letters.encode("latin-1"),
         "c": lambda parts: complex(*parts),
         "n": iter,
+        "y": lambda name: getattr(builtins, name),
         "h": remote,
     }
 
