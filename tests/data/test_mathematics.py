@@ -10,7 +10,7 @@ from gd2po.cli import app
 from gd2po.data.catalogue import find_members
 from gd2po.data.fetching import fetch
 from gd2po.data.math_rows import SCHEMA, prepare_own, prepare_problems, read_own
-from gd2po.data.mathematics import LAYOUTS, Problem, read_problems
+from gd2po.data.mathematics import LAYOUTS, Problem, plain_number, read_problems
 from gd2po.data.mathematics_files import BENCHMARKS, held_out_below
 from gd2po.data.overlap import HeldOut
 from gd2po.data.recipes import prepare_named
@@ -80,6 +80,14 @@ def test_a_file_of_another_set_is_refused_with_its_row(tmp_path):
     path.write_text('{"question": "q", "answer": "#### 1"}\n{"ask": 1}\n')
     with pytest.raises(DataError, match="row 1 is no problem of gsm8k"):
         read_problems("gsm8k", path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [(27.0, "27"), ("27.0", "27"), ("025", "025"), ("52_8", "52_8"), (" 1.50 ", "1.50"), (7, "7"), ("1e5", "1e5")],
+)
+def test_an_answer_stays_what_it_is(answer, text):
+    assert plain_number(answer) == text
 
 
 def test_every_layout_reads_its_made_file(made):

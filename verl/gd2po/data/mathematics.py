@@ -1,7 +1,7 @@
 """Problems of mathematics with their reference answers, from the published files of every set."""
 
 import json
-import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,8 @@ class Problem:
     relative: float | None = None
     unit: str = ""
 
+
+_WHOLE = re.compile(r"(-?\d+)\.0+")
 
 MINERVA_TOLERANCE = 0.01
 """The relative tolerance for numerical answers of Minerva's physical problems, whose references are rounded."""
@@ -64,12 +66,10 @@ def _olympiad(row: Fields) -> Problem:
 
 
 def plain_number(answer: Any) -> str:
-    """An answer as a text; AMC's 27.0 is 27."""
-    try:
-        value = float(answer)
-    except ValueError:
-        return str(answer).strip()
-    return str(int(value)) if math.isfinite(value) and value == int(value) else str(answer).strip()
+    """An answer as a text; AMC's 27.0 is 27, and MATH's 52_8 stays the numeral that it is."""
+    text = str(answer).strip()
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
 
 
 LAYOUTS: Mapping[str, Callable[[Fields], Problem]] = MappingProxyType({
