@@ -16,6 +16,7 @@ if find_spec("ray") is None:
         "test_tool_calling.py",
         "test_safe_alignment.py",
         "test_math_reasoning.py",
+        "test_coding.py",
     ]
 else:
     import verl

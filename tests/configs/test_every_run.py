@@ -30,7 +30,7 @@ Run = tuple[str, str, str, str]
 
 
 def test_no_variant_is_overlooked() -> None:
-    assert {"safe-alignment", "tool-calling", "math-reasoning"} <= set(TASKS)
+    assert {"safe-alignment", "tool-calling", "math-reasoning", "coding"} <= set(TASKS)
     assert {"gd2po_hard", "gd2po_snr", "gdpo", "grpo"} <= set(METHODS)
     assert {"1gpu", "8gpu", "cpu", "multinode"} <= set(SCALES)
     assert len(REWARDS) >= 6

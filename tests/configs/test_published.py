@@ -11,6 +11,7 @@ REWARDS = {
     "safe-alignment": "useful_harmless",
     "tool-calling": "correctness_length",
     "math-reasoning": "accuracy_conditioned_length",
+    "coding": "pass_length",
 }
 
 BOTH = {
@@ -94,6 +95,7 @@ PUBLISHED = {
         "trainer.total_training_steps": 500,
     },
 }
+PUBLISHED["coding"] = PUBLISHED["math-reasoning"] | {"trainer.total_training_steps": 400}
 TASKS = sorted(PUBLISHED)
 MACHINE = {
     "run.offload",

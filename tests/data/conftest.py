@@ -1,5 +1,6 @@
 """A file server on this machine, and published files of the real shape but our making."""
 
+import gzip
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -222,6 +223,7 @@ def made_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.write_text(_items(level, 2 + level), encoding="utf-8")
     _write_safety_sets(folder)
     _write_problems(folder)
+    _write_programs(folder)
 
     def made(member: Member) -> Member:
         path = folder / member.name.partition("/")[0] / member.file
@@ -231,6 +233,48 @@ def made_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sets = tuple(replace(data_set, members=tuple(map(made, data_set.members))) for data_set in catalogue.DATA_SETS)
     monkeypatch.setattr(catalogue, "DATA_SETS", sets)
     return folder
+
+
+def _write_programs(folder: Path) -> None:
+    """Tasks of every part of MBPP, of which 602 asks the same as 11; two of HumanEval; row groups of Eurus-2-RL."""
+
+    def task(number: int) -> dict[str, object]:
+        text = f"Write a function to add {11 if number == 602 else number}."
+        tests = [f"assert add(1) == {number + 1}", f"assert add(2) == {number + 2}"]
+        code = f"def add(x):\r\n  return x + {number}"
+        return {"text": text, "code": code, "task_id": number, "test_setup_code": "", "test_list": tests}
+
+    lines = [json.dumps(task(number)) for number in (1, 11, 12, 511, 601, 602, 603)]
+    (folder / "mbpp" / "mbpp.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    check = "def check(candidate):\n    assert candidate(1) == 2\n"
+    functions = [
+        {
+            "task_id": f"HumanEval/{number}",
+            "prompt": f'def f{number}(x: int) -> int:\n    """ Add one. """\n',
+            "entry_point": f"f{number}",
+            "canonical_solution": "    return x + 1\n",
+            "test": check,
+        }
+        for number in range(2)
+    ]
+    packed = gzip.compress("\n".join(map(json.dumps, functions)).encode(), mtime=0)
+    (folder / "humaneval" / "HumanEval.jsonl.gz").write_bytes(packed)
+    many = json.dumps({"inputs": [f"{n}\n" for n in range(90)], "outputs": [f"{n + 1}\n" for n in range(90)]})
+    call = json.dumps({"fn_name": "f", "inputs": ["1\n2"], "outputs": ["3"]})
+    contents = [("math", "What is 1?", "1"), ("math", "What is 2?", "2"), ("code", "Add one.", many)]
+    contents += [("code", "Add two numbers.", call), ("code", "Nothing.", '{"inputs": [], "outputs": []}')]
+    rows = [
+        {
+            "data_source": "taco",
+            "prompt": [{"role": "system", "content": "[ASSESS]"}, {"role": "user", "content": text}],
+            "ability": ability,
+            "reward_model": {"style": "rule", "ground_truth": truth},
+            "extra_info": {"split": "train", "index": index},
+        }
+        for index, (ability, text, truth) in enumerate(contents)
+    ]
+    for part in ("train", "validation"):
+        pq.write_table(pa.Table.from_pylist(rows), folder / "eurus2_rl" / f"{part}.parquet", row_group_size=2)
 
 
 @pytest.fixture

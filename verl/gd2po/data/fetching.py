@@ -55,9 +55,11 @@ def _find(member: Member, source: Path) -> Path:
     named = [path for path in files if path.name == member.file]
     sized = [path for path in files if path.name != member.file and path.stat().st_size == member.size]
     candidates = {path: member.checksum.of(path) for path in named + sized}
-    for path, checksum in candidates.items():
-        if checksum == member.checksum:
-            return path
+    right = [path for path, checksum in candidates.items() if checksum == member.checksum]
+    if member.checksum.kind == "unseen" and len(right) > 1:  # several have the name: by the number of rows
+        right.sort(key=lambda path: count_rows(path, member.file) != member.rows)
+    if right:
+        return right[0]
     others = "".join(f"\n  {path} has {checksum}" for path, checksum in candidates.items())
     raise DataError(
         f"{source} holds no {member.file} with {member.checksum}; bring it there from {member.address}{others}"

@@ -74,9 +74,9 @@ class Sizes:
         demonstrations: The number of programs that the policy is warm-started on.
     """
 
-    train_problems: int = 96
-    test_problems: int = 24
-    demonstrations: int = 2400
+    train_problems: int = 64
+    test_problems: int = 16
+    demonstrations: int = 1600
 
 
 def problems(seed: int) -> list[ToyProgram]:
