@@ -24,6 +24,7 @@ RIGHT = [
     (several("$f(x)=x$,$f(x)=2-x$"), "f(x) = 2 - x \\text{ or } f(x) = x"),
     (several("$90^{\\circ}$,$60^{\\circ}$"), "60, 90"),
     (several("-2,-2"), "-2"),
+    (several("-2,-2"), "-2, -2"),
     (several(ROOTS), "\\left\\{1, \\frac{3-\\sqrt{21}}{2}, \\frac{3+\\sqrt{21}}{2}\\right\\}"),
     (several(ROOTS), "1, \\frac{3\\pm\\sqrt{21}}{2}"),
     (several("$\\angle B E A_{1}=90$,$\\angle A E B_{1}=90$", "^{\\circ}"), "$\\angle A E B_1=90,\\angle B E A_1=90$"),
@@ -75,11 +76,15 @@ def test_a_verdict_has_the_answer_that_was_judged():
     assert judge("the answer is 4", Problem("", "4")) == {"correct": 0, "answer": None}
 
 
-@pytest.mark.parametrize(
-    "response", ["\\boxed{" * 100_000, "}" * 10**6, "\0" * 10**6, "\\boxed{" + "1," * 400_000 + "1}"]
-)
-def test_a_response_of_a_megabyte_has_a_bounded_cost(response):
-    assert judge(response, several("1,3"))["correct"] == 0
+LARGE = ["\\boxed{" * 100_000, "}" * 10**6, "\0" * 10**6, "\\boxed{" + "1," * 400_000 + "1}"]
+LARGE += ["\\boxed{\\text{}" + " " * 10**6 + "x}", "\\boxed{7" + " nm" * 300_000 + "}"]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("problem", [several("1,3"), rounded("7"), Problem("", "7", unit="km")])
+@pytest.mark.parametrize("response", LARGE, ids=range(len(LARGE)))
+def test_a_response_of_a_megabyte_has_a_bounded_cost(response, problem):
+    assert judge(response, problem)["correct"] == 0
 
 
 def test_responses_are_judged_in_their_order():

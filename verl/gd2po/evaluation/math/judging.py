@@ -13,7 +13,7 @@ from typing import Any
 
 from gd2po.data.mathematics import Problem
 from gd2po.evaluation.questions.task import CORRECT, Response
-from gd2po.rewards.math.comparison import equal
+from gd2po.rewards.math.comparison import LONGEST_ANSWER, equal
 from gd2po.rewards.math.extraction import final_answer
 from gd2po.rewards.math.judges import JUDGES
 from gd2po.rewards.math.normal_form import exact_value, normal_form
@@ -30,6 +30,9 @@ UNITS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 
 _POWER_OF_TEN = re.compile(r"(?:\*|\\times|\\cdot)10\^\{?([-+]?\d{1,3})\}?")
 _UNIT = re.compile(r"(?:\\(?:text|mathrm|mbox|rm)\s*\{[^{}]*\}|\\[,;: ]|\\cdot|~|\s|\^\{?[-+]?\d\}?|/)+$")
+_LONGEST = 4 * LONGEST_ANSWER
+"""A longer answer is wrong: it bounds what reading it costs. White space and braces take some of it."""
+
 _OPENING, _CLOSING = "([{", ")]}"
 
 
@@ -60,6 +63,8 @@ def is_right(answer: str, problem: Problem) -> bool:
     Raises:
         DataError: The reference cannot be compared with anything.
     """
+    if len(answer) > _LONGEST:
+        return False
     if problem.unit:
         return any(_equal(answer, f"{_bare(problem.answer)}{unit}", problem) for unit in _units(problem.unit))
     if equal(answer, problem.answer):
@@ -89,10 +94,15 @@ def _bare(text: str) -> str:
 
 def _same_answers(given: Sequence[str], expected: Sequence[str]) -> bool:
     """Whether two lists hold the same answers; neither their order nor a repetition counts."""
-    if not 0 < len(given) <= 4 * len(expected):
+    if len(given) > 2 * len(expected):
         return False
-    matches = [[equal(answer, reference) for reference in expected] for answer in given]
-    return all(map(any, matches)) and all(map(any, zip(*matches, strict=True)))
+    met: set[int] = set()
+    for answer in given:
+        matches = {place for place, reference in enumerate(expected) if equal(answer, reference)}
+        if not matches:
+            return False
+        met |= matches
+    return len(met) == len(expected)
 
 
 def _parts(text: str) -> list[str]:

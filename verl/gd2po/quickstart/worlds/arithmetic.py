@@ -33,7 +33,7 @@ _THOUGHTS = (
 )
 _CHANGES = {"+": "come", "-": "go"}
 
-MISTAKES = {"thought": 0.15, "none": 0.6}
+MISTAKES = {"thought": 0.1, "none": 0.5}
 """The share of wrong answers after a thought, and without one."""
 
 UNTAGGED = 0.25
@@ -66,14 +66,14 @@ class Sizes:
 
     train_problems: int = 512
     test_problems: int = 64
-    demonstrations: int = 3000
+    demonstrations: int = 4000
 
 
 def problems(seed: int) -> list[ToyProblem]:
     """All problems of the world in an order that the seed decides."""
     every = [
         _problem(sign, story, name, thing, *pair)
-        for (sign, story), name, thing, pair in product(_STORIES, _NAMES, _THINGS, product(range(1, 8), repeat=2))
+        for (sign, story), name, thing, pair in product(_STORIES, _NAMES, _THINGS, product(range(1, 6), repeat=2))
         if sign == "+" or pair[0] > pair[1]
     ]
     random.Random(seed).shuffle(every)
