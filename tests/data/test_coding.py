@@ -85,7 +85,7 @@ def test_a_file_of_ones_own(made, tmp_path):
     file.write_text("\n".join(map(json.dumps, [good, leak, empty, {"problem": "x"}, {"problem": "x", "test": 1}])))
     with pytest.raises(DataError, match="4 of 5 rows cannot be trained on"):
         prepare_own(file, tmp_path / "own.parquet", split="train", held_out=held_out_below(made), drop_bad=False)
-    shown = CliRunner().invoke(app, ["data", "prepare", str(file), "--drop-bad", "--root", str(made)])
+    shown = CliRunner().invoke(app, ["data", "prepare", str(file), "--drop-bad", "--in", str(made)])
     assert shown.exit_code == 0, shown.output
     (row,) = rows(tmp_path / "own.parquet")
     assert json.loads(row["reward_model"]["ground_truth"]) == good["tests"]
