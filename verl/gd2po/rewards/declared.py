@@ -37,3 +37,9 @@ def checked_by(check: Callable[..., None]) -> Callable[[RewardFunction], RewardF
         return function
 
     return mark
+
+
+def called_in_threads(function: RewardFunction) -> RewardFunction:
+    """Mark a reward function that waits for processes or servers: hosts may call it for several rows at one time."""
+    function.in_threads = True  # type: ignore[attr-defined]
+    return function

@@ -1,6 +1,8 @@
 """Reward functions that score one response at a time, as verl calls them, for TRL, which hands over a whole batch."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from gd2po.errors import RewardError
@@ -10,6 +12,8 @@ from gd2po.rewards.scores import RESPONSE_TOKENS
 
 def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[Any]]:
     """A reward function for TRL that calls ``function`` for each completion, as verl's reward workers call it.
+
+    One that is marked by :func:`gd2po.rewards.declared.called_in_threads` is called for several at the same time.
 
     The data set has the columns of verl's: ``prompt``, ``reward_model`` with the ``ground_truth``, and maybe
     ``data_source`` and ``extra_info``. ``extra_info`` gets ``global_steps``, the number of updates before the response
@@ -49,9 +53,14 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
             )
         rows = len(completions)
         steps = {} if trainer_state is None else {"global_steps": trainer_state.global_step}
-        return [
-            function(
-                source, response_text(completion), truth["ground_truth"], {**(extra or {}), **steps, **count}, **options
+        calls = [
+            partial(
+                function,
+                source,
+                response_text(completion),
+                truth["ground_truth"],
+                {**(extra or {}), **steps, **count},
+                **options,
             )
             for completion, truth, source, extra, count in zip(
                 completions,
@@ -62,6 +71,10 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
                 strict=True,
             )
         ]
+        if not getattr(function, "in_threads", False):
+            return [call() for call in calls]
+        with ThreadPoolExecutor() as threads:
+            return list(threads.map(lambda call: call(), calls))
 
     score_rows.__name__ = score_rows.__qualname__ = function_name(function)
     if hasattr(function, "returned_rewards"):

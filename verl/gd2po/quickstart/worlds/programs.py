@@ -22,22 +22,18 @@ from gd2po.rewards.coding.tests_of_row import read_tests
 TESTS = 4
 """The number of tests of each problem."""
 
+_STARTS = ("Read two", "Take two", "Given are two")
 _WHAT = ("whole numbers", "integers", "numbers")
 _ASKS = ("Print", "Compute", "Write", "Find")
-_OPERATIONS: dict[str, Callable[[int, int, int], int]] = {
-    "their sum plus {k}": lambda a, b, k: a + b + k,
-    "their product plus {k}": lambda a, b, k: a * b + k,
-    "the first minus the second plus {k}": lambda a, b, k: a - b + k,
-    "the larger of them plus {k}": lambda a, b, k: max(a, b) + k,
-    "the first times {k} plus the second": lambda a, b, k: a * k + b,
+_OPERATIONS: dict[str, tuple[str, Callable[[int, int], int]]] = {
+    "their sum": ("a + b", lambda a, b: a + b),
+    "their product": ("a * b", lambda a, b: a * b),
+    "the first minus the second": ("a - b", lambda a, b: a - b),
+    "the larger of them": ("max(a, b)", max),
+    "the smaller of them": ("min(a, b)", min),
 }
-_EXPRESSIONS = {
-    "their sum plus {k}": "a + b + {k}",
-    "their product plus {k}": "a * b + {k}",
-    "the first minus the second plus {k}": "a - b + {k}",
-    "the larger of them plus {k}": "max(a, b) + {k}",
-    "the first times {k} plus the second": "a * {k} + b",
-}
+"""By the task in words, the right expression and what it computes."""
+
 _READ = "a, b = map(int, input().split())"
 
 SLIPS = {"comment": 0.1, "none": 0.45}
@@ -82,7 +78,7 @@ class Sizes:
 def problems(seed: int) -> list[ToyProgram]:
     """All problems of the world in an order that the seed decides."""
     rng = random.Random(seed)
-    every = [_problem(*parts, rng) for parts in product(_WHAT, _ASKS, _OPERATIONS, range(2, 10))]
+    every = [_problem(*parts, rng) for parts in product(_STARTS, _WHAT, _ASKS, _OPERATIONS)]
     rng.shuffle(every)
     return every
 
@@ -141,16 +137,12 @@ def make_toy_code(
     return len(every)
 
 
-def _problem(what: str, ask: str, operation: str, k: int, rng: random.Random) -> ToyProgram:
-    task = operation.format(k=k)
+def _problem(start: str, what: str, ask: str, task: str, rng: random.Random) -> ToyProgram:
+    expression, compute = _OPERATIONS[task]
     pairs = [(rng.randrange(1, 20), rng.randrange(1, 20)) for _ in range(TESTS)]
-    tests = {
-        "inputs": [f"{a} {b}\n" for a, b in pairs],
-        "outputs": [f"{_OPERATIONS[operation](a, b, k)}\n" for a, b in pairs],
-    }
-    expression = _EXPRESSIONS[operation].format(k=k)
+    tests = {"inputs": [f"{a} {b}\n" for a, b in pairs], "outputs": [f"{compute(a, b)}\n" for a, b in pairs]}
     solution = f"{_READ}\nprint({expression})\n"
-    return ToyProgram(CodingProblem(f"Read two {what}. {ask} {task}.", tests, solution), task, expression)
+    return ToyProgram(CodingProblem(f"{start} {what}. {ask} {task}.", tests, solution), task, expression)
 
 
 def _message(problem: CodingProblem) -> str:

@@ -9,7 +9,7 @@ from gd2po.rewards.coding.blocks import is_well_formed
 from gd2po.rewards.coding.judging import backend, judge
 from gd2po.rewards.coding.options import CodingOptions, known_options
 from gd2po.rewards.coding.tests_of_row import read_tests
-from gd2po.rewards.declared import checked_by, returns_rewards
+from gd2po.rewards.declared import called_in_threads, checked_by, returns_rewards
 from gd2po.rewards.scores import RESPONSE_TOKENS, row_in_words
 
 REWARDS = ("pass_rate", "bug_free", "length", "format")
@@ -57,6 +57,7 @@ def check_sandbox(**options: Any) -> None:
 
 @returns_rewards(*REWARDS)
 @checked_by(check_sandbox)
+@called_in_threads
 def compute_score(
     data_source: str,
     solution_str: str,
