@@ -52,7 +52,7 @@ def test_the_four_rewards():
     ],
 )
 def test_what_a_bug_is(program, verdict, bug_free):
-    options = CodingOptions(limits=Limits(seconds=1, wall_seconds=3))
+    options = CodingOptions(limits=Limits(seconds=1, wall_seconds=10))
     tests = {"inputs": ["1 2\n"], "outputs": ["3\n"]}
     assert judge(fenced(program), read_tests(tests), options).verdicts == (verdict,)
     assert score(fenced(program), tests, options)["bug_free"] == bug_free
@@ -60,7 +60,7 @@ def test_what_a_bug_is(program, verdict, bug_free):
 
 @pytest.mark.usefixtures("sandbox")
 def test_options_of_what_a_bug_is():
-    limits = Limits(seconds=1, wall_seconds=3)
+    limits = Limits(seconds=1, wall_seconds=10)
     endless, large = fenced("while True: pass"), fenced("bytes(2**40)")
     assert score(endless, ADD, CodingOptions(timeout_is_bug=True, limits=limits))["bug_free"] == 0
     assert score(large, ADD, CodingOptions(memory_is_bug=False))["bug_free"] == 1
@@ -185,7 +185,7 @@ def test_without_namespaces_the_reason_is_given(monkeypatch, tmp_path):
 
 
 def test_unsafe_runs_with_limits_and_without_a_sandbox(caplog):
-    options = CodingOptions(unsafe=True, limits=Limits(seconds=1, wall_seconds=2))
+    options = CodingOptions(unsafe=True, limits=Limits(seconds=1, wall_seconds=6))
     assert score(RIGHT, ADD, options)["pass_rate"] == 1
     program = fenced("import os, time", "if os.fork() == 0: time.sleep(60)", "time.sleep(60)")
     assert judge(program, read_tests(ADD), options).verdicts == ("time-out", "not run")
@@ -219,7 +219,7 @@ def test_random_responses_raise_nothing():
         "é",
         "def f(x):",
     ]
-    options = CodingOptions(limits=Limits(seconds=1, wall_seconds=3))
+    options = CodingOptions(limits=Limits(seconds=1, wall_seconds=10))
     for number in range(int(os.environ.get("GD2PO_RANDOM_RESPONSES", "1000"))):
         some = [*fences, *pieces] if number % 50 == 0 else pieces
         response = "".join(

@@ -14,7 +14,7 @@ from gd2po.rewards.coding.tests_of_row import read_tests
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
-LIMITS = Limits(seconds=1, wall_seconds=3, tmp=4, memory=256)
+LIMITS = Limits(seconds=1, wall_seconds=6, tmp=4, memory=256)
 SLACK = 25
 """Seconds that a busy machine may add."""
 

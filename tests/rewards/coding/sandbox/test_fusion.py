@@ -56,7 +56,7 @@ def server():
 
 
 def judged(server, program, tests):
-    options = CodingOptions(sandbox_url=server.url, limits=Limits(wall_seconds=2))
+    options = CodingOptions(sandbox_url=server.url, limits=Limits(wall_seconds=3 if "while" in program else 60))
     return judge(f"```python\n{program}\n```", read_tests(tests), options)
 
 
