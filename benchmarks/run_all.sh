@@ -25,6 +25,7 @@ run advantages --sizes 512 2048 --rewards 3 --repeats 5
 run gpu_advantages --sizes 512 --repeats 3
 run driver_step --repeats 3
 run rewards --repeats 3
+run sandbox --programs 5 --repeats 2
 run actor_update --repeats 2
 run gpu_update --rows 8 --repeats 2
 run cpu_rollout --models quickstart --repeats 2

@@ -14,5 +14,5 @@ python=${PYTHON:-python3}
 echo "installing into .venv (about 2 GB, a few minutes)"
 [[ -x .venv/bin/python ]] || "$python" -m venv .venv
 .venv/bin/pip install --quiet --upgrade "pip>=25.1" # the first with dependency groups
-.venv/bin/pip install --quiet --editable ".[cpu,math]" --group dev
+.venv/bin/pip install --quiet --editable ".[cpu,math,coding]" --group dev
 cp pyproject.toml "$stamp"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Train MODEL on TASK with METHOD: bash scripts/train.sh tool-calling gd2po_hard /models/Qwen2.5-1.5B-Instruct [overrides]
-#   TASK       tool-calling | safe-alignment; each has a door of its own, TASK/train.sh METHOD MODEL [overrides]
+#   TASK       tool-calling | safe-alignment | math-reasoning | coding; each has a door of its own, TASK/train.sh METHOD MODEL [overrides]
 #   METHOD     grpo | gdpo | gd2po_hard | gd2po_snr, the files of verl/gd2po/configs/method
 #   overrides  Hydra's: rewards=NAME of TASK/config/rewards, scale=cpu | 1gpu | 8gpu | multinode, run.seed=2, any key of
 #              verl; --cfg job shows the result and starts nothing

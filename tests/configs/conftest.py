@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 if find_spec("ray") is None:
     collect_ignore_glob = ["test_every_run.py", "test_published.py", "test_tool_calling.py", "test_safe_alignment.py"]
-    collect_ignore_glob += ["test_trl_host.py"]
+    collect_ignore_glob += ["test_trl_host.py", "test_math_reasoning.py", "test_coding.py"]
 else:
     import verl
     from hydra import compose, initialize_config_dir

@@ -30,7 +30,7 @@ Run = tuple[str, str, str, str]
 
 
 def test_no_variant_is_overlooked() -> None:
-    assert {"safe-alignment", "tool-calling"} <= set(TASKS)
+    assert {"safe-alignment", "tool-calling", "math-reasoning", "coding"} <= set(TASKS)
     assert {"gd2po_hard", "gd2po_snr", "gdpo", "grpo"} <= set(METHODS)
     assert {"1gpu", "8gpu", "cpu", "multinode"} <= set(SCALES)
     assert len(REWARDS) >= 6
@@ -50,9 +50,10 @@ class TestEveryRun:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # verl warns that there is no critic
             critic = need_critic(config)
-        assert (critic, need_reference_policy(config)) == (False, False)
+        reference = need_reference_policy(config)
+        assert (critic, reference) == (False, config.actor_rollout_ref.actor.use_kl_loss)
         verls_own = inspect.unwrap(validate_config)  # ours would adapt it to a machine without GPU first
-        verls_own(config, use_reference_policy=False, use_critic=False)
+        verls_own(config, use_reference_policy=reference, use_critic=False)
         omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
         omega_conf_to_dataclass(config.actor_rollout_ref.rollout.checkpoint_engine)
 

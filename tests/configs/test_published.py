@@ -7,7 +7,12 @@ from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[2]
 METHODS = [path.stem for path in sorted((ROOT / "verl/gd2po/configs/method").glob("*.yaml"))]
-REWARDS = {"safe-alignment": "useful_harmless", "tool-calling": "correctness_length"}
+REWARDS = {
+    "safe-alignment": "useful_harmless",
+    "tool-calling": "correctness_length",
+    "math-reasoning": "accuracy_conditioned_length",
+    "coding": "pass_length",
+}
 
 BOTH = {
     "data.train_batch_size": 512,
@@ -69,7 +74,28 @@ PUBLISHED = {
         "trainer.total_training_steps": 100,
         "trainer.save_freq": 20,
     },
+    "math-reasoning": {  # table 7 of the GDPO paper
+        "data.train_batch_size": 512,
+        "data.max_prompt_length": 1024,
+        "data.max_response_length": 8000,
+        "actor_rollout_ref.actor.ppo_mini_batch_size": 64,
+        "actor_rollout_ref.actor.ppo_epochs": 1,
+        "actor_rollout_ref.actor.clip_ratio_low": 0.2,
+        "actor_rollout_ref.actor.clip_ratio_high": 0.28,
+        "actor_rollout_ref.actor.loss_agg_mode": "token-mean",
+        "actor_rollout_ref.actor.use_kl_loss": True,
+        "actor_rollout_ref.actor.kl_loss_type": "mse",
+        "actor_rollout_ref.actor.kl_loss_coef": 0.0005,
+        "actor_rollout_ref.actor.optim.lr": 1e-6,
+        "actor_rollout_ref.rollout.n": 16,
+        "actor_rollout_ref.rollout.temperature": 1.0,
+        "algorithm.use_kl_in_reward": False,
+        "algorithm.filter_groups.enable": True,
+        "reward.custom_reward_function.reward_kwargs.max_tokens": 4000,
+        "trainer.total_training_steps": 500,
+    },
 }
+PUBLISHED["coding"] = PUBLISHED["math-reasoning"] | {"trainer.total_training_steps": 400}
 TASKS = sorted(PUBLISHED)
 MACHINE = {
     "run.offload",

@@ -1,5 +1,6 @@
 """A file server on this machine, and published files of the real shape but our making."""
 
+import gzip
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from gd2po.data.catalogue import Member
 from gd2po.data.checks import SCHEMA
 from gd2po.data.published import Checksum, count_rows
 from gd2po.data.records import Texts
+from gd2po.data.sets.mathematics import MATHEMATICS
 from gd2po.data.tool_calling import to_row
 from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
@@ -157,6 +159,34 @@ def _safety_rows(source: str, roles: list[tuple[str, ...]], extra: Callable[[int
     return pa.Table.from_pylist(rows)
 
 
+def _write_problems(folder: Path) -> None:
+    """Files of every set of mathematics; MATH holds both problems of MATH-500, one in other spaces, and a bad row."""
+    answers = {
+        "gsm8k": "so it is {}\n#### {}",
+        "math": "It is $\\boxed{{{}}}$.",
+        "minerva_math": "It is $\\boxed{{{}}}$.",
+    }
+    for member in catalogue.find_members(data_set.name for data_set in MATHEMATICS):
+        name = member.name.partition("/")[0]
+        rows = []
+        for index in range(5 if name == "math" else 3):
+            asked, answer = f"What is ${index}+1$ of {member.name}?", str(index + 1)
+            if name == "math" and index < 2:
+                asked = f"what  is {index} + 1 of math500/test?"
+            if name == "math" and index == 2:
+                answer = ""
+            filled = answers.get(name, "{}").replace("{}", answer, 2).replace("{{", "{").replace("}}", "}")
+            row = {"problem": asked, "solution": filled, "answer": answer}
+            if name == "gsm8k":
+                row = {"question": asked, "answer": filled}
+            if name == "olympiadbench":
+                row = {"context": None, "question": asked, "final_answer": [answer], "is_multiple_answer": False}
+                row |= {"error": None, "unit": None}
+            rows.append(row)
+        text = "\n".join(map(json.dumps, rows)) + "\n"
+        (folder / name / member.file).write_text(json.dumps(rows) if name == "deepscaler" else text, encoding="utf-8")
+
+
 def _write_safety_sets(folder: Path) -> None:
     """HH row 1 is a dialogue, and row 2 has two turns of the assistant in a row; its published index skips one."""
     for split, count in (("train", 6), ("test", 3)):
@@ -192,6 +222,8 @@ def made_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = folder / "api_bank" / f"level-{level}-api_processed.json"
         path.write_text(_items(level, 2 + level), encoding="utf-8")
     _write_safety_sets(folder)
+    _write_problems(folder)
+    _write_programs(folder)
 
     def made(member: Member) -> Member:
         path = folder / member.name.partition("/")[0] / member.file
@@ -201,6 +233,48 @@ def made_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sets = tuple(replace(data_set, members=tuple(map(made, data_set.members))) for data_set in catalogue.DATA_SETS)
     monkeypatch.setattr(catalogue, "DATA_SETS", sets)
     return folder
+
+
+def _write_programs(folder: Path) -> None:
+    """Tasks of every part of MBPP, of which 602 asks the same as 11; two of HumanEval; row groups of Eurus-2-RL."""
+
+    def task(number: int) -> dict[str, object]:
+        text = f"Write a function to add {11 if number == 602 else number}."
+        tests = [f"assert add(1) == {number + 1}", f"assert add(2) == {number + 2}"]
+        code = f"def add(x):\r\n  return x + {number}"
+        return {"text": text, "code": code, "task_id": number, "test_setup_code": "", "test_list": tests}
+
+    lines = [json.dumps(task(number)) for number in (1, 11, 12, 511, 601, 602, 603)]
+    (folder / "mbpp" / "mbpp.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    check = "def check(candidate):\n    assert candidate(1) == 2\n"
+    functions = [
+        {
+            "task_id": f"HumanEval/{number}",
+            "prompt": f'def f{number}(x: int) -> int:\n    """ Add one. """\n',
+            "entry_point": f"f{number}",
+            "canonical_solution": "    return x + 1\n",
+            "test": check,
+        }
+        for number in range(2)
+    ]
+    packed = gzip.compress("\n".join(map(json.dumps, functions)).encode(), mtime=0)
+    (folder / "humaneval" / "HumanEval.jsonl.gz").write_bytes(packed)
+    many = json.dumps({"inputs": [f"{n}\n" for n in range(90)], "outputs": [f"{n + 1}\n" for n in range(90)]})
+    call = json.dumps({"fn_name": "f", "inputs": ["1\n2"], "outputs": ["3"]})
+    contents = [("math", "What is 1?", "1"), ("math", "What is 2?", "2"), ("code", "Add one.", many)]
+    contents += [("code", "Add two numbers.", call), ("code", "Nothing.", '{"inputs": [], "outputs": []}')]
+    rows = [
+        {
+            "data_source": "taco",
+            "prompt": [{"role": "system", "content": "[ASSESS]"}, {"role": "user", "content": text}],
+            "ability": ability,
+            "reward_model": {"style": "rule", "ground_truth": truth},
+            "extra_info": {"split": "train", "index": index},
+        }
+        for index, (ability, text, truth) in enumerate(contents)
+    ]
+    for part in ("train", "validation"):
+        pq.write_table(pa.Table.from_pylist(rows), folder / "eurus2_rl" / f"{part}.parquet", row_group_size=2)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import gc
 import socket
 import time
+from dataclasses import replace
 from threading import Barrier, Event, Lock
 from types import SimpleNamespace
 
@@ -40,10 +41,13 @@ def test_a_request_carries_messages_and_decoding_and_nothing_that_servers_may_no
     server = scripted(lambda body, number: reply("yes"))
     answers(server.url, ask("hello"))
     answers(server.url, ask("hello"), Decoding(temperature=0.5, seed=7, max_tokens=9))
-    greedy, drawn = (body for body, headers in server.seen)
+    own_seed = [replace(request, seed=8) for request in ask("hello")]
+    answers(server.url, own_seed, Decoding(temperature=0.5, seed=7, max_tokens=9, top_p=0.9))
+    greedy, drawn, nucleus = (body for body, headers in server.seen)
     shared = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
     assert greedy == shared | {"temperature": 0.0, "max_tokens": 4096}
     assert drawn == shared | {"temperature": 0.5, "max_tokens": 9, "seed": 7}
+    assert nucleus == drawn | {"seed": 8, "top_p": 0.9}
 
 
 def test_no_more_requests_are_under_way_than_allowed(ask, scripted, reply):

@@ -4,14 +4,16 @@ import json
 import logging
 import random
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gd2po.evaluation.generation import Decoding, DecodingError, GenerationError
+from gd2po.evaluation.generation import Decoding, GenerationError
 from gd2po.evaluation.generation.prompts import TokenizedPrompt
+from gd2po.evaluation.generation.sampling import SeededSampling
 from gd2po.evaluation.generation.transformers_backend import TransformersBackend, batch_size, next_batch
 
 _rng = random.Random(3)
@@ -136,9 +138,33 @@ def test_it_says_what_it_is(backend, tiny_model):
     assert len(description["model_hash"]) == 64 and set(description["versions"]) == {"torch", "transformers"}
 
 
-def test_sampling_is_refused(backend, ask):
-    with pytest.raises(DecodingError, match=r"temperature is 0\.7, expected 0"):
-        answers(backend, ask("a"), Decoding(temperature=0.7))
+def seeded(ask, *texts, seeds):
+    return [replace(request, seed=seed) for request, seed in zip(ask(*texts), seeds, strict=True)]
+
+
+def test_a_sampled_answer_depends_on_its_prompt_and_seed_alone(backend, ask):
+    warm = Decoding(temperature=1.0, max_tokens=20)
+    requests = seeded(ask, "hello", "hello", *TEXTS[:3], "hello", seeds=[1, 2, 3, 4, 5, 1])
+    together = answers(backend, requests, warm)
+    assert together["0"].text == together["5"].text != together["1"].text
+    for request in requests:
+        assert answers(backend, [request], warm)[request.id] == together[request.id]
+    assert answers(backend, ask("hello"), replace(warm, seed=1))["0"].text == together["0"].text
+
+
+def test_samples_follow_the_softmax_at_a_temperature_within_the_nucleus(backend):
+    logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
+    for temperature, top_p, kept in ((1.0, 1.0, 4), (0.5, 1.0, 4), (1.0, 0.7, 2), (1.0, 0.6, 1)):
+        draw = SeededSampling(range(4000), temperature, top_p, "cpu")
+        drawn = draw(None, logits.expand(4000, 4)).argmax(-1)
+        expected = (logits[0] / temperature)[:kept].softmax(-1)
+        shares = torch.bincount(drawn, minlength=4) / 4000
+        assert torch.allclose(shares[:kept], expected, atol=0.03) and shares[kept:].sum() == 0
+
+
+def test_a_cool_enough_sample_is_the_greedy_answer(backend, ask):
+    greedy = answers(backend, ask(*TEXTS[:4]))
+    assert answers(backend, ask(*TEXTS[:4]), replace(SHORT, temperature=1e-4)) == greedy
 
 
 def test_a_model_without_chat_template_is_refused(tiny_model, tmp_path):

@@ -1,7 +1,7 @@
 """The calls to vLLM, against a stand-in with the signatures of vLLM 0.27.1 (the real one wants a GPU)."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -96,6 +96,14 @@ def test_answers_come_with_lengths_and_finish(tiny_model, ask):
     assert (generations["1"].finish, generations["1"].response_tokens) == ("length", 60)
     assert (generations["2"].finish, generations["2"].error.split(":")[0]) == ("error", "context_length_exceeded")
     assert [(each.temperature, each.max_tokens, each.repetition_penalty) for each in params] == [(0.0, 60, 1.0)] * 2
+
+
+def test_each_answer_is_drawn_with_its_own_seed(tiny_model, ask):
+    with VllmBackend(str(tiny_model)) as backend:
+        requests = [replace(request, seed=seed) for request, seed in zip(ask("a", "b"), (5, None), strict=True)]
+        list(backend.generate(requests, Decoding(temperature=0.6, top_p=0.95, seed=7)))
+    params = LLM.made[0].calls[0][1]
+    assert [(each.temperature, each.top_p, each.seed) for each in params] == [(0.6, 0.95, 5), (0.6, 0.95, 7)]
 
 
 def test_prompts_are_the_models_template(tiny_model, ask):

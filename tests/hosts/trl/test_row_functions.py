@@ -1,12 +1,14 @@
 """Reward functions for one response, as verl calls them, in TRL."""
 
+import threading
 from types import SimpleNamespace
 
 import pytest
 
-from gd2po.errors import RewardError
+from gd2po.errors import RewardError, SettingsError
 from gd2po.hosts.trl.reward_columns import named_functions
 from gd2po.hosts.trl.row_functions import by_row, response_text
+from gd2po.rewards.declared import called_in_threads, checked_by
 from gd2po.rewards.tool_calling import compute_score
 
 GOLD = '<think>t</think>\n<tool_call>\n{"name": "weather", "parameters": {"city": "Rome"}}\n</tool_call>'
@@ -51,3 +53,26 @@ def test_only_what_the_policy_wrote_is_scored():
         {"role": "assistant", "content": "warm"},
     ]
     assert response_text(messages) == "\nwarm" and response_text("warm") == "warm"
+
+
+def test_a_function_that_waits_is_called_for_several_rows_at_one_time():
+    both = threading.Barrier(2, timeout=20)
+
+    @called_in_threads
+    def score(data_source, solution_str, ground_truth, extra_info):
+        both.wait()  # breaks where the rows are scored one after the other
+        return {"text": solution_str}
+
+    scored = by_row(score)(completions=["x", "y"], reward_model=[{"ground_truth": ""}] * 2)
+    assert scored == [{"text": "x"}, {"text": "y"}]
+
+
+def test_options_that_cannot_work_are_refused_at_once():
+    def check(**options):
+        raise SettingsError(f"no sandbox for {options}")
+
+    @checked_by(check)
+    def score(data_source, solution_str, ground_truth, extra_info, **options): ...
+
+    with pytest.raises(SettingsError, match=r"no sandbox for {'unsafe': False}"):
+        by_row(score, unsafe=False)

@@ -83,7 +83,7 @@ def verify(names: Names, root: Root = ROOT) -> None:
         table.add_column(overflow="fold")
     for member, fault in faults.items():
         mark = "[red]no[/]" if fault else "[green]ok[/]"
-        table.add_row(mark, member.name, fault or f"{member.rows:,} rows, {member.checksum.kind} right")
+        table.add_row(mark, member.name, fault or f"{member.rows:,} rows, {_proof(member, member.checksum.kind)}")
     Console().print(table)
     if any(faults.values()):
         raise typer.Exit(2)
@@ -105,11 +105,16 @@ def prepare(
     ] = None,
     drop_bad: Annotated[bool, typer.Option("--drop-bad", help="of FILE: leave out and list rows that are bad")] = False,
     sft: Annotated[bool, typer.Option("--sft", help="of FILE: write demonstrations for the warm start")] = False,
+    wording: Annotated[
+        str | None,
+        typer.Option(help="of FILE with problems: box or tags, how a prompt asks for the answer", show_default="box"),
+    ] = None,
 ) -> None:
     """Write the parquet files that training reads; every row is checked.
 
-    FILE holds {instruction, input, output}, or {tools, messages, calls, response,
-    think} with tools and messages as chat APIs have them.
+    FILE holds {instruction, input, output}; or {tools, messages, calls, response,
+    think} with tools and messages as chat APIs have them; or {problem, answer} for mathematics;
+    or {problem, tests} for programs.
     """
     from gd2po.data.recipes import find_recipes, is_known, prepare_named
     from gd2po.errors import DataError
@@ -121,10 +126,12 @@ def prepare(
         if not named:
             if len(names) > 1:
                 raise DataError(f"{names[0]} is no data set; a file of your own is prepared alone: FILE [DEST]")
-            _tell(_convert(Path(names[0]), destination, split or "train", drop_bad, sft))
+            _tell(_convert(Path(names[0]), destination, split or "train", drop_bad, sft, wording, root))
             return
-        if split or drop_bad or sft:
-            raise DataError(f"--split, --drop-bad and --sft are for a file of your own; {names[0]} is a data set")
+        if split or drop_bad or sft or wording:
+            raise DataError(
+                f"--split, --drop-bad, --sft and --wording are for a file of your own; {names[0]} is a data set"
+            )
         if destination and len(names) > 1:
             raise DataError(f"{destination} is one file, but {len(names)} data sets are named: {', '.join(names)}")
         for name in names:
@@ -136,15 +143,37 @@ def prepare(
                 typer.secho(f"not made: {sentence}", fg="yellow", err=True)
 
 
-def _convert(source: Path, destination: Path | None, split: str, drop_bad: bool, sft: bool) -> "PrepareReport":
+def _convert(
+    source: Path, destination: Path | None, split: str, drop_bad: bool, sft: bool, wording: str | None, root: Path
+) -> "PrepareReport":
+    from gd2po.data import coding, coding_files, coding_rows
     from gd2po.data.demonstrations import prepare_demonstrations
+    from gd2po.data.layouts import read_dialogues
+    from gd2po.data.math_rows import is_own_problem, prepare_own
+    from gd2po.data.mathematics_files import held_out_below
     from gd2po.data.recipes import find_recipes
     from gd2po.data.tool_calling import prepare as prepare_prompts
+    from gd2po.errors import DataError
 
     if not source.is_file():
         find_recipes(str(source))  # raises: neither file nor data set
+    to = destination or source.with_suffix(".parquet")
+    records = read_dialogues(source)
+    if any(map(coding.is_own_problem, records)):
+        if sft or wording:
+            raise DataError(f"--sft and --wording are not for programming problems, which {source} holds")
+        away = coding_files.held_out_below(root)
+        return coding_rows.prepare_own(source, to, split=split, held_out=away, drop_bad=drop_bad)
+    if any(map(is_own_problem, records)):
+        if sft:
+            raise DataError(f"--sft is for dialogues; {source} holds problems of mathematics")
+        return prepare_own(
+            source, to, split=split, wording=wording or "box", held_out=held_out_below(root), drop_bad=drop_bad
+        )
+    if wording:
+        raise DataError(f"--wording is for problems of mathematics; {source} holds none")
     convert = prepare_demonstrations if sft else prepare_prompts
-    return convert(source, destination or source.with_suffix(".parquet"), split=split, drop_bad=drop_bad)
+    return convert(source, to, split=split, drop_bad=drop_bad)
 
 
 def _tell(*reports: "PrepareReport") -> None:
@@ -155,6 +184,11 @@ def _tell(*reports: "PrepareReport") -> None:
             typer.secho(note, fg="yellow", err=True)
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.kinds.items()))
         typer.echo(f"{report.destination}: {report.written} of {report.read} rows ({kinds})")
+
+
+def _proof(member: "Member", checksum: str) -> str:
+    """By what a file was recognised."""
+    return f"{checksum} right" if member.checksum.value else f"{member.checksum}, {member.rows:,} rows"
 
 
 def _by_reason(problems: "Iterable[RowProblem]") -> dict[str, list[int]]:
@@ -179,7 +213,7 @@ def _bring(member: "Member", root: Path, source: Path | None) -> bool:
         typer.secho(f"{member.name}: {error}", fg="red", err=True)
         return False
     path = member.path(root)
-    typer.echo(f"{path}: {how}, {path.stat().st_size:,} bytes, checksum right")
+    typer.echo(f"{path}: {how}, {path.stat().st_size:,} bytes, {_proof(member, 'checksum')}")
     return True
 
 

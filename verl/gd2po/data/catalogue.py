@@ -1,19 +1,21 @@
 """The public data sets that gd2po can fetch: where each file lies, under which licence, and how it is recognised.
 
-Every address is pinned to a commit. A further data set is one more entry in :mod:`gd2po.data.sets`, and a card in
-``dataset/``.
+Every address is pinned to a commit, save that of a file which was never seen here. A further data set is one more entry
+in :mod:`gd2po.data.sets`, and a card in ``dataset/``.
 """
 
 from collections.abc import Iterable
 
 from gd2po.data.published import DataSet, Member
+from gd2po.data.sets.coding import CODING
+from gd2po.data.sets.mathematics import MATHEMATICS
 from gd2po.data.sets.safe_alignment import SAFE_ALIGNMENT
 from gd2po.data.sets.tool_calling import TOOL_CALLING
 from gd2po.errors import DataError, nearest
 
 __all__ = ["DATA_SETS", "DataSet", "Member", "find_members", "find_set", "known_names"]
 
-DATA_SETS = (*TOOL_CALLING, *SAFE_ALIGNMENT)
+DATA_SETS = (*TOOL_CALLING, *SAFE_ALIGNMENT, *MATHEMATICS, *CODING)
 
 
 def known_names() -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gd2po.data.catalogue import Member
 from gd2po.data.downloading import SILENT, Listener, download
+from gd2po.data.published import count_rows
 from gd2po.errors import DataError
 
 
@@ -49,11 +50,16 @@ def fetch(member: Member, root: Path, *, source: Path | None = None, listener: L
 
 
 def _find(member: Member, source: Path) -> Path:
-    """The file of the right name and checksum below a folder."""
-    candidates = {path: member.checksum.of(path) for path in sorted(source.rglob(member.file)) if path.is_file()}
-    for path, checksum in candidates.items():
-        if checksum == member.checksum:
-            return path
+    """The file of the right checksum below a folder, by its name, or else by its size under whatever name."""
+    files = [path for path in sorted(source.rglob("*")) if path.is_file()]
+    named = [path for path in files if path.name == member.file]
+    sized = [path for path in files if path.name != member.file and path.stat().st_size == member.size]
+    candidates = {path: member.checksum.of(path) for path in named + sized}
+    right = [path for path, checksum in candidates.items() if checksum == member.checksum]
+    if member.checksum.kind == "unseen" and len(right) > 1:  # several have the name: by the number of rows
+        right.sort(key=lambda path: count_rows(path, member.file) != member.rows)
+    if right:
+        return right[0]
     others = "".join(f"\n  {path} has {checksum}" for path, checksum in candidates.items())
     raise DataError(
         f"{source} holds no {member.file} with {member.checksum}; bring it there from {member.address}{others}"
@@ -63,6 +69,12 @@ def _find(member: Member, source: Path) -> Path:
 def _accept(member: Member, part: Path, path: Path, listener: Listener) -> None:
     rejected = path.with_name(f"{path.name}.rejected")
     checksum, size = member.checksum.of(part), part.stat().st_size
+    if checksum.kind == "unseen" and (rows := count_rows(part, member.file)) != member.rows:
+        os.replace(part, rejected)
+        raise DataError(
+            f"what came as {member.name} has {rows:,} rows, expected {member.rows:,}. It is kept aside in "
+            f"{rejected} and not used. No checksum of it is known: look at {member.address}"
+        )
     if checksum != member.checksum:
         os.replace(part, rejected)
         expected = member.checksum if member.size is None else f"{member.checksum} and {member.size:,} bytes"

@@ -1,5 +1,6 @@
 """What is known of a published data set and of each of its files, and whether a file lies here as it was published."""
 
+import gzip
 import hashlib
 import json
 from dataclasses import dataclass
@@ -19,14 +20,18 @@ class Checksum:
     Attributes:
         kind: ``sha256``, or ``git-blob``: SHA-1 of the header ``blob <size>`` NUL and the content, which is what
             ``git hash-object`` prints and what a repository lists even where nobody published another checksum.
-        value: The checksum in hexadecimal.
+            ``unseen`` where nobody published a checksum and the file was never seen here: then only the number of its
+            rows is checked.
+        value: The checksum in hexadecimal; "" for ``unseen``.
     """
 
-    kind: Literal["sha256", "git-blob"]
+    kind: Literal["sha256", "git-blob", "unseen"]
     value: str
 
     def of(self, path: Path) -> "Checksum":
         """The checksum of this kind that a file has."""
+        if self.kind == "unseen":
+            return self
         digest = hashlib.sha256()
         if self.kind == "git-blob":
             digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
@@ -36,7 +41,7 @@ class Checksum:
         return Checksum(self.kind, digest.hexdigest())
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.value}"
+        return f"{self.kind} {self.value}" if self.value else "no known checksum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,20 @@ class DataSet:
     members: tuple[Member, ...]
 
 
-def count_rows(path: Path) -> int:
-    """The number of rows of a parquet file, or of entries of a JSON list."""
-    if path.suffix == ".parquet":
+def count_rows(path: Path, name: str = "") -> int:
+    """The number of rows of a parquet file, of entries of a JSON list, or of JSON lines, compressed by gzip or not.
+
+    Args:
+        path: The file.
+        name: Its published name, by whose ending its kind is known; where not given, that of ``path``.
+    """
+    suffix = Path(name or path).suffix
+    if suffix == ".parquet":
         import pyarrow.parquet as pq
 
         return int(pq.read_metadata(path).num_rows)
-    return len(json.loads(path.read_bytes()))
+    content = path.read_bytes()
+    content = gzip.decompress(content) if suffix == ".gz" else content
+    if content.lstrip().startswith(b"["):
+        return len(json.loads(content))
+    return sum(1 for line in content.split(b"\n") if line.strip())

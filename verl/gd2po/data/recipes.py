@@ -1,39 +1,17 @@
 """The files that training and validation read: which published files each is made of, how, and where it goes."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gd2po.data.api_bank import prepare_validation
 from gd2po.data.catalogue import find_members, known_names
+from gd2po.data.coding_files import RECIPES as CODING_RECIPES
+from gd2po.data.mathematics_files import RECIPES as MATHEMATICS_RECIPES
+from gd2po.data.recipe import Files, Recipe
 from gd2po.data.rlla_4k import prepare_prompts, prepare_warm_start
 from gd2po.data.safe_alignment import prepare_prompts as prepare_safety_prompts
 from gd2po.data.writing import PrepareReport
 from gd2po.errors import DataError, nearest
-
-Files = Mapping[str, Path]
-"""Name of a member → its published file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How one file for training or validation is made.
-
-    Attributes:
-        name: ``set/file``, the name on the command line.
-        needs: The members without which the file cannot be made.
-        make: The function that writes it; gets the published files that are here, and the destination.
-        uses: Further members that are given to ``make`` when they are here.
-    """
-
-    name: str
-    needs: tuple[str, ...]
-    make: Callable[[Files, Path], PrepareReport]
-    uses: tuple[str, ...] = ()
-
-    def path(self, root: Path) -> Path:
-        """The place of the file below the folder of the data sets."""
-        return root / f"{self.name}.parquet"
 
 
 def _levels(files: Files) -> Files:
@@ -62,6 +40,8 @@ RECIPES = (
     _safety("alpaca/test"),
     _safety("hh_rlhf/test"),
     _safety("pku_saferlhf/test"),
+    *MATHEMATICS_RECIPES,
+    *CODING_RECIPES,
 )
 
 

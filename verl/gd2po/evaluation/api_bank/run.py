@@ -113,7 +113,7 @@ def _summarise(
         version={f"lv{level}": CHECKSUMS[level] for level in task.levels},
         model=model_name(engine["model"]),
         backend=engine,
-        decoding=asdict(decoding),
+        decoding=decoding.describe(),
         versions=versions() | engine["versions"],
         started=started,
         seconds=round(seconds, 3),

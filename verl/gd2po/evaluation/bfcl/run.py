@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def evaluate(
     engine, root = backend.describe(), folder / ROOT
     prompt = hashlib.sha256(task.template.encode()).hexdigest()
     version = {"bfcl-eval": VERSION, "data": "BFCL_v4", "prompt": prompt}
-    settings = {"categories": task.categories, "version": version, "engine": engine, "decoding": asdict(decoding)}
+    settings = {"categories": task.categories, "version": version, "engine": engine, "decoding": decoding.describe()}
     with _timed(folder / RUN, settings) as journal:
         for name in (SUMMARY, SAMPLES):
             (folder / name).unlink(missing_ok=True)
@@ -102,7 +102,7 @@ def evaluate(
             version=version,
             model=model_name(engine["model"]),
             backend=engine,
-            decoding=asdict(decoding),
+            decoding=decoding.describe(),
             versions=versions() | engine["versions"],
             started=started,
             seconds=round(seconds, 1),

@@ -52,7 +52,7 @@ class ChatRequest(_Strict):
     seed: int | None = None
     n: Literal[1] | None = None
     stream: Literal[False] | None = None
-    top_p: Literal[1] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     presence_penalty: Literal[0] | None = None
     frequency_penalty: Literal[0] | None = None
     logprobs: Literal[False] | None = None
@@ -67,6 +67,7 @@ class ChatRequest(_Strict):
             "max_tokens": self.max_completion_tokens or self.max_tokens,
             "temperature": self.temperature,
             "seed": self.seed,
+            "top_p": self.top_p,
         }
         return replace(default, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
 

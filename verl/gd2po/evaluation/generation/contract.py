@@ -1,10 +1,10 @@
 """The contract between an evaluation and the engine that serves a model."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
-from gd2po.errors import GD2POError
+from gd2po.errors import GD2POError, SettingsError
 
 CONTEXT_EXCEEDED = "context_length_exceeded"
 """The beginning of a generation's ``error`` where the prompt leaves no room for an answer; OpenAI's code for it."""
@@ -46,10 +46,13 @@ class GenerationRequest:
     Attributes:
         id: A name that is unique in the run; it names the sample in every file.
         messages: The conversation, ``{"role", "content"}`` each; the backend puts it into the model's chat template.
+        seed: The seed of this answer, for temperatures above 0; None for that of the decoding. Several answers to one
+            conversation need different seeds.
     """
 
     id: str
     messages: tuple[dict[str, str], ...]
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,27 @@ class Decoding:
         max_tokens: The length of the longest answer, in tokens.
         context: The longest prompt and answer together, in tokens; a prompt that leaves no room is an error, never cut.
         seed: The engine's seed, for temperatures above 0.
+        top_p: The share of the probability from which a token is drawn, the likeliest tokens first; 1 for all of it.
+
+    Raises:
+        SettingsError: A number outside its range.
     """
 
     temperature: float = 0.0
     max_tokens: int = 4096
     context: int = 4096
     seed: int = 42
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise SettingsError(f"temperature is {self.temperature}, expected 0 (greedy) or more")
+        if not 0 < self.top_p <= 1:
+            raise SettingsError(f"top_p is {self.top_p}, expected a share above 0 and at most 1")
+
+    def describe(self) -> dict[str, Any]:
+        """The decoding for the record; without ``top_p`` where it changes nothing, as earlier records are."""
+        return {name: value for name, value in asdict(self).items() if name != "top_p" or value != 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,9 @@ class OpenAIBackend:
     async def _ask(self, client: ChatClient, request: GenerationRequest, decoding: Decoding) -> Generation:
         body = {"model": self._model, "messages": list(request.messages), "temperature": decoding.temperature}
         if decoding.temperature > 0:
-            body["seed"] = decoding.seed
+            body["seed"] = decoding.seed if request.seed is None else request.seed
+        if decoding.top_p != 1:
+            body["top_p"] = decoding.top_p
         try:
             try:
                 choice = await client.complete(body | {"max_tokens": decoding.max_tokens})

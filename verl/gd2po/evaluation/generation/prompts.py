@@ -15,11 +15,13 @@ class TokenizedPrompt:
         id: The id of the request.
         tokens: The token ids of the prompt, with those that open the answer.
         room: The length of the longest answer, in tokens; at least 1.
+        seed: The seed of the answer, for temperatures above 0.
     """
 
     id: str
     tokens: list[int]
     room: int
+    seed: int = 0
 
 
 def read_prompts(
@@ -49,7 +51,8 @@ def read_prompts(
         if left < 1:
             failures.append(_too_long(request.id, len(tokens), decoding.context, model_context))
         else:
-            prompts.append(TokenizedPrompt(request.id, tokens, min(decoding.max_tokens, left)))
+            seed = decoding.seed if request.seed is None else request.seed
+            prompts.append(TokenizedPrompt(request.id, tokens, min(decoding.max_tokens, left), seed))
     return prompts, failures
 
 

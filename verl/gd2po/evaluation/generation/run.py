@@ -61,7 +61,7 @@ def answer(
         GenerationError: The backend raised it, or has left out requests.
     """
     _check_distinct(requests)
-    with Journal(file, {**backend.describe(), "decoding": asdict(decoding)}, "answers") as journal:
+    with Journal(file, {**backend.describe(), "decoding": decoding.describe()}, "answers") as journal:
         lines = {line["id"]: line for line in journal.lines}
         done = {
             request.id: _read(line, request, file)

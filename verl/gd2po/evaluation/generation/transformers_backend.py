@@ -1,4 +1,4 @@
-"""Greedy answers from a Hugging Face model, batch by batch, on CPU or one GPU."""
+"""Answers from a Hugging Face model, batch by batch, on CPU or one GPU."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,6 @@ from typing import Any
 from gd2po.evaluation.generation.contract import (
     BATCH_TOKENS,
     Decoding,
-    DecodingError,
     Finish,
     Generation,
     GenerationError,
@@ -17,6 +16,7 @@ from gd2po.evaluation.generation.contract import (
 )
 from gd2po.evaluation.generation.local_model import ModelFiles
 from gd2po.evaluation.generation.prompts import TokenizedPrompt, read_prompts
+from gd2po.evaluation.generation.sampling import SeededSampling
 from gd2po.versions import installed
 
 logger = logging.getLogger(__name__)
@@ -28,8 +28,9 @@ LEAST_SHARE = 0.5
 class TransformersBackend:
     """A causal language model under ``generate``: left-padded batches of prompts of about one length.
 
-    The model's own generation settings (penalties, sampling) are set aside, save its end tokens: answers are greedy.
-    Weights are float32 on CPU and of their own type on a GPU.
+    The model's own generation settings (penalties, sampling) are set aside, save its end tokens: answers are greedy,
+    or drawn by :class:`.sampling.SeededSampling` at a temperature. Weights are float32 on CPU and of their own type on
+    a GPU.
 
     Args:
         model: A folder, or a name on the Hugging Face hub.
@@ -80,16 +81,14 @@ class TransformersBackend:
 
     def generate(self, requests: Sequence[GenerationRequest], decoding: Decoding) -> Iterator[Generation]:
         """Yield answers batch by batch, longest prompts first; an answer is the one its prompt gets alone."""
-        if decoding.temperature != 0:
-            raise DecodingError(f"temperature is {decoding.temperature}, expected 0: this engine is greedy")
         prompts, failures = read_prompts(requests, self._files.tokenizer, decoding, self._files.context)
         yield from failures
-        yield from self._answer(sorted(prompts, key=lambda prompt: len(prompt.tokens), reverse=True))
+        yield from self._answer(sorted(prompts, key=lambda prompt: len(prompt.tokens), reverse=True), decoding)
 
-    def _answer(self, waiting: Sequence[TokenizedPrompt]) -> Iterator[Generation]:
+    def _answer(self, waiting: Sequence[TokenizedPrompt], decoding: Decoding) -> Iterator[Generation]:
         while waiting:
             batch = next_batch(waiting, self._batch_tokens)
-            answers = self._try(batch)
+            answers = self._try(batch, decoding)
             if answers is None and len(batch) > 1:
                 self._batch_tokens = batch_size(batch) // 2
                 logger.warning("%d rows do not fit the device; going on with half", len(batch))
@@ -97,18 +96,20 @@ class TransformersBackend:
             yield from answers or [_no_memory(batch[0])]
             waiting = waiting[len(batch) :]
 
-    def _try(self, batch: Sequence[TokenizedPrompt]) -> list[Generation] | None:
+    def _try(self, batch: Sequence[TokenizedPrompt], decoding: Decoding) -> list[Generation] | None:
         """The answers, or None where they do not fit the device's memory."""
         import torch
 
         with suppress(torch.OutOfMemoryError):
-            return self._decode(batch)
+            return self._decode(batch, decoding)
         torch.cuda.empty_cache()  # not before: the error's traceback holds the tensors
         return None
 
-    def _decode(self, batch: Sequence[TokenizedPrompt]) -> list[Generation]:
+    def _decode(self, batch: Sequence[TokenizedPrompt], decoding: Decoding) -> list[Generation]:
         import torch
 
+        seeds = [prompt.seed for prompt in batch]
+        sampling = [SeededSampling(seeds, decoding.temperature, decoding.top_p, self._device)]
         width = max(len(prompt.tokens) for prompt in batch)
         padding = [width - len(prompt.tokens) for prompt in batch]
         rows = [[self._pad] * pad + prompt.tokens for pad, prompt in zip(padding, batch, strict=True)]
@@ -117,6 +118,7 @@ class TransformersBackend:
             input_ids=torch.tensor(rows, device=self._device),
             attention_mask=torch.tensor(mask, device=self._device),
             max_new_tokens=max(prompt.room for prompt in batch),
+            logits_processor=sampling if decoding.temperature > 0 else None,
         )
         return [self._read(*pair) for pair in zip(batch, output[:, width:].tolist(), strict=True)]
 

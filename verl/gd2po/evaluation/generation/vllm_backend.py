@@ -99,7 +99,9 @@ class VllmBackend:
         outputs = self._engine.generate(
             [{"prompt_token_ids": prompt.tokens} for prompt in chunk],
             [
-                SamplingParams(temperature=decoding.temperature, seed=decoding.seed, max_tokens=prompt.room)
+                SamplingParams(
+                    temperature=decoding.temperature, top_p=decoding.top_p, seed=prompt.seed, max_tokens=prompt.room
+                )
                 for prompt in chunk
             ],
             use_tqdm=False,

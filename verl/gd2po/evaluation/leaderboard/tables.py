@@ -6,15 +6,21 @@ from types import MappingProxyType
 from typing import Literal
 
 from gd2po.evaluation.api_bank import summary as api_bank
+from gd2po.evaluation.code import sets as code
 from gd2po.evaluation.console import NumberFormat
 from gd2po.evaluation.leaderboard.finding import Result, by_setting, describe, differences
+from gd2po.evaluation.math import sets as math
+from gd2po.evaluation.questions import summary as questions
 from gd2po.evaluation.results import SHARE, Score
 from gd2po.evaluation.safety import summary as safety
 from gd2po.intervals import Interval, difference
 
-HEADLINES: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = MappingProxyType(
-    {api_bank.BENCHMARK: api_bank.headline, safety.BENCHMARK: safety.headline}
-)
+HEADLINES: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = MappingProxyType({
+    api_bank.BENCHMARK: api_bank.headline,
+    safety.BENCHMARK: safety.headline,
+    math.BENCHMARK: questions.headline,
+    code.BENCHMARK: code.headline,
+})  # fmt: skip
 """Per benchmark, the names of the scores in its table, chosen from names and units; other tables show all scores."""
 
 Mark = Literal["best", "near", "none"]

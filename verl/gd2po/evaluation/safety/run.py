@@ -33,7 +33,7 @@ def check_baseline(task: SafetyTask, baseline: Baseline, decoding: Decoding, fol
         ResultError: The results differ in the conditions that the message names.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    check_comparable(baseline, BENCHMARK, version(task, folder), asdict(decoding), [item.id for item in task.items])
+    check_comparable(baseline, BENCHMARK, version(task, folder), decoding.describe(), [item.id for item in task.items])
 
 
 def answer_items(
@@ -111,7 +111,7 @@ def write_result(
         version=version(task, folder),
         model=model_name(answers.engine["model"]),
         backend=answers.engine,
-        decoding=asdict(answers.decoding),
+        decoding=answers.decoding.describe(),
         versions=versions() | installed("torch", "transformers") | answers.engine["versions"],
         started=started,
         seconds=round(seconds, 3),

@@ -1,6 +1,8 @@
 """Reward functions that score one response at a time, as verl calls them, for TRL, which hands over a whole batch."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from gd2po.errors import RewardError
@@ -11,6 +13,8 @@ from gd2po.rewards.scores import RESPONSE_TOKENS
 def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[Any]]:
     """A reward function for TRL that calls ``function`` for each completion, as verl's reward workers call it.
 
+    One that is marked by :func:`gd2po.rewards.declared.called_in_threads` is called for several at the same time.
+
     The data set has the columns of verl's: ``prompt``, ``reward_model`` with the ``ground_truth``, and maybe
     ``data_source`` and ``extra_info``. ``extra_info`` gets ``global_steps``, the number of updates before the response
     was written, which drives schedules of rewards, and ``response_tokens``, the number of generated tokens.
@@ -19,6 +23,9 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
         function: ``compute_score(data_source, solution_str, ground_truth, extra_info, **options)``.
         options: Further keyword arguments of each call.
 
+    Raises:
+        SettingsError: The function cannot score with these options, as far as it knows by itself.
+
     Example:
         >>> def exact(data_source, solution_str, ground_truth, extra_info=None):
         ...     return {"correct": float(solution_str == ground_truth)}
@@ -26,6 +33,9 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
         >>> by_row(exact)(completions=["4", "4"], reward_model=truths)
         [{'correct': 1.0}, {'correct': 0.0}]
     """
+
+    if check := getattr(function, "check_options", None):
+        check(**options)
 
     def score_rows(
         completions: Sequence[Any],
@@ -43,9 +53,14 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
             )
         rows = len(completions)
         steps = {} if trainer_state is None else {"global_steps": trainer_state.global_step}
-        return [
-            function(
-                source, response_text(completion), truth["ground_truth"], {**(extra or {}), **steps, **count}, **options
+        calls = [
+            partial(
+                function,
+                source,
+                response_text(completion),
+                truth["ground_truth"],
+                {**(extra or {}), **steps, **count},
+                **options,
             )
             for completion, truth, source, extra, count in zip(
                 completions,
@@ -56,6 +71,10 @@ def by_row(function: Callable[..., Any], **options: Any) -> Callable[..., list[A
                 strict=True,
             )
         ]
+        if not getattr(function, "in_threads", False):
+            return [call() for call in calls]
+        with ThreadPoolExecutor() as threads:
+            return list(threads.map(lambda call: call(), calls))
 
     score_rows.__name__ = score_rows.__qualname__ = function_name(function)
     if hasattr(function, "returned_rewards"):

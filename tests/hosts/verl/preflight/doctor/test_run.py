@@ -10,6 +10,7 @@ from transformers import Qwen2Config
 from typer.testing import CliRunner
 
 from gd2po.cli import app
+from gd2po.errors import SettingsError
 
 GPU_ONLY = {"vllm", "flash-attn", "CUDA", "driver"}
 """What no machine without GPUs has; recordings do not bring it."""
@@ -126,3 +127,15 @@ def test_a_screen_stays_within_its_columns_and_ends_with_the_count(monkeypatch, 
     assert any(line.startswith("no  flash-attn") for line in lines)
     assert any("→ pip install 'verl[fsdp]'" in line for line in lines)
     assert lines[-1].endswith("are not as they should be")
+
+
+def test_a_sandbox_is_tried_and_its_absence_is_no_fault(monkeypatch):
+    monkeypatch.setattr("gd2po.hosts.verl.preflight.doctor.run.check_sandbox", lambda: None)
+    assert doctor()[1]["sandbox"][0]["ok"] is True
+
+    def refuse():
+        raise SettingsError("user namespaces are forbidden")
+
+    monkeypatch.setattr("gd2po.hosts.verl.preflight.doctor.run.check_sandbox", refuse)
+    code, findings = doctor()
+    assert code == 0 and "user namespaces are forbidden" in findings["sandbox"][0]["found"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 from rich.filesize import decimal
 
-from gd2po.errors import HostError
+from gd2po.errors import HostError, SettingsError
 from gd2po.hosts.verl.preflight.doctor.hardware import of_cluster, of_machine
 from gd2po.hosts.verl.preflight.doctor.installation import examine
 from gd2po.hosts.verl.preflight.doctor.result import CheckResult
@@ -19,6 +19,7 @@ from gd2po.hosts.verl.preflight.gpus import GIB, Gpu, read_gpus, smallest
 from gd2po.hosts.verl.preflight.plan.composing import compose_run
 from gd2po.hosts.verl.preflight.plan.memory import GpuMemory
 from gd2po.hosts.verl.preflight.plan.schedule import files_of
+from gd2po.rewards.coding import check_sandbox
 
 if TYPE_CHECKING:
     from gd2po.hosts.verl.preflight.plan.making import RunPlan
@@ -41,6 +42,7 @@ def diagnose(arguments: Sequence[str]) -> Iterator[CheckResult]:
     yield from examine(_parts(config, bool(gpus)))
     yield from driver_faults
     yield from of_machine(gpus, *_torch())
+    yield _sandbox()
     if config is None:
         yield from of_cluster(1, 0)
         return
@@ -62,6 +64,15 @@ def _torch() -> tuple[str | None, bool]:
     import torch
 
     return torch.version.cuda, torch.cuda.is_available()
+
+
+def _sandbox() -> CheckResult:
+    """Whether programs of a model can run in a sandbox; a run whose rewards need one is refused by its plan."""
+    try:
+        check_sandbox()
+    except SettingsError as error:
+        return CheckResult("sandbox", None, f"only the coding rewards need one: {error}")
+    return CheckResult("sandbox", True, "bubblewrap makes sandboxes for the coding rewards")
 
 
 def _parts(config: DictConfig | None, has_gpus: bool) -> frozenset[RunPart]:

@@ -1,0 +1,1 @@
+"""Where answers run: :mod:`.processes` has sandboxes of bubblewrap, :mod:`.fusion` a SandboxFusion server."""
