@@ -56,6 +56,9 @@ def load_reward_function(config: DictConfig) -> Any:
                 "synchronous functions; choose naive, or write def in place of async def"
             )
         _bind(function, name, path, _keywords(config))
+        if check := getattr(function, "check_options", None):
+            options = OmegaConf.select(config, f"{_KEY}.reward_kwargs")
+            check(**(OmegaConf.to_container(options, resolve=True) if isinstance(options, DictConfig) else {}))  # type: ignore[arg-type]
     return function
 
 
