@@ -12,6 +12,7 @@ from gd2po.pretrained.catalogue import Package, PretrainedModel
 START, END = "<|im_start|>", "<|im_end|>"
 _WIDTH, _HEADS, _INNER = 32, 2, 64
 _METADATA = "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n"
+_WHEEL = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 @pytest.fixture(scope="session")
