@@ -1,58 +1,105 @@
 """The quickstart from beginning to end: data, policy, one training per method, table and plot."""
 
 import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gd2po.paths import config_dir
 from gd2po.quickstart import Plan, prepare_policy, prepare_task
-from gd2po.quickstart.summary import plot, table
+from gd2po.quickstart.models import resolve_model
+from gd2po.quickstart.outcome import Outcome, read_outcome
+from gd2po.quickstart.plan import REWARDS, TINY, TINY_MODEL
+from gd2po.quickstart.progress import Progress
+from gd2po.quickstart.summary import examples, plot, table
 from gd2po.runs import process as runs
 from gd2po.runs.process import Step, read_steps
 
 _NEXT = """
-Next, on a GPU machine (pip install 'gd2po[vllm]'), the same trainer and the same configuration with a real model:
+Next: the same trainer and configuration with a larger model and real data, on a GPU (pip install 'gd2po[vllm]'):
 
     bash scripts/train.sh tool-calling gd2po_hard /path/to/Qwen2.5-1.5B-Instruct
+
+or, here, other methods: gd2po quickstart --methods gdpo_shrunk,gd2po_guard
 """
 
 
-def run(methods: tuple[str, ...], steps: int, seed: int, folder: Path, plugins: tuple[str, ...] = ()) -> None:
-    """Prepare, train each method, show a table and write a plot.
+def run(
+    methods: tuple[str, ...],
+    steps: int | None,
+    seed: int,
+    folder: Path,
+    plugins: tuple[str, ...] = (),
+    model: str = TINY_MODEL,
+) -> None:
+    """Prepare, train each method, and show what happened: a table, answers, curves, and the verdict on the rollouts.
 
     Args:
         methods: The config names of the methods, see :func:`gd2po.quickstart.plan.method_titles`.
-        steps: The number of policy updates per method.
+        steps: The number of training steps per method; None for as many as suit the model.
         seed: The seed of everything.
         folder: The folder that everything is written to.
         plugins: The modules or ``.py`` files that register further methods.
+        model: The model to start from, see :func:`gd2po.quickstart.models.resolve_model`.
 
     Raises:
         SettingsError: An unknown method, or no step to train.
+        DownloadError: The model can be fetched from nowhere.
         TrainingError: verl ended early; the message has the end of its log.
     """
-    plan = Plan(methods, steps, seed, folder, plugins)
+    plan = Plan(methods, TINY.steps if steps is None else steps, seed, folder, plugins)  # refuses before it fetches
     console, start = Console(), time.perf_counter()
     results: dict[str, list[Step]] = {}
-    with _progress(console) as progress:
+    with Progress(console) as progress:
+        plan = replace(plan, model=resolve_model(model, progress.tell))
+        if steps is None:
+            plan = replace(plan, steps=plan.sizes.steps)
         _prepare(plan, progress)
         for method in methods:
             results[method] = _train(plan, method, progress)
-    plot(results, plan.titles, folder / "curves.png")
-    console.print(table(results, plan.titles))
+        progress.begin("reading what happened", 1)
+        outcomes = {method: read_outcome(plan.run_folder(method), REWARDS, plan.steps) for method in methods}
+        plot(results, plan.titles, folder / "curves.png")
+        verdict = _check(plan, methods[0])
+        progress.update(1)
+    _show(console, plan, results, outcomes, verdict)
     console.print(
         f"{time.perf_counter() - start:.0f} s in all; seed {seed}: one seed shows that it works, not which is better"
     )
-    console.print(f"curves   {folder / 'curves.png'}", soft_wrap=True)
-    console.print(
-        f"rollouts {plan.run_folder(methods[0]) / 'rollouts'}  (scores, advantages and mask of each)", soft_wrap=True
-    )
     console.print(_NEXT, highlight=False, soft_wrap=True, markup=False)
+
+
+def _show(
+    console: Console,
+    plan: Plan,
+    results: Mapping[str, Sequence[Step]],
+    outcomes: Mapping[str, Outcome],
+    verdict: str,
+) -> None:
+    last = list(outcomes)[-1]
+    console.print(f"\nThree test prompts, answers before and after training with {plan.titles[last]}\n")
+    console.print(examples(outcomes[last]), highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\ngd2po check on the rollouts of {plan.titles[next(iter(outcomes))]}\n")
+    console.print(verdict, highlight=False, markup=False, soft_wrap=True)
+    console.print(table(results, outcomes, plan))
+    console.print(f"curves   {plan.folder / 'curves.png'}  (rewards, conflicts, masking)", soft_wrap=True)
+    console.print(f"conflict {plan.folder / 'check.html'}", soft_wrap=True)
+    rollouts = plan.run_folder(next(iter(outcomes))) / "rollouts"
+    console.print(f"rollouts {rollouts}  (scores, advantages and mask of each)", soft_wrap=True)
+
+
+def _check(plan: Plan, method: str) -> str:
+    """What ``gd2po check`` says about the rollouts of one run; its page lies in the folder."""
+    command = [sys.executable, "-P", "-m", "gd2po.cli", "check", str(plan.run_folder(method) / "rollouts")]
+    shown = subprocess.run(
+        [*command, "--html", str(plan.folder / "check.html")], capture_output=True, text=True, check=False
+    )
+    return shown.stdout if shown.returncode == 0 else f"gd2po check ended with {shown.returncode}: {shown.stderr}"
 
 
 def train(plan: Plan, method: str, on_step: Callable[[int], None]) -> list[Step]:
@@ -86,30 +133,17 @@ def train(plan: Plan, method: str, on_step: Callable[[int], None]) -> list[Step]
     return steps
 
 
-def _progress(console: Console) -> Progress:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    return Progress(*columns, console=console)
-
-
 def _prepare(plan: Plan, progress: Progress) -> None:
-    task = progress.add_task("tiny policy, supervised warm start", total=100)
+    name = "tiny policy" if plan.is_tiny else Path(plan.model).name
+    progress.begin(f"{name}, supervised warm start, percent", 100)
     prepare_task(plan)
-    prepare_policy(plan, lambda share: progress.update(task, completed=round(100 * share)))
-    progress.update(task, completed=100)
+    prepare_policy(plan, lambda share: progress.update(round(100 * share)))
+    progress.update(100)
 
 
 def _train(plan: Plan, method: str, progress: Progress) -> list[Step]:
     name = plan.titles[method]
-    task = progress.add_task(f"{name}: starting verl", total=plan.steps)
-
-    def on_step(finished: int) -> None:
-        activity = "training" if finished else "starting verl"
-        progress.update(task, completed=finished, description=f"{name}: {activity}")
-
-    return train(plan, method, on_step)
+    progress.begin(f"{name}, starting verl, steps", plan.steps)
+    return train(
+        plan, method, lambda finished: progress.update(finished, f"{name}, training, steps" if finished else None)
+    )

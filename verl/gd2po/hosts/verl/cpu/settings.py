@@ -10,8 +10,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po import vllm_cpu as vllm
+from gd2po.cpu_precision import Precision, choose_precision
 from gd2po.hosts.verl.cpu.platform import NAME, VARIABLE
-from gd2po.hosts.verl.cpu.precision import Precision, choose_precision
 from gd2po.hosts.verl.cpu.resources import RayNeeds, count_weights, ray_is_ours
 from gd2po.hosts.verl.reading.names import ROLLOUT
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from gd2po.cpu_precision import MIN_WEIGHTS, choose_precision
 from gd2po.errors import GD2POError
-from gd2po.hosts.verl.cpu.precision import MIN_WEIGHTS, choose_precision
 from gd2po.hosts.verl.preflight.doctor.result import CheckResult
 from gd2po.hosts.verl.preflight.doctor.supported import DRIVERS
 from gd2po.hosts.verl.preflight.gpus import GIB, Gpu

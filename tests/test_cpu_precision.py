@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
+from gd2po import cpu_precision as precision
+from gd2po.cpu_precision import MIN_WEIGHTS, VARIABLE, Measurement, choose_precision, measure, measurement
 from gd2po.errors import SettingsError
-from gd2po.hosts.verl.cpu import precision
-from gd2po.hosts.verl.cpu.precision import MIN_WEIGHTS, VARIABLE, Measurement, choose_precision, measure, measurement
 
 FAST = Measurement("here", product=8.0, training=2.4, gflops=900.0)
 SLOW = dataclasses.replace(FAST, product=0.4, training=0.5)
