@@ -17,7 +17,7 @@ def machine(tmp_path, monkeypatch):
     """A machine that was never measured; returns how to say what a measurement gives."""
     monkeypatch.setenv("GD2PO_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(precision, "_machine", lambda: "here")
+    monkeypatch.setattr(precision, "_machine", lambda threads: "here")
     calls = []
 
     def gives(measured):
@@ -45,7 +45,7 @@ def test_a_machine_is_measured_once(machine, tmp_path, monkeypatch):
     assert measurement() == measurement() == FAST and len(calls) == 1
     (tmp_path / "cache" / "cpu_precision.json").write_text("{}")  # of another version
     assert measurement() == FAST and len(calls) == 2
-    monkeypatch.setattr(precision, "_machine", lambda: "there")
+    monkeypatch.setattr(precision, "_machine", lambda threads: "there")
     measurement()
     assert len(calls) == 3
 

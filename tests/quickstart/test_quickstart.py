@@ -134,13 +134,13 @@ SPEED = Measurement("here", product=8.0, training=2.4, gflops=900.0)
     ("measured", "expected", "said"),
     [
         (SPEED, "/cache/models/smollm2-135m-instruct", "training the language model smollm2-135m-instruct"),
-        (replace(SPEED, gflops=175.0), "tiny", r"needs 350, .* training a tiny policy instead.* about 20 minutes"),
+        (replace(SPEED, gflops=200.0), "tiny", r"needs 400, .* training a tiny policy instead.* about 20 minutes"),
         (replace(SPEED, training=0.5), "tiny", r"0\.5 times as fast as in float32 here"),
     ],
 )
 def test_a_slow_machine_trains_the_tiny_policy_and_says_why(monkeypatch, measured, expected, said):
     monkeypatch.setenv("GD2PO_CACHE", "/cache")
-    monkeypatch.setattr("gd2po.quickstart.models.measure", lambda: measured)
+    monkeypatch.setattr("gd2po.quickstart.models.measurement", lambda: measured)
     monkeypatch.setattr("gd2po.pretrained.get_model", lambda model, folder, tell: "there")
     sentences = []
     assert resolve_model("auto", sentences.append) == expected

@@ -44,7 +44,7 @@ class Measurement:
         machine: The processor, the number of threads and the version of torch that it holds for.
         product: The speed of a matrix product in bfloat16 over that in float32.
         training: The speed of a forward and backward pass through a small network in bfloat16 over that in float32.
-        gflops: The floating-point operations in a second of that pass in bfloat16, in units of 1e9.
+        gflops: The floating-point operations in a second of that pass in bfloat16 on all threads, in units of 1e9.
     """
 
     machine: str
@@ -83,8 +83,8 @@ def choose_precision(weights: int) -> Choice:
             "float32",
             f"the model has {weights / 1e6:.1f} M weights, and below {MIN_WEIGHTS / 1e6:.0f} M bfloat16 gains nothing",
         )
-    found = measurement()
-    return Choice("bfloat16" if found.bfloat16_pays else "float32", describe(found))
+    measured = measurement()
+    return Choice("bfloat16" if measured.bfloat16_pays else "float32", describe(measured))
 
 
 def describe(measured: Measurement) -> str:
@@ -99,7 +99,7 @@ def measurement() -> Measurement:
     """How fast this machine computes, from the file of an earlier call or measured now, which takes a second or two."""
     path = cache_dir() / _FILE
     known = _read(path)
-    if known is not None and known.machine == _machine():
+    if known is not None and known.machine == _machine(torch.get_num_threads()):
         return known
     measured = measure()
     try:
@@ -110,7 +110,16 @@ def measurement() -> Measurement:
 
 
 def measure() -> Measurement:
-    """Measure now: the best of a few repeats, taken in turn, so that other programs disturb both alike."""
+    """Measure now: the best of a few repeats, in processor time of one thread, which other programs hardly change."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _measure(threads)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _measure(threads: int) -> Measurement:
     products: dict[torch.dtype, Callable[[], object]] = {}
     passes: dict[torch.dtype, Callable[[], object]] = {}
     for dtype in (torch.float32, torch.bfloat16):
@@ -120,10 +129,10 @@ def measure() -> Measurement:
     product, training = _best(products), _best(passes)
     operations = 3 * 2 * _ROWS * 3 * _WIDTH * _INNER
     return Measurement(
-        machine=_machine(),
+        machine=_machine(threads),
         product=product[torch.float32] / product[torch.bfloat16],
         training=training[torch.float32] / training[torch.bfloat16],
-        gflops=operations / training[torch.bfloat16] / 1e9,
+        gflops=threads * operations / training[torch.bfloat16] / 1e9,
     )
 
 
@@ -146,14 +155,14 @@ def _best(tasks: dict[torch.dtype, Callable[[], object]]) -> dict[torch.dtype, f
     seconds: dict[torch.dtype, list[float]] = {dtype: [] for dtype in tasks}
     for _ in range(_REPEATS + 1):
         for dtype, task in tasks.items():
-            begin = time.perf_counter()
+            begin = time.thread_time()
             task()
-            seconds[dtype].append(time.perf_counter() - begin)
+            seconds[dtype].append(time.thread_time() - begin)
     return {dtype: min(times[1:]) for dtype, times in seconds.items()}
 
 
-def _machine() -> str:
-    return f"{platform.node()} {_processor()} {torch.get_num_threads()} threads torch {torch.__version__}"
+def _machine(threads: int) -> str:
+    return f"{platform.node()} {_processor()} {threads} threads torch {torch.__version__}"
 
 
 def _processor() -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from gd2po.cpu_precision import describe, measure
+from gd2po.cpu_precision import describe, measurement
 from gd2po.quickstart.plan import TINY_MODEL
 
 AUTO, DEFAULT = "auto", "smollm2-135m-instruct"
 
-MIN_GFLOPS = 350.0
+MIN_GFLOPS = 400.0
 """The speed of training passes in bfloat16, in 1e9 operations a second, at which the quickstart takes ten minutes."""
 
 
@@ -40,7 +40,7 @@ def resolve_model(name: str, tell: Callable[[str], None]) -> str:
 
 def _choose(tell: Callable[[str], None]) -> str:
     """The real model, where a measurement says that it takes minutes."""
-    measured = measure()
+    measured = measurement()
     speed = f"{describe(measured)}, and reaches {measured.gflops:.0f} GFLOP/s"
     if measured.bfloat16_pays and measured.gflops >= MIN_GFLOPS:
         tell(f"{speed}: training the language model {DEFAULT}")
