@@ -1,5 +1,6 @@
 """The quickstart from beginning to end: data, policy, one training per method, table and plot."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from gd2po.quickstart.progress import Progress
 from gd2po.quickstart.summary import examples, plot, table
 from gd2po.runs import process as runs
 from gd2po.runs.process import Step, read_steps
+
+_WIDTH = 140
+"""The width of tables in a file."""
 
 _NEXT = """
 Next: the same trainer and configuration with a larger model and real data, on a GPU (pip install 'gd2po[vllm]'):
@@ -54,6 +58,8 @@ def run(
     """
     plan = Plan(methods, TINY.steps if steps is None else steps, seed, folder, plugins)  # refuses before it fetches
     console, start = Console(), time.perf_counter()
+    if not console.is_terminal:
+        console.width = _WIDTH
     results: dict[str, list[Step]] = {}
     with Progress(console) as progress:
         plan = replace(plan, model=resolve_model(model, progress.tell))
@@ -94,12 +100,19 @@ def _show(
 
 
 def _check(plan: Plan, method: str) -> str:
-    """What ``gd2po check`` says about the rollouts of one run; its page lies in the folder."""
+    """The verdict of ``gd2po check`` on the rollouts of one run; its page, with all figures, lies in the folder."""
     command = [sys.executable, "-P", "-m", "gd2po.cli", "check", str(plan.run_folder(method) / "rollouts")]
     shown = subprocess.run(
-        [*command, "--html", str(plan.folder / "check.html")], capture_output=True, text=True, check=False
+        [*command, "--html", str(plan.folder / "check.html")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": str(_WIDTH)},
     )
-    return shown.stdout if shown.returncode == 0 else f"gd2po check ended with {shown.returncode}: {shown.stderr}"
+    if shown.returncode != 0:
+        return f"gd2po check ended with exit code {shown.returncode}: {shown.stderr}"
+    _, verdict, rest = shown.stdout.partition("Verdict:")
+    return f"{verdict}{rest}".partition("\n\n")[0] or shown.stdout
 
 
 def train(plan: Plan, method: str, on_step: Callable[[int], None]) -> list[Step]:

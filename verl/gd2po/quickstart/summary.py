@@ -31,9 +31,9 @@ def table(results: Results, outcomes: Mapping[str, Outcome], plan: Plan) -> "Tab
     """
     from rich.table import Table
 
-    title = "mean scores before → after (half of the 95 % interval of the change, over prompts)"
+    title = "mean scores before → after (±: 95 % interval of the change, over prompts)"
     shown = Table(
-        "", "answers", *REWARDS, "conflict", "masked", "time", title=title, box=None, padding=(0, 2, 0, 0),
+        "", "answers to prompts", *REWARDS, "conflict", "masked", "time", title=title, box=None, padding=(0, 2, 0, 0),
         pad_edge=False,
     )  # fmt: skip
     for column in shown.columns[2:]:
@@ -45,7 +45,7 @@ def table(results: Results, outcomes: Mapping[str, Outcome], plan: Plan) -> "Tab
         test, sampled = ([str(changes[name]) for name in REWARDS] for changes in _changes(outcomes[method]))
         costs = f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s"
         shown.add_row(plan.titles[method], _test_answers(plan), *test, *costs)
-        shown.add_row("", "sampled, training prompts", *sampled)
+        shown.add_row("", "sampled, training", *sampled)
     return shown
 
 
@@ -87,7 +87,7 @@ def _changes(outcome: Outcome) -> tuple[Mapping[str, Change], Mapping[str, Chang
 def _test_answers(plan: Plan) -> str:
     sizes = plan.sizes
     kind = f"{sizes.test_rollouts} sampled" if sizes.test_rollouts else "greedy"
-    return f"{kind}, {sizes.test_rows} test prompts"
+    return f"{kind}, {sizes.test_rows} test"
 
 
 def _one_line(text: str) -> str:
