@@ -90,7 +90,7 @@ LANGUAGE_MODEL = Sizes(
         # One update a step: the log-probabilities of the rollouts are those of the weights that it starts from.
         "algorithm.rollout_correction.bypass_mode=true",
         # Logits of 49,152 tokens of a vocabulary: as many rows at a time as a laptop's memory holds.
-        "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=2048",
+        "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=1024",
     ),
 )
 """Sizes for a real language model on two cores; docs/performance.md has what was tried."""
