@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a fresh clone to a trained policy on CPU. Arguments go to `gd2po quickstart` (--methods, --steps, --seed, --output).
+# From a fresh clone to a trained policy on CPU. Arguments go to `gd2po quickstart` (--model, --methods, --steps, …).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

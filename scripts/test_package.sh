@@ -18,7 +18,7 @@ fresh/bin/pip install --quiet --upgrade pip  # 23.2, of Python 3.11.7, does not 
 fresh/bin/pip install --quiet "$wheel[cpu]"
 [[ -z ${VERL:-} ]] || fresh/bin/pip install --quiet --no-deps "verl==$VERL"
 fresh/bin/gd2po doctor
-fresh/bin/gd2po quickstart --methods gd2po_hard --steps 1 --output "$folder/quickstart"
+fresh/bin/gd2po quickstart --model tiny --methods gd2po_hard --steps 1 --output "$folder/quickstart"
 
 for extra in vllm sglang eval report; do
   fresh/bin/pip install --quiet --dry-run --ignore-installed --report "$extra.json" "$wheel[$extra]"

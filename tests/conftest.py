@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 _PLACES = [Path(os.environ.get("GD2PO_DATA", ROOT / "dataset")), ROOT / "dataset", ROOT.parent / "shared" / "data"]
 
 
+os.environ.setdefault("GD2PO_CPU_PRECISION", "float32")  # the same everywhere, and nothing is measured
+
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("suite")  # the same examples in every run, however busy the machine is
 

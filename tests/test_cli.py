@@ -25,7 +25,9 @@ def run(*arguments: object):
 
 def test_help_names_every_command():
     shown = run("--help").output
-    assert all(name in shown for name in ("doctor", "plan", "train", "sft", "quickstart", "data", "tiny-model"))
+    assert all(
+        name in shown for name in ("doctor", "plan", "train", "sft", "quickstart", "data", "model", "tiny-model")
+    )
 
 
 def test_bad_rows_are_refused_and_named(source, tmp_path):

@@ -1,21 +1,36 @@
 """The quickstart's parts, and once all of it."""
 
+import io
+import json
 import os
+import re
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 from typer.testing import CliRunner
 
+import gd2po
 from gd2po.cli import app
+from gd2po.cpu_precision import Measurement
 from gd2po.errors import SettingsError
 from gd2po.quickstart import METHODS, Plan
+from gd2po.quickstart.models import resolve_model
+from gd2po.quickstart.outcome import read_outcome
+from gd2po.quickstart.plan import REWARDS
+from gd2po.quickstart.policy import PolicySize, make_policy
+from gd2po.quickstart.progress import Progress
 from gd2po.quickstart.run import train
-from gd2po.quickstart.summary import plot, table
+from gd2po.quickstart.summary import examples, plot, table
 from gd2po.quickstart.tokenizer import CHAT_TEMPLATE, TAGS, train_tokenizer
+from gd2po.quickstart.warm_start import WarmStart, warm_start
+from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 from gd2po.runs.process import TrainingError, read_steps
 
 METRICS = {
@@ -29,16 +44,39 @@ METRICS = {
 }
 
 
-def validation(correctness: float) -> dict[str, float]:
-    scores = {"correctness": correctness, "format": 0.5, "length": 0.1}
-    return {f"val-aux/rlla/{name}/mean@2": value for name, value in scores.items()}
-
-
 STEPS = [
-    {"step": 0, "data": validation(-1.5)},
+    {"step": 0, "data": {}},
     {"step": 1, "data": METRICS},
-    {"step": 2, "data": METRICS | {"conflict/masked": 0.75} | validation(0.25)},
+    {"step": 2, "data": METRICS | {"conflict/masked": 0.75}},
 ]
+CHAT = "system\nTools: f(a)\nuser\n{}\nassistant\n"
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    """Saved answers of two steps: four test prompts with two answers each, two training prompts a step."""
+
+    def write(name, rows):
+        path = tmp_path / "run" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    for step, level in ((0, -1.5), (2, 0.25)):
+        rows = [
+            {"input": CHAT.format(f"question {prompt}"), "output": f"{step}\n{prompt}", "correctness": level + spread}
+            | {"format": 0.5, "length": 0.1 * prompt * step}
+            for prompt in range(4)
+            for spread in (-0.1, 0.1)
+        ]
+        write(f"validation/{step}.jsonl", rows)
+    for step in (1, 2):
+        rows = [
+            {"input": f"{step} {prompt}"} | {f"reward/{reward}": step + 0.1 * prompt for reward in REWARDS}
+            for prompt in range(2)
+            for _ in range(3)
+        ]
+        write(f"rollouts/{step}.jsonl", rows)
+    return tmp_path / "run"
 
 
 @pytest.mark.parametrize(
@@ -54,12 +92,102 @@ def test_a_plan_that_cannot_run_is_refused(methods, steps, message):
         Plan(methods, steps, 1, Path("x"))
 
 
-def test_the_table_shows_before_and_after(capsys):
-    from rich.console import Console
+def test_the_table_shows_before_and_after_with_intervals(run_folder, capsys):
+    plan = Plan(("gd2po_hard",), 2, 1, Path("x"))
+    outcomes = {"gd2po_hard": read_outcome(run_folder, REWARDS, 2)}
+    Console(width=160).print(table({"gd2po_hard": STEPS}, outcomes, plan))
+    shown = capsys.readouterr().out
+    for text in ("GD²PO-Hard", "2 sampled, 64 test", "-1.50 → 0.25 (±0.00)", "40%", "50%", "1.05 → 2.05"):
+        assert text in shown
 
-    Console(width=100).print(table({"gd2po_hard": STEPS}, METHODS))
-    row = capsys.readouterr().out
-    assert "GD²PO-Hard" in row and "-1.50 → 0.25" in row and "40%" in row and "50%" in row
+
+def test_the_change_of_a_score_is_that_of_its_prompts(run_folder):
+    outcome = read_outcome(run_folder, REWARDS, 2)
+    length = outcome.test["length"]
+    assert (length.before, length.after) == (0, pytest.approx(0.3))
+    assert length.change.low < 0.3 < length.change.high  # 0, 0.2, 0.4 and 0.6
+    assert outcome.training["format"].change.value == pytest.approx(1)
+
+
+def test_examples_begin_with_the_answers_that_improved_most(run_folder):
+    shown = examples(read_outcome(run_folder, REWARDS, 2), 1)
+    assert shown == "question 3\n  before  0 ⏎ 3\n  after   2 ⏎ 3"
+
+
+def test_a_real_model_has_sizes_and_folders_of_its_own(tmp_path):
+    tiny, real = (Plan(("gdpo",), 1, 1, tmp_path, model=model) for model in ("tiny", "/models/smol"))
+    assert tiny.policy.name == "policy-seed1" and real.policy.name == "policy-smol-seed1"
+    assert "actor_rollout_ref.rollout.val_kwargs.do_sample=false" in real.overrides("gdpo")
+    assert "algorithm.rollout_correction.bypass_mode=true" in real.overrides("gdpo")
+    assert real.sizes.prompts == real.sizes.mini_batch  # one update a step, which makes that exact enough
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_a_configuration(method):
+    assert (Path(gd2po.__file__).parent / "configs" / "method" / f"{method}.yaml").is_file()
+
+
+SPEED = Measurement("here", product=8.0, training=2.4, gflops=900.0)
+
+
+@pytest.mark.parametrize(
+    ("measured", "expected", "said"),
+    [
+        (SPEED, "/cache/models/smollm2-135m-instruct", "training the language model smollm2-135m-instruct"),
+        (replace(SPEED, gflops=200.0), "tiny", r"needs 400, .* training a tiny policy instead.* about 20 minutes"),
+        (replace(SPEED, training=0.5), "tiny", r"0\.5 times as fast as in float32 here"),
+    ],
+)
+def test_a_slow_machine_trains_the_tiny_policy_and_says_why(monkeypatch, measured, expected, said):
+    monkeypatch.setenv("GD2PO_CACHE", "/cache")
+    monkeypatch.setattr("gd2po.quickstart.models.measurement", lambda: measured)
+    monkeypatch.setattr("gd2po.pretrained.get_model", lambda model, folder, tell: "there")
+    sentences = []
+    assert resolve_model("auto", sentences.append) == expected
+    assert re.search(said, " ".join(sentences))
+
+
+def test_a_folder_or_a_name_on_a_hub_is_a_model_too(tmp_path):
+    assert resolve_model(str(tmp_path), print) == str(tmp_path)
+    assert resolve_model("somebody/a-model", print) == "somebody/a-model"
+    assert resolve_model("tiny", print) == "tiny"
+
+
+def test_without_a_terminal_there_is_a_line_every_few_seconds():
+    written = io.StringIO()
+    with Progress(Console(file=written, width=200), line_seconds=0.01) as progress:
+        progress.begin("thinking", 3)
+        progress.update(1)
+        while "thinking: 1 of 3" not in written.getvalue():
+            time.sleep(0.01)
+        progress.update(3)
+    assert re.search(r"\[ +0 s\] thinking: 3 of 3\n", written.getvalue())
+
+
+def test_on_a_terminal_there_are_bars():
+    written = io.StringIO()
+    with Progress(Console(file=written, width=100, force_terminal=True)) as progress:
+        progress.begin("thinking", 2)
+        progress.update(2, "resting")
+        progress.tell("a sentence")
+    assert "resting" in written.getvalue() and "2/2" in written.getvalue() and "a sentence" in written.getvalue()
+
+
+def test_a_pretrained_model_is_warm_started_and_saved_in_bfloat16(tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    records = demonstrations(generate(4, 1, brief=True), 1)
+    make_policy(records, tmp_path / "start", PolicySize(vocabulary=400, hidden=32, layers=1), 1)
+    shares = []
+    settings = WarmStart(epochs=2.0, batch=2, learning_rate=1e-3, warmup=1)
+    for _ in range(2):  # the second finds the result of the first
+        warm_start(str(tmp_path / "start"), records, tmp_path / "policy", settings, 1, shares.append)
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+    trained = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
+    assert trained.dtype == torch.bfloat16
+    started = AutoModelForCausalLM.from_pretrained(tmp_path / "start")
+    assert (trained.lm_head.weight.float() - started.lm_head.weight).abs().max() > 1e-3
+    assert AutoTokenizer.from_pretrained(tmp_path / "policy").eos_token == "<|im_end|>"
 
 
 def test_the_plot_is_written(tmp_path):
@@ -133,6 +261,8 @@ def test_the_command_trains_and_shows_what_happened(tmp_path, preloaded):
         [*command, str(tmp_path)], env=os.environ | preloaded, capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stdout + found.stderr
+    for shown in ("GRPO, training, steps: 2 of 2", "Three test prompts", "sampled, training"):
+        assert shown in found.stdout
     for shown in ("GRPO", "GD²PO-SNR", "bash scripts/train.sh tool-calling gd2po_hard", "pip install 'gd2po[vllm]'"):
         assert shown in found.stdout
     assert (tmp_path / "curves.png").stat().st_size > 10_000
@@ -153,5 +283,5 @@ def _check_report(folder):
 
 
 _RUN = "import sys; from gd2po.cli import app; " + (
-    "app(['quickstart', '--steps', '2', '--methods', 'grpo,gd2po_snr', '--output', sys.argv[1]])"
+    "app(['quickstart', '--model', 'tiny', '--steps', '2', '--methods', 'grpo,gd2po_snr', '--output', sys.argv[1]])"
 )

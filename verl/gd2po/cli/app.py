@@ -8,8 +8,10 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 data = typer.Typer(no_args_is_help=True, help="Data sets: list, get, verify, prepare.")
+model = typer.Typer(no_args_is_help=True, help="Small language models to start from: list, get.")
 evaluate = typer.Typer(no_args_is_help=True, help="Benchmarks of a trained model.")
 app.add_typer(data, name="data")
+app.add_typer(model, name="model")
 app.add_typer(evaluate, name="eval")
 
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

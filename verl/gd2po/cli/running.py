@@ -29,19 +29,28 @@ def train(
 def quickstart(
     methods: Annotated[
         str,
-        typer.Option(help="comma-separated: grpo, gdpo, gd2po_hard, gd2po_snr; gd2po_NAME with a filter of a plug-in"),
+        typer.Option(
+            help="comma-separated: grpo, gdpo, gdpo_floored, gdpo_shrunk, gd2po_hard, gd2po_snr, gd2po_guard; "
+            "gd2po_NAME with a filter of a plug-in"
+        ),
     ] = "gdpo,gd2po_hard",
+    model: Annotated[
+        str,
+        typer.Option(help="a name of `gd2po model list`, a folder, a name on a hub, tiny; auto: what this CPU can do"),
+    ] = "auto",
     plugin: Annotated[list[str] | None, typer.Option(help="module or .py file with methods; repeat for more")] = None,
-    steps: Annotated[int, typer.Option(help="training steps per method")] = 16,
+    steps: Annotated[
+        int | None, typer.Option(help="training steps per method", show_default="as many as suit the model")
+    ] = None,
     seed: Annotated[int, typer.Option(help="of data, warm start, rollouts and data order")] = 1,
     output: Annotated[Path, typer.Option(help="folder for data, policy, runs and plot")] = Path("outputs/quickstart"),
     host: Annotated[Host, typer.Option(help="the trainer; TRL needs an environment without verl")] = "verl",
 ) -> None:
-    """Train a tiny policy on three rewards with verl or TRL on CPU: minutes, no GPU, no download."""
+    """Train a small language model on three rewards with verl or TRL on CPU, in minutes; a tiny policy on a slow CPU."""
     from gd2po.quickstart.run import run
 
     with refusals():
-        run(tuple(filter(None, methods.split(","))), steps, seed, output.resolve(), tuple(plugin or ()), host)
+        run(tuple(filter(None, methods.split(","))), steps, seed, output.resolve(), tuple(plugin or ()), model, host)
 
 
 @app.command()

@@ -1,8 +1,8 @@
-"""A newcomer's first run: a tiny policy, a small task in the real grammar, verl's own trainer on CPU."""
+"""A newcomer's first run: a small model, a small task in the real grammar, verl's own trainer on CPU."""
 
 from collections.abc import Callable
 
-from gd2po.quickstart.plan import DEMONSTRATIONS, METHODS, TEST_ROWS, THINK_WORDS, TRAIN_ROWS, Plan
+from gd2po.quickstart.plan import DEMONSTRATIONS, METHODS, Plan
 
 __all__ = ["METHODS", "Plan", "prepare_policy", "prepare_task"]
 
@@ -12,16 +12,27 @@ def prepare_task(plan: Plan) -> None:
     from gd2po.data.tool_calling import prepare
     from gd2po.quickstart.worlds.dialogues import generate
 
-    folder = plan.folder / f"data-seed{plan.seed}"
-    for split, rows, offset in (("train", TRAIN_ROWS, 1), ("test", TEST_ROWS, 2)):
-        if not (folder / f"{split}.parquet").exists():
-            prepare(generate(rows, 3 * plan.seed + offset), folder / f"{split}.parquet", split=split)
+    sizes = plan.sizes
+    for split, rows, offset in (("train", sizes.train_rows, 1), ("test", sizes.test_rows, 2)):
+        if not (plan.data / f"{split}.parquet").exists():
+            records = generate(rows, 3 * plan.seed + offset, brief=sizes.brief)
+            prepare(records, plan.data / f"{split}.parquet", split=split)
 
 
 def prepare_policy(plan: Plan, on_progress: Callable[[float], None]) -> None:
-    """Build and warm-start the tiny policy, unless it is there."""
-    from gd2po.quickstart.warm_start import WarmStart, build_policy
+    """Build and warm-start the policy, unless it is there."""
+    from gd2po.quickstart.warm_start import LANGUAGE_MODEL, WarmStart, build_policy, warm_start
     from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
-    records = demonstrations(generate(DEMONSTRATIONS, 3 * plan.seed), plan.seed, think_words=THINK_WORDS)
-    build_policy(records, plan.policy, WarmStart(), plan.seed, on_progress)
+    sizes = plan.sizes
+    count = DEMONSTRATIONS if plan.is_tiny else sizes.demonstrations
+    records = demonstrations(
+        generate(count, 3 * plan.seed, brief=sizes.brief),
+        plan.seed,
+        think_words=sizes.think_words,
+        imperfect_share=sizes.imperfect_share,
+    )
+    if plan.is_tiny:
+        build_policy(records, plan.policy, WarmStart(), plan.seed, on_progress)
+    else:
+        warm_start(plan.model, records, plan.policy, LANGUAGE_MODEL, plan.seed, on_progress)

@@ -8,7 +8,15 @@ from gd2po.errors import SettingsError, unknown_name
 from gd2po.method_names import estimator_title
 from gd2po.plugins import is_file, load_plugins
 
-METHODS = {"grpo": "GRPO", "gdpo": "GDPO", "gd2po_hard": "GD²PO-Hard", "gd2po_snr": "GD²PO-SNR"}
+METHODS = {
+    "grpo": "GRPO",
+    "gdpo": "GDPO",
+    "gdpo_floored": "GDPO, floored",
+    "gdpo_shrunk": "GDPO, shrunk",
+    "gd2po_hard": "GD²PO-Hard",
+    "gd2po_snr": "GD²PO-SNR",
+    "gd2po_guard": "GD²PO-guard",
+}
 """Config group ``method`` → name in tables and plots."""
 
 REWARDS = ("correctness", "format", "length")
@@ -17,6 +25,75 @@ DEMONSTRATIONS = 4000
 THINK_WORDS = (2, 16)  # of the demonstrations
 TARGET_WORDS = 16
 """Words of thinking for full length score; the published 512 would not fit a tiny policy's context."""
+
+
+TINY_MODEL = "tiny"
+"""The name of the policy that is made from scratch."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much a quickstart computes.
+
+    Attributes:
+        train_rows: The number of training prompts.
+        test_rows: The number of test prompts.
+        brief: Whether prompts are written without the layout of the real task.
+        demonstrations: The number of demonstrations of the warm start.
+        think_words: The fewest and the most words of thinking in a demonstration.
+        imperfect_share: The share of the demonstrations that have a fault.
+        target_words: The words of thinking for full length score.
+        steps: The number of training steps, unless the user says otherwise.
+        prompts: The number of prompts in a step; each has 8 rollouts.
+        mini_batch: The number of prompts in an update.
+        prompt_tokens: The most tokens of a prompt.
+        response_tokens: The most tokens of an answer.
+        learning_rate: The learning rate of the reinforcement learning.
+        test_rollouts: The number of sampled answers to a test prompt; 0 for one greedy answer.
+        overrides: Further Hydra overrides.
+    """
+
+    train_rows: int = TRAIN_ROWS
+    test_rows: int = TEST_ROWS
+    brief: bool = False
+    demonstrations: int = DEMONSTRATIONS
+    think_words: tuple[int, int] = THINK_WORDS
+    imperfect_share: float = 0.3
+    target_words: int = TARGET_WORDS
+    steps: int = 16
+    prompts: int = 16
+    mini_batch: int = 8
+    prompt_tokens: int = 160
+    response_tokens: int = 96
+    learning_rate: str = "5e-4"
+    test_rollouts: int = TEST_ROLLOUTS
+    overrides: tuple[str, ...] = ()
+
+
+TINY = Sizes()
+
+LANGUAGE_MODEL = Sizes(
+    train_rows=128,
+    test_rows=48,
+    brief=True,
+    demonstrations=256,
+    think_words=(2, 8),
+    imperfect_share=0.5,
+    target_words=8,
+    steps=8,
+    prompts=8,
+    prompt_tokens=96,
+    response_tokens=80,
+    learning_rate="3e-5",
+    test_rollouts=0,
+    overrides=(
+        # One update a step: the log-probabilities of the rollouts are those of the weights that it starts from.
+        "algorithm.rollout_correction.bypass_mode=true",
+        # Logits of 49,152 tokens of a vocabulary: as many rows at a time as a laptop's memory holds.
+        "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=1024",
+    ),
+)
+"""Sizes for a real language model on two cores; docs/performance.md has what was tried."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +106,8 @@ class Plan:
         seed: The seed of data, warm start, rollouts and data order.
         folder: The folder below which everything is written.
         plugins: The modules or ``.py`` files that register further methods.
+        model: The language model to start from: a folder or the name of a model on a hub; :data:`TINY_MODEL` for a
+            tiny policy from scratch.
 
     Raises:
         SettingsError: an unknown method (the nearest is suggested), none, or fewer than one step.
@@ -39,6 +118,7 @@ class Plan:
     seed: int
     folder: Path
     plugins: tuple[str, ...] = ()
+    model: str = TINY_MODEL
 
     def __post_init__(self) -> None:
         known = method_titles(self.plugins)
@@ -57,38 +137,59 @@ class Plan:
         return {method: known[method] for method in self.methods}
 
     @property
+    def is_tiny(self) -> bool:
+        return self.model == TINY_MODEL
+
+    @property
+    def sizes(self) -> Sizes:
+        return TINY if self.is_tiny else LANGUAGE_MODEL
+
+    @property
     def policy(self) -> Path:
-        return self.folder / f"policy-seed{self.seed}"
+        """The folder of the policy after its warm start; a second quickstart begins with it."""
+        return self.folder / f"policy{self._suffix}-seed{self.seed}"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / f"data{self._suffix}-seed{self.seed}"
+
+    @property
+    def _suffix(self) -> str:
+        """Tells what belongs to different models apart; nothing for the tiny policy."""
+        return "" if self.is_tiny else f"-{Path(self.model).name}"
 
     def run_folder(self, method: str) -> Path:
         return self.folder / f"{method}-seed{self.seed}"
 
     def overrides(self, method: str) -> list[str]:
         """Hydra overrides over ``tool-calling/config``: the task made small, nothing else."""
+        sizes = self.sizes
+        sampled = sizes.test_rollouts > 0
         return [
             *self._method_overrides(method),
             "rewards=correctness_length_format",
             f"run.model={self.policy.name}",
             f"run.seed={self.seed}",
             f"actor_rollout_ref.model.path={self.policy}",
-            f"data.train_files={self.folder}/data-seed{self.seed}/train.parquet",
-            f"data.val_files={self.folder}/data-seed{self.seed}/test.parquet",
-            "data.train_batch_size=16",
-            "data.max_prompt_length=160",
-            "data.max_response_length=96",
-            f"+reward.custom_reward_function.reward_kwargs.target_words={TARGET_WORDS}",
-            "actor_rollout_ref.actor.ppo_mini_batch_size=8",
-            "actor_rollout_ref.actor.optim.lr=5e-4",
+            f"data.train_files={self.data}/train.parquet",
+            f"data.val_files={self.data}/test.parquet",
+            f"data.train_batch_size={sizes.prompts}",
+            f"data.max_prompt_length={sizes.prompt_tokens}",
+            f"data.max_response_length={sizes.response_tokens}",
+            f"+reward.custom_reward_function.reward_kwargs.target_words={sizes.target_words}",
+            f"actor_rollout_ref.actor.ppo_mini_batch_size={sizes.mini_batch}",
+            f"actor_rollout_ref.actor.optim.lr={sizes.learning_rate}",
             "actor_rollout_ref.rollout.n=8",
-            "actor_rollout_ref.rollout.val_kwargs.do_sample=true",
-            "actor_rollout_ref.rollout.val_kwargs.temperature=1.0",
-            f"actor_rollout_ref.rollout.val_kwargs.n={TEST_ROLLOUTS}",
+            f"actor_rollout_ref.rollout.val_kwargs.do_sample={str(sampled).lower()}",
+            f"actor_rollout_ref.rollout.val_kwargs.temperature={float(sampled)}",
+            f"actor_rollout_ref.rollout.val_kwargs.n={max(1, sizes.test_rollouts)}",
             f"trainer.total_training_steps={self.steps}",
             f"trainer.test_freq={self.steps}",
             "trainer.save_freq=-1",
             "trainer.resume_mode=disable",
             "trainer.logger=[console,file]",
             f"trainer.default_local_dir={self.run_folder(method)}",
+            *sizes.overrides,
         ]
 
     def _method_overrides(self, method: str) -> list[str]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gd2po.quickstart.plan import REWARDS, TEST_ROLLOUTS, TEST_ROWS
+from gd2po.quickstart.outcome import Change, Outcome
+from gd2po.quickstart.plan import REWARDS, TEST_ROLLOUTS, Plan
 from gd2po.runs.process import Step
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 Results = Mapping[str, Sequence[Step]]
 """Config name of a method → the steps that it logged."""
 
-_VALIDATION = f"val-aux/rlla/{{}}/mean@{TEST_ROLLOUTS}"
 _PANELS = {f"reward/{name}/mean": name for name in REWARDS} | {
     "conflict/rate": "rollouts in conflict",
     "conflict/masked": "rollouts masked",
@@ -21,28 +21,46 @@ _PANELS = {f"reward/{name}/mean": name for name in REWARDS} | {
 }
 
 
-def table(results: Results, titles: Mapping[str, str]) -> "Table":
-    """Each reward on the test prompts before → after, conflicts and masking over training, and training time.
+def table(results: Results, outcomes: Mapping[str, Outcome], plan: Plan) -> "Table":
+    """Each reward before → after, with the interval of the change, and conflicts, masking and time of the training.
 
     Args:
-        results: the logged steps of each method.
-        titles: method → its name in the table.
+        results: The logged steps of each method.
+        outcomes: What the training with each method changed, of those whose answers were saved; the others have no
+            intervals.
+        plan: What was trained.
     """
     from rich.table import Table
 
-    title = f"{TEST_ROLLOUTS} sampled answers to each of {TEST_ROWS} test prompts, before → after"
+    title = "mean scores before → after (±: 95 % interval of the change, over prompts)"
     shown = Table(
-        "", *REWARDS, "conflict", "masked", "time", title=title, box=None, padding=(0, 2, 0, 0), pad_edge=False
-    )
-    for column in shown.columns:
-        column.justify = "right" if column.header else "left"
+        "", "answers to prompts", *REWARDS, "conflict", "masked", "time", title=title, box=None, padding=(0, 2, 0, 0),
+        pad_edge=False,
+    )  # fmt: skip
+    for column in shown.columns[2:]:
+        column.justify = "right"
     for method, steps in results.items():
         training = [step["data"] for step in steps if step["step"] > 0]
-        scores = [_before_after(steps, name) for name in REWARDS]
         conflict, masked = (_mean(training, name) for name in ("conflict/rate", "conflict/masked"))
         seconds = sum(step["timing_s/step"] for step in training)
-        shown.add_row(titles[method], *scores, f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s")
+        costs = f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s"
+        if method in outcomes:
+            test, sampled = ([str(changes[name]) for name in REWARDS] for changes in _changes(outcomes[method]))
+            shown.add_row(plan.titles[method], _test_answers(plan), *test, *costs)
+            shown.add_row("", "sampled, training", *sampled)
+        else:
+            test = [f"{_validated(steps[0], name):.2f} → {_validated(steps[-1], name):.2f}" for name in REWARDS]
+            shown.add_row(plan.titles[method], _test_answers(plan), *test, *costs)
     return shown
+
+
+def examples(outcome: Outcome, count: int = 3) -> str:
+    """Test prompts with the answers before and after the training, as text."""
+    parts = [
+        f"{example.prompt}\n  before  {_one_line(example.before)}\n  after   {_one_line(example.after)}"
+        for example in outcome.examples[:count]
+    ]
+    return "\n".join(parts)
 
 
 def plot(results: Results, titles: Mapping[str, str], path: Path) -> None:
@@ -67,9 +85,22 @@ def plot(results: Results, titles: Mapping[str, str], path: Path) -> None:
     pyplot.close(figure)
 
 
-def _before_after(steps: Sequence[Step], reward: str) -> str:
-    values = [step["data"][_VALIDATION.format(reward)] for step in steps if _VALIDATION.format(reward) in step["data"]]
-    return f"{values[0]:.2f} → {values[-1]:.2f}"
+def _changes(outcome: Outcome) -> tuple[Mapping[str, Change], Mapping[str, Change]]:
+    return outcome.test, outcome.training
+
+
+def _test_answers(plan: Plan) -> str:
+    sizes = plan.sizes
+    kind = f"{sizes.test_rollouts} sampled" if sizes.test_rollouts else "greedy"
+    return f"{kind}, {sizes.test_rows} test"
+
+
+def _validated(step: Step, reward: str) -> float:
+    return float(step["data"][f"val-aux/rlla/{reward}/mean@{TEST_ROLLOUTS}"])
+
+
+def _one_line(text: str) -> str:
+    return " ⏎ ".join(text.strip().splitlines())
 
 
 def _mean(steps: Sequence[Mapping[str, float]], name: str) -> float:

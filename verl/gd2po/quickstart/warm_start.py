@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gd2po.quickstart.policy import PolicySize, make_policy
-from gd2po.quickstart.tokenizer import END
 from gd2po.quickstart.worlds.dialogues import Record
 
 
@@ -22,12 +21,18 @@ class WarmStart:
     Attributes:
         epochs: The number of passes over the demonstrations.
         batch: The number of demonstrations per update.
-        learning_rate: The learning rate after 20 updates, from which it falls to 0 as a cosine.
+        learning_rate: The learning rate after the first updates, from which it falls to 0 as a cosine.
+        warmup: The number of these first updates.
     """
 
     epochs: float = 3.0
     batch: int = 16
     learning_rate: float = 2e-3
+    warmup: int = 20
+
+
+LANGUAGE_MODEL = WarmStart(epochs=1.0, learning_rate=2e-4, warmup=3)
+"""The warm start of a pretrained model: it needs the grammar, not the language."""
 
 
 def build_policy(
@@ -54,16 +59,49 @@ def build_policy(
     with TemporaryDirectory(dir=destination.parent) as scratch:
         policy = Path(scratch, "policy")
         make_policy(demonstrations, policy, size, seed)
-        _train(policy, demonstrations, _arguments(scratch, settings, seed), _progress(on_progress))
+        _train(str(policy), policy, demonstrations, _arguments(scratch, settings, seed), _progress(on_progress))
         policy.rename(destination)
 
 
-def _train(folder: Path, demonstrations: Sequence[Record], arguments: Any, progress: Any) -> None:
-    """Train the model in ``folder``, in place."""
+def warm_start(
+    model: str,
+    demonstrations: Sequence[Record],
+    destination: Path,
+    settings: WarmStart,
+    seed: int,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> None:
+    """Teach a pretrained model the grammar; when ``destination`` already holds a model, nothing is done.
+
+    Passes are in bfloat16, the weights that the optimiser changes in float32; saved in bfloat16.
+
+    Args:
+        model: The folder of the model, or its name on a hub.
+        demonstrations: ``{instruction, input, output}`` records to imitate; the loss is on ``output`` alone.
+        destination: The folder to make, whole or not at all.
+        settings: The length and the speed of the training.
+        seed: The seed of the order of the demonstrations.
+        on_progress: Called after each update with the finished share.
+    """
+    if (destination / "config.json").exists():
+        return
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=destination.parent) as scratch:
+        policy = Path(scratch, "policy")
+        arguments = _arguments(scratch, settings, seed, bf16=True, optim="adamw_torch_fused")
+        _train(model, policy, demonstrations, arguments, _progress(on_progress), save_as="bfloat16")
+        policy.rename(destination)
+
+
+def _train(
+    source: str, folder: Path, demonstrations: Sequence[Record], arguments: Any, progress: Any, save_as: str = "float32"
+) -> None:
+    """Train the model of ``source`` in float32, and save it with its tokenizer in ``folder``."""
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, PrinterCallback, Trainer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
     trainer = Trainer(
         model,
         arguments,
@@ -73,7 +111,8 @@ def _train(folder: Path, demonstrations: Sequence[Record], arguments: Any, progr
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
-    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    model.to(getattr(torch, save_as)).save_pretrained(folder)
 
 
 def _progress(on_progress: Callable[[float], None]) -> Any:
@@ -86,7 +125,7 @@ def _progress(on_progress: Callable[[float], None]) -> Any:
     return Progress()
 
 
-def _arguments(scratch: str, settings: WarmStart, seed: int) -> Any:
+def _arguments(scratch: str, settings: WarmStart, seed: int, **options: Any) -> Any:
     from transformers import TrainingArguments
 
     return TrainingArguments(
@@ -95,7 +134,7 @@ def _arguments(scratch: str, settings: WarmStart, seed: int) -> Any:
         per_device_train_batch_size=settings.batch,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=20,
+        warmup_steps=settings.warmup,
         train_sampling_strategy="group_by_length",
         seed=seed,
         save_strategy="no",
@@ -103,6 +142,7 @@ def _arguments(scratch: str, settings: WarmStart, seed: int) -> Any:
         report_to="none",
         disable_tqdm=True,
         use_cpu=True,
+        **options,
     )
 
 
@@ -113,6 +153,6 @@ def _example(tokenizer: Any, record: Record) -> dict[str, list[int]]:
         messages.insert(0, {"role": "system", "content": record["instruction"]})
     prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     before = tokenizer(prompt)["input_ids"]
-    answer = tokenizer(record["output"] + END)["input_ids"]
+    answer = tokenizer(record["output"] + tokenizer.eos_token)["input_ids"]
     ids = before + answer
     return {"input_ids": ids, "labels": [-100] * len(before) + answer, "attention_mask": [1] * len(ids)}

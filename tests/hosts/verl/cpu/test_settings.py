@@ -167,3 +167,13 @@ def test_weights_are_counted_without_being_loaded(model, model_path, prepared):
     assert count_weights("organisation/model-on-the-hub") == 0
     alone, with_reference = prepared(), prepared("actor_rollout_ref.actor.use_kl_loss=True")
     assert memory_needed(with_reference) - memory_needed(alone) == 4 * model.num_parameters()
+
+
+@pytest.mark.parametrize(("precision", "passes"), [("float32", "fp32"), ("bfloat16", "bf16")])
+def test_passes_and_rollouts_have_the_precision_that_pays_here(prepared, monkeypatch, precision, passes):
+    monkeypatch.setenv("GD2PO_CPU_PRECISION", precision)
+    role = prepared().actor_rollout_ref
+    for engine in (role.actor.fsdp_config, role.ref.fsdp_config):
+        assert engine.mixed_precision == {"param_dtype": passes, "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
+        assert engine.model_dtype == "fp32"  # the weights that the optimiser changes
+    assert role.rollout.dtype == precision

@@ -7,6 +7,7 @@ policy which has learnt them still has something to gain in each reward.
 
 import json
 import random
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -83,18 +84,25 @@ _SYSTEM = """**Available Tools**
 one call per line
 </tool_call>
 <response> answer </response>"""
-_USER = "**Dialogue Records History**\n<user> {text} </user>"
+_USER_BEGIN, _USER_END = "**Dialogue Records History**\n<user> ", " </user>"
 _THOUGHT = "the user asks for this so i look at the tools and at the values and then i decide what to do next and"
 
 
-def generate(num_rows: int, seed: int) -> list[Record]:
+def generate(num_rows: int, seed: int, *, brief: bool = False) -> list[Record]:
     """``num_rows`` raw dialogues ``{instruction, input, output}``; equal arguments give equal dialogues.
 
     Every output is a perfect reference answer. About :data:`TWO_CALLS` of them hold two calls and :data:`NO_CALL` none.
     Prompts stay under 100 words and punctuation marks, outputs under 40 words.
+
+    Args:
+        num_rows: The number of dialogues.
+        seed: The seed.
+        brief: Whether prompts hold the tools in one line and the bare question, without the layout of the real task;
+            a third as long, for a model that reads slowly.
     """
     rng = random.Random(seed)
-    return [_dialogue(rng) for _ in range(num_rows)]
+    records = [_dialogue(rng) for _ in range(num_rows)]
+    return [_in_brief(record) for record in records] if brief else records
 
 
 def demonstrations(
@@ -131,7 +139,19 @@ def _record(offered: Sequence[ToyTool], question: str, output: str) -> Record:
     tools = "\n".join(
         f"{number}. Name: {tool.name}\nParameters: {', '.join(tool.values)}" for number, tool in enumerate(offered, 1)
     )
-    return {"instruction": _SYSTEM.format(tools=tools), "input": _USER.format(text=question), "output": output}
+    return {
+        "instruction": _SYSTEM.format(tools=tools),
+        "input": f"{_USER_BEGIN}{question}{_USER_END}",
+        "output": output,
+    }
+
+
+def _in_brief(record: Record) -> Record:
+    """The same dialogue without the layout of the real task."""
+    names, parameters = (re.findall(rf"{title}: (.*)", record["instruction"]) for title in ("Name", "Parameters"))
+    tools = ", ".join(f"{name}({values})" for name, values in zip(names, parameters, strict=True))
+    question = record["input"].removeprefix(_USER_BEGIN).removesuffix(_USER_END)
+    return record | {"instruction": f"Tools: {tools}", "input": question}
 
 
 def _block(calls: Iterable[Call]) -> str:

@@ -72,3 +72,12 @@ def test_a_port_that_is_no_dashboard_is_no_cluster(monkeypatch):
         monkeypatch.setenv("RAY_API_SERVER_ADDRESS", f"http://127.0.0.1:{listener.getsockname()[1]}")
         (result,) = of_cluster(1, 8)  # bound, and nobody listens
     assert result.ok is None and "none answers" in result.found
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_without_gpus_the_precision_of_the_cpu_is_said(monkeypatch, precision):
+    monkeypatch.setenv("GD2PO_CPU_PRECISION", precision)
+    results = {result.name: result for result in of_machine([], None, False)}
+    assert (
+        results["CPU precision"].found == f"{precision} for models from 20 M weights: GD2PO_CPU_PRECISION={precision}"
+    )

@@ -75,10 +75,10 @@ def check_sft(config: "DictConfig", stock: "DictConfig", processes: int) -> None
     from gd2po.hosts.verl.cpu import platform
     from gd2po.hosts.verl.cpu.preflight import check_memory
     from gd2po.hosts.verl.cpu.resources import sft_memory_needed
-    from gd2po.hosts.verl.cpu.settings import SFT, complete
+    from gd2po.hosts.verl.cpu.settings import SFT, complete, sft_precision
 
     if platform.is_selected():
-        complete(config, stock, SFT)
+        complete(config, stock, SFT | sft_precision(config.model.path))
         check_memory(sft_memory_needed(config.model.path, processes), config.model.path)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po import vllm_cpu as vllm
+from gd2po.cpu_precision import Precision, choose_precision
 from gd2po.hosts.verl.cpu.platform import NAME, VARIABLE
-from gd2po.hosts.verl.cpu.resources import RayNeeds, ray_is_ours
+from gd2po.hosts.verl.cpu.resources import RayNeeds, count_weights, ray_is_ours
 from gd2po.hosts.verl.reading.names import ROLLOUT
 
 logger = logging.getLogger(__name__)
@@ -24,8 +25,6 @@ _REWARD_MODELS = "reward.reward_model.rollout"
 ENGINE: dict[str, Any] = {
     # FSDP2 treats the host as a device like any other.
     "strategy": "fsdp2",
-    # Most processors have no fast bfloat16, and rollout and trainer agree to 1e-6 only in float32.
-    "mixed_precision": {f"{part}_dtype": "fp32" for part in ("param", "reduce", "buffer")},
     # Compiling needs a C++ compiler and minutes.
     "use_torch_compile": False,
 }
@@ -45,7 +44,6 @@ FIXED: dict[str, Any] = {
     **{f"{part}.{key}": value for part in _ENGINES for key, value in ENGINE.items()},
     **{f"{part}.{key}": ENGINE[key] for part in (_ACTOR, _REF) for key in ("strategy", "use_torch_compile")},
     **{f"{_MODEL}.{key}": value for key, value in MODEL.items()},
-    f"{_ROLLOUT}.dtype": "float32",
     f"{_REWARD_MODELS}.dtype": "float32",
     # Few cores: one process of each kind.
     "trainer.n_gpus_per_node": 1,
@@ -83,9 +81,30 @@ def prepare_config(config: DictConfig) -> dict[str, Any]:
     stock = OmegaConf.load(str(files("verl.trainer.config") / "_generated_ppo_trainer.yaml"))
     assert isinstance(stock, DictConfig)
     changed: dict[str, Any] = {}
-    for settings in (FIXED, _rollout(config), _reward_models()):
+    for settings in (FIXED, _precision(config), _rollout(config), _reward_models()):
         changed |= complete(config, stock, settings)
     return changed | complete(config, stock, _ray(config))
+
+
+def sft_precision(model: str) -> dict[str, Any]:
+    """The settings of a supervised warm start that follow from the precision of its model on this machine."""
+    choice = choose_precision(count_weights(model))
+    return {"engine.mixed_precision": _mixed_precision(choice.precision)}
+
+
+def _precision(config: DictConfig) -> dict[str, Any]:
+    """The settings that follow from the precision of the trained model on this machine.
+
+    The optimiser's weights are float32 in either: only passes are computed in the lower precision.
+    """
+    choice = choose_precision(count_weights(config.actor_rollout_ref.model.path))
+    logger.warning("computing in %s: %s", choice.precision, choice.why)
+    engines = {f"{part}.mixed_precision": _mixed_precision(choice.precision) for part in _ENGINES}
+    return engines | {f"{_ROLLOUT}.dtype": choice.precision}
+
+
+def _mixed_precision(precision: Precision) -> dict[str, str]:
+    return {"param_dtype": "fp32" if precision == "float32" else "bf16", "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
 
 
 def complete(config: DictConfig, stock: DictConfig, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,7 @@ _LOOP = "verl.experimental.reward_loop.reward_loop:"
 _REPLICA = "verl.workers.rollout.replica:RolloutReplica."
 _ENGINES = "verl.checkpoint_engine.base:CheckpointEngineManager."
 _WORKER = "verl.workers.engine_workers:ActorRolloutRefWorker."
+_FSDP = "verl.workers.engine.fsdp.transformer_impl:FSDPEngineWithLMHead."
 _GD2PO = "gd2po.hosts.verl."
 _LIMITED, _FOR_EVER = "verl limits its waits", "verl waits for ever"
 _LEAVES_OUT = "verl computes advantages first and leaves out rows without one"
@@ -558,6 +559,20 @@ WRAPPED: tuple[Wrapped, ...] = (
         until="verl calls a plug-in at the end of a step",
         wrapper=f"{_GD2PO}v0.step:wrap_log",
         asks="v0 caller",
+    ),
+    _on_cpu(
+        symbol=f"{_FSDP}prepare_model_inputs",
+        parameters="self micro_batch",
+        what="ask the model for the logits of response tokens alone",
+        why="the engine projects prompts on the vocabulary too, and throws the result away",
+        wrapper=f"{_GD2PO}cpu.log_probs:wrap_prepare_model_inputs",
+    ),
+    _on_cpu(
+        symbol=f"{_FSDP}prepare_model_outputs",
+        parameters="self output output_args micro_batch logits_processor_func",
+        what="log-probabilities and entropies from those logits, in float32 and all tokens at once",
+        why="the engine takes them token by token, and in bfloat16 with three digits",
+        wrapper=f"{_GD2PO}cpu.log_probs:wrap_prepare_model_outputs",
     ),
     _on_cpu(
         symbol="verl.utils.distributed:initialize_global_process_group_ray",

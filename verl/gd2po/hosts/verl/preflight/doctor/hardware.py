@@ -9,6 +9,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from gd2po.cpu_precision import MIN_WEIGHTS, choose_precision
 from gd2po.errors import GD2POError
 from gd2po.hosts.verl.preflight.doctor.result import CheckResult
 from gd2po.hosts.verl.preflight.doctor.supported import DRIVERS
@@ -38,6 +39,8 @@ def of_machine(gpus: Sequence[Gpu], cuda: str | None, driver_works: bool) -> Ite
     if gpus:
         yield _driver(gpus, cuda)
         yield _torch(gpus, cuda, driver_works)
+    else:
+        yield _precision()
     memory = psutil.virtual_memory()
     yield CheckResult(
         "host", None, f"{os.cpu_count()} CPU cores, {_gib(memory.available)} of {_gib(memory.total)} GiB free"
@@ -58,6 +61,14 @@ def _devices(gpus: Sequence[Gpu]) -> CheckResult:
         f"{named}, {min(gpu.free for gpu in gpus) / GIB:.1f} GiB free on the fullest",
         "no other program on them",
         "see nvidia-smi for who uses them, and end it or choose others by CUDA_VISIBLE_DEVICES",
+    )
+
+
+def _precision() -> CheckResult:
+    """How fast this processor computes in bfloat16, and the precision that follows for a model of usual size."""
+    choice = choose_precision(MIN_WEIGHTS)
+    return CheckResult(
+        "CPU precision", None, f"{choice.precision} for models from {MIN_WEIGHTS / 1e6:.0f} M weights: {choice.why}"
     )
 
 
