@@ -41,6 +41,10 @@ _TOGETHER = {
 """Files and folders that share what is slow to make, or that would take the same memory."""
 
 
+_LONG = {"tests/hosts/verl/test_logged_run.py", "tests/quickstart/test_quickstart.py"}
+"""Files that start a training without the fixture."""
+
+
 def _group(nodeid: str) -> str:
     """A name that is the same for tests of one file, and of files that belong together."""
     path = nodeid.partition("::")[0]
@@ -49,8 +53,7 @@ def _group(nodeid: str) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: files with trainings, and what belongs together with them."""
-    training = {"training", "preloaded"}
-    long = {_group(item.nodeid) for item in items if training & set(getattr(item, "fixturenames", ()))}
+    long = {_group(item.nodeid) for item in items if "training" in getattr(item, "fixturenames", ())} | _LONG
     items.sort(key=lambda item: _group(item.nodeid) not in long)
 
 
@@ -84,13 +87,6 @@ def configurations_are_parsed_once() -> Iterator[None]:
         patch.setattr(OmegaConf, "load", load)
         patch.setattr(omegaconf.base, "parse", parse_interpolation)
         yield
-
-
-@pytest.fixture(scope="session")
-def preloaded() -> dict[str, str]:
-    """Variables of a training whose Ray workers start fast, as forks; see tests/preloaded/sitecustomize.py."""
-    path = os.pathsep.join(filter(None, [str(ROOT / "tests" / "preloaded"), os.environ.get("PYTHONPATH")]))
-    return {"PYTHONPATH": path, "GD2PO_TEST_PRELOADED": "start"}
 
 
 @pytest.fixture(scope="session")
