@@ -52,6 +52,10 @@ _TOGETHER = {
 """Files and folders that share what is slow to make, or that would take the same memory."""
 
 
+_LONG = {"tests/hosts/verl/test_logged_run.py", "tests/quickstart/test_quickstart.py"}
+"""Files that start a training without the fixture."""
+
+
 def _group(nodeid: str) -> str:
     """A name that is the same for tests of one file, and of files that belong together."""
     path = nodeid.partition("::")[0]
@@ -64,8 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     deselected = [item for item in items if any(item.get_closest_marker(marker) for marker in left_out)]
     config.hook.pytest_deselected(items=deselected)
     items[:] = [item for item in items if item not in deselected]
-    training = {"training", "preloaded"}
-    long = {_group(item.nodeid) for item in items if training & set(getattr(item, "fixturenames", ()))}
+    long = {_group(item.nodeid) for item in items if "training" in getattr(item, "fixturenames", ())} | _LONG
     items.sort(key=lambda item: _group(item.nodeid) not in long)
 
 
@@ -99,13 +102,6 @@ def configurations_are_parsed_once() -> Iterator[None]:
         patch.setattr(OmegaConf, "load", load)
         patch.setattr(omegaconf.base, "parse", parse_interpolation)
         yield
-
-
-@pytest.fixture(scope="session")
-def preloaded() -> dict[str, str]:
-    """Variables of a training whose Ray workers start fast, as forks; see tests/preloaded/sitecustomize.py."""
-    path = os.pathsep.join(filter(None, [str(ROOT / "tests" / "preloaded"), os.environ.get("PYTHONPATH")]))
-    return {"PYTHONPATH": path, "GD2PO_TEST_PRELOADED": "start"}
 
 
 @pytest.fixture(scope="session")

@@ -283,7 +283,6 @@ class _Training:
 
     def __init__(
         self,
-        preloaded: dict[str, str],
         task: str,
         folder: Path,
         *overrides: str,
@@ -292,9 +291,7 @@ class _Training:
         self.folder, self.log, self.metrics = folder, folder / "log.txt", folder / f"{time.monotonic_ns()}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", *by, "--config-dir", f"{ROOT}/{task}/config", "--config-name", "base"]
-        paths = filter(None, (preloaded["PYTHONPATH"], os.environ.get("PYTHONPATH")))  # a test may have set its own
-        environment = os.environ | preloaded | {"PYTHONPATH": os.pathsep.join(paths)}
-        environment |= {"VERL_FILE_LOGGER_PATH": str(self.metrics), "HYDRA_FULL_ERROR": "1"}
+        environment = os.environ | {"VERL_FILE_LOGGER_PATH": str(self.metrics), "HYDRA_FULL_ERROR": "1"}
         command += [*overrides, f"trainer.default_local_dir={folder}"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
@@ -318,8 +315,8 @@ class _Training:
 
 
 @pytest.fixture(scope="session")
-def training(preloaded: dict[str, str]) -> Callable[..., _Training]:
-    return functools.partial(_Training, preloaded)
+def training() -> type[_Training]:
+    return _Training
 
 
 def _fixture(function: Any) -> Any:

@@ -106,7 +106,7 @@ Logged = dict[int, dict[str, float]]
 
 
 @pytest.fixture(scope="module")
-def folder(policy, items, preloaded, tmp_path_factory) -> Path:
+def folder(policy, items, tmp_path_factory) -> Path:
     """The folder of a run, started in another one, that validates before and after training on rows of API-Bank too."""
     plan = Plan(("gd2po_hard",), STEPS, 1, tmp_path_factory.mktemp("run"))
     prepare_task(plan)
@@ -124,7 +124,7 @@ def folder(policy, items, preloaded, tmp_path_factory) -> Path:
         "actor_rollout_ref.rollout.val_kwargs.n=1",
         *("trainer.logger=[console,file,tensorboard,wandb]", "trainer.default_local_dir=run"),
     ]
-    environment = os.environ | {"VERL_PLATFORM": "cpu", "WANDB_MODE": "offline"} | preloaded
+    environment = os.environ | {"VERL_PLATFORM": "cpu", "WANDB_MODE": "offline"}
     for variable in ("TENSORBOARD_DIR", "WANDB_DIR", METRICS_VARIABLE):
         environment.pop(variable, None)
     with (plan.folder / "log.txt").open("w") as log:

@@ -35,7 +35,7 @@ def doctor(
     if not arguments and installed("trl") and not installed("verl"):
         _show_trl_alone(json)
         return
-    from gd2po.hosts.verl.preflight.doctor import quiet
+    from gd2po.hosts.verl.logs import quiet
 
     quiet()
     with refusals(), Console(stderr=True).status("importing verl …"):

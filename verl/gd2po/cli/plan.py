@@ -27,7 +27,7 @@ def plan(
     """
     from rich.console import Console
 
-    from gd2po.hosts.verl.preflight.doctor import quiet
+    from gd2po.hosts.verl.logs import quiet
 
     quiet()
     with refusals():

@@ -46,7 +46,7 @@ def quickstart(
     output: Annotated[Path, typer.Option(help="folder for data, policy, runs and plot")] = Path("outputs/quickstart"),
     host: Annotated[Host, typer.Option(help="the trainer; TRL needs an environment without verl")] = "verl",
 ) -> None:
-    """Train a small language model on three rewards with verl or TRL on CPU, in minutes; a tiny policy on a slow CPU."""
+    """Train a small language model, or on a slow CPU a tiny one, on three rewards with verl or TRL: minutes, no GPU."""
     from gd2po.quickstart.run import run
 
     with refusals():

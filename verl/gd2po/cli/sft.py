@@ -30,7 +30,7 @@ def sft(
     """
     from rich.console import Console
 
-    from gd2po.hosts.verl.preflight.doctor import quiet
+    from gd2po.hosts.verl.logs import quiet
 
     quiet()
     console, destination = Console(), output or Path("models") / f"{Path(model).name}-sft"

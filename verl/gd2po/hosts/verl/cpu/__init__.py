@@ -53,7 +53,9 @@ def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
 
     def validate_config(config: "DictConfig", *args: Any, **kwargs: Any) -> None:
         from gd2po.hosts.verl.cpu import platform
+        from gd2po.hosts.verl.cpu.forking import driver
         from gd2po.hosts.verl.cpu.preflight import check_cpu_run
+        from gd2po.hosts.verl.cpu.resources import ray_is_ours
         from gd2po.hosts.verl.cpu.settings import prepare_config
         from gd2po.hosts.verl.reading.v0_trainer import is_checked
 
@@ -61,6 +63,8 @@ def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
             changed = prepare_config(config)
             logger.warning("no accelerator: running on the CPU; %d settings of verl were adapted to it", len(changed))
             check_cpu_run(config)
+        if not (platform.is_selected() and ray_is_ours(config)):
+            driver.stop()
         original(config, *args, **kwargs)
 
     return validate_config

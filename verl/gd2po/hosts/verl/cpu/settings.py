@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gd2po import vllm_cpu as vllm
 from gd2po.cpu_precision import Precision, choose_precision
+from gd2po.hosts.verl.cpu.forking import driver
 from gd2po.hosts.verl.cpu.platform import NAME, VARIABLE
 from gd2po.hosts.verl.cpu.resources import RayNeeds, count_weights, ray_is_ours
 from gd2po.hosts.verl.reading.names import ROLLOUT
@@ -143,11 +144,12 @@ def _ray(config: DictConfig) -> dict[str, Any]:
     if not ray_is_ours(config):
         return {}
     needs = RayNeeds.of(config)
-    init = "ray_kwargs.ray_init"
+    init, interpreter = "ray_kwargs.ray_init", driver.interpreter()
     return {
         f"{init}.num_gpus": needs.all_devices,
         f"{init}.num_cpus": needs.cpus,
         **{f"{init}.runtime_env.env_vars.{name}": value for name, value in thread_variables(needs.devices).items()},
+        **({f"{init}.runtime_env.py_executable": interpreter} if interpreter else {}),
     }
 
 

@@ -11,8 +11,10 @@ from typing import Any
 from gd2po.errors import GD2POError
 from gd2po.hosts.composing import TaskFiles, refusals_of_hydra
 from gd2po.hosts.verl.checkpoints.resuming import resume_hint
+from gd2po.hosts.verl.cpu.forking import driver
 from gd2po.hosts.verl.door import seam
-from gd2po.hosts.verl.preflight.doctor import quiet, require_plugin
+from gd2po.hosts.verl.logs import quiet
+from gd2po.hosts.verl.preflight.doctor import require_plugin
 from gd2po.hosts.verl.preflight.plan.composing import host_folder, refusals_of_blocks, task_files
 from gd2po.hosts.verl.preflight.verl_refusal import kind_refusals, verl_refusals
 from gd2po.hosts.verl.reading.run_settings import check_run_blocks
@@ -27,6 +29,10 @@ _composed = contextlib.ExitStack()
 
 _accepted: list[Any] = []
 """The configuration of the run that was started, once it has passed every check."""
+
+
+_SHOWS_ONLY = {"--cfg", "-c", "--help", "-h", "--hydra-help", "--info", "-i", "--version"}
+"""Arguments of Hydra with which it shows something and starts no run."""
 
 
 class _Refusal(BaseException):
@@ -46,6 +52,8 @@ def launch(arguments: Sequence[str]) -> None:
         HostError: The plug-in is not in place; ``gd2po doctor`` says more.
         SettingsError: The configuration cannot be run as it stands.
     """
+    if not _SHOWS_ONLY & set(arguments):
+        driver.start()
     quiet()
     require_plugin()
     from verl.trainer import main_ppo

@@ -1,9 +1,7 @@
 """Checks of the installation: Python, packages, and verl with the plug-in in it."""
 
-import logging
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.metadata import entry_points
@@ -17,12 +15,6 @@ from gd2po.hosts.verl.preflight.doctor.supported import RunPart, of_packages
 from gd2po.versions import installed
 
 ENTRY_POINT_GROUP = "verl.plugins"
-
-
-def quiet() -> None:
-    """Suppress two messages of verl at import: engines that are not available, and the platform that it has chosen."""
-    logging.getLogger("verl.plugin.platform.platform_manager").addFilter(lambda record: record.levelno > logging.INFO)
-    warnings.filterwarnings("ignore", message=".* engine is not available", module="verl.workers.engine")
 
 
 def examine(parts: frozenset[RunPart] = frozenset({"every run"})) -> Iterator[CheckResult]:
