@@ -260,7 +260,7 @@ def test_the_command_trains_and_shows_what_happened(tmp_path):
     assert found.returncode == 0, found.stdout + found.stderr
     for shown in (
         "GRPO, training, steps: 2 of 2",
-        "The three test prompts whose scores rose most",
+        "The three test prompts",
         "sampled, training",
     ):
         assert shown in found.stdout

@@ -63,9 +63,7 @@ def run(
     plan = Plan(methods, TINY.steps if steps is None else steps, seed, folder, plugins)  # refuses before it fetches
     if host == "trl":
         if model not in (AUTO, TINY_MODEL):
-            raise SettingsError(
-                f"model is {model}, and host is trl; by TRL the quickstart trains the model {TINY_MODEL}"
-            )
+            raise SettingsError(f"model is {model}, and host is trl; with TRL the quickstart trains {TINY_MODEL} only")
         model = TINY_MODEL
     console, start = Console(), time.perf_counter()
     if not console.is_terminal:
@@ -98,11 +96,10 @@ def _show(
     outcomes: Mapping[str, Outcome],
     verdict: str,
 ) -> None:
-    first, last = list(results)[0], list(results)[-1]
+    trained = list(results)
+    first, last = trained[0], trained[-1]
     if last in outcomes:
-        console.print(
-            f"\nThe three test prompts whose scores rose most, answers before and after training with {plan.titles[last]}\n"
-        )
+        console.print(f"\nThe three test prompts whose scores rose most under {plan.titles[last]}, before and after\n")
         console.print(examples(outcomes[last]), highlight=False, markup=False, soft_wrap=True)
     console.print(f"\ngd2po check on the rollouts of {plan.titles[first]}\n")
     console.print(verdict, highlight=False, markup=False, soft_wrap=True)
