@@ -6,7 +6,9 @@ import pytest
 from omegaconf import OmegaConf
 from verl.trainer.ppo.reward import get_custom_reward_fn
 
+from gd2po.errors import SettingsError
 from gd2po.hosts.verl.reading.run_settings import check_run
+from gd2po.rewards.math.scoring import check_options
 
 TASK = "math-reasoning"
 SETS = {
@@ -59,3 +61,22 @@ def test_the_trio_asks_for_tags(run) -> None:
 
 def test_nothing_is_missing_but_the_reward_model_it_does_not_use(run) -> None:
     assert OmegaConf.missing_keys(run(TASK, "gdpo", "accuracy", "8gpu")) == {"reward.reward_model.rollout.name"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("reward.custom_reward_function.reward_kwargs.max_tokens=0", "max_tokens is 0"),
+        ("+reward.custom_reward_function.reward_kwargs.max_token=9", "no option 'max_token'"),
+        ("+reward.custom_reward_function.reward_kwargs.style=boxes", "style is 'boxes'"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_the_run(override: str, message: str, run) -> None:
+    with pytest.raises(SettingsError, match=message):
+        check_run(run(TASK, "gdpo", "accuracy_length", "8gpu", override))
+
+
+def test_a_machine_without_math_verify_is_refused_before_the_run(monkeypatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"pip install 'gd2po\[math\]'"):
+        check_options(max_tokens=4000)

@@ -65,7 +65,7 @@ def toy_math(
     folder: Annotated[Path, typer.Argument(help="the folder to make")],
     seed: Annotated[int, typer.Option(help="the seed of everything")] = 1,
 ) -> None:
-    """Make a toy world of arithmetic: one-step problems and a policy that knows them by half, to try all on CPU."""
+    """Make a toy world of arithmetic: one-step problems and a policy that answers in every way, to try all on CPU."""
     from rich.console import Console
 
     from gd2po.quickstart.worlds.arithmetic import Sizes, make_toy_math

@@ -23,7 +23,7 @@ MATHEMATICS = (
                 "gsm8k/test",
                 f"{RAW}/openai/grade-school-math/3101c7d5072418e28b9008a6636bde82a006892c/grade_school_math/data/test.jsonl",
                 Checksum("sha256", "3730d312f6e3440559ace48831e51066acaca737f6eabec99bccb9e4b3c39d14"),
-                rows=1319, purpose="validation, benchmark", size=749_738,
+                rows=1319, purpose="benchmark", size=749_738,
             ),
         ),
     ),
@@ -37,7 +37,7 @@ MATHEMATICS = (
                 f"{RAW}/deepseek-ai/DeepSeek-Coder/2f9fd85927c669dae3c0fbb2d607274023af243e"
                 "/Evaluation/PAL-Math/datasets/math/test.json",
                 Checksum("sha256", "3371949f33dd702d04b43fddd7d53a028de0aaca0e76abb1b875a050297b3aa4"),
-                rows=5000, purpose="training problems, without MATH-500", size=4_101_364,
+                rows=5000, purpose="training problems", size=4_101_364,
             ),
         ),
     ),
@@ -118,7 +118,7 @@ MATHEMATICS = (
     ),
     DataSet(
         "minerva_math",
-        licence="CC-BY-NC-SA-4.0",
+        licence="CC-BY-NC-SA",
         terms="CC-BY-NC-SA-4.0, NON-COMMERCIAL USE ONLY: the licence of MIT OpenCourseWare, where the problems come "
         "from. The evaluation of Qwen2.5-Math, which publishes them in this form, is under MIT.",
         members=(

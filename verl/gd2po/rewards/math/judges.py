@@ -105,12 +105,21 @@ class _Pool:
             self._idle.get_nowait().end()
 
 
-def _started() -> _Judge:
+def check_installed() -> None:
+    """Refuse a machine without math-verify.
+
+    Raises:
+        SettingsError: It is not installed.
+    """
     if importlib.util.find_spec("math_verify") is None:
         raise SettingsError(
             "the mathematics rewards compare answers with math-verify, which is not installed: run "
             "pip install 'gd2po[math]'"
         )
+
+
+def _started() -> _Judge:
+    check_installed()
     return _Judge()
 
 

@@ -7,9 +7,10 @@ from dataclasses import fields
 from typing import Any
 
 from gd2po.errors import DataError, SettingsError, nearest
-from gd2po.rewards.declared import returns_rewards
+from gd2po.rewards.declared import checked_by, returns_rewards
 from gd2po.rewards.math.comparison import check_reference, equal
 from gd2po.rewards.math.extraction import final_answer, last_box
+from gd2po.rewards.math.judges import check_installed
 from gd2po.rewards.math.normal_form import is_whole_number
 from gd2po.rewards.math.options import MathOptions
 from gd2po.rewards.scores import RESPONSE_TOKENS, row_in_words
@@ -46,6 +47,17 @@ def score(
     }
 
 
+def check_options(**options: Any) -> None:
+    """Refuse, before a run, options that these rewards do not have, and a machine without math-verify.
+
+    Raises:
+        SettingsError: See above.
+    """
+    _chosen(options)
+    check_installed()
+
+
+@checked_by(check_options)
 @returns_rewards(*REWARDS)
 def compute_score(
     data_source: str,
