@@ -3,7 +3,7 @@
 What looks at one rollout, or at one group, sees the seeds side by side, as one batch with S times the groups. What
 looks at a whole batch (whitening, the spread of the batch, some filters and combinations) sees one seed at a time, or
 an axis of seeds. The estimators of the papers are followed here step by step; the tests compare every method with
-:func:`gd2po.advantages.compute_rollout_advantages`, seed by seed. An estimator of somebody else is called for each seed.
+:func:`gd2po.advantages.compute_rollout_advantages`, seed by seed. Any other estimator is called for each seed.
 """
 
 from collections.abc import Callable
@@ -48,10 +48,15 @@ class BatchedMethod:
         """
         self._method = method
         self._weights = weights.to(torch.float64)
-        self._groups = Groups(groups, int(groups.max()) + 1)
+        self._groups = self.groups_of(groups)
         self._tokens = tokens
         self._normaliser = method.normaliser()
         self._estimator = method.estimator()
+
+    @staticmethod
+    def groups_of(index: Tensor) -> Groups:
+        """The groups of rollouts, from their numbers [N], which start at 0 and leave none out."""
+        return Groups(index, int(index.max()) + 1)
 
     def __call__(self, scores: Tensor) -> SeedAdvantages:
         """The advantages of scores [K, S, N]."""

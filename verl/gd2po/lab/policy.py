@@ -1,7 +1,7 @@
 """A policy with one hidden layer over answers of 5 tokens, for many seeds at once; gradients are written out.
 
-The logits of token t are ``tanh(bits · W_bits + W_position[t] + Σ_{j<t} W_token[j, y_j]) · W_out + bias``. Prompts share
-all weights. Every answer of a prompt can be enumerated, so expected rewards and their gradients are exact.
+The logits of token t are ``W_out · tanh(W_bits · bits + W_position[t] + Σ_{j<t} W_token[j, y_j]) + bias``. Prompts
+share all weights. Every answer of a prompt can be enumerated, so expected rewards and their gradients are exact.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The held-out worlds: written down before any method was run in one of them, and used to test rules, not to choose them."""
+"""The held-out worlds: written down before any method was run in them; they test rules, and none is chosen on them."""
 
 import torch
 from torch import Tensor
