@@ -15,7 +15,7 @@ from torch import Tensor
 from gd2po.lab.methods import FIRST_ROUND, METHODS, REFERENCE, LabMethod
 from gd2po.lab.probing import Probe, rounded
 from gd2po.lab.results import Result, ResultFolder, Stage, Task, Verdicts
-from gd2po.lab.training import EVALUATE_EVERY, PreparedWorld, prepare, train
+from gd2po.lab.training import EVALUATE_EVERY, SOON, PreparedWorld, prepare, train
 from gd2po.lab.worlds import WORLDS
 from gd2po.lab.worlds.world import World
 
@@ -177,7 +177,7 @@ class _Stages:
         started = time.monotonic()
         prepared, rewards = self._prepared, self._prepared.world.rewards
         gold, passed = train(prepared, method)
-        branch, _ = train(prepared, method, range(self._half, self._half + EVALUATE_EVERY), self._halfway)
+        branch, _ = train(prepared, method, range(self._half, self._half + SOON), self._halfway)
         changes: dict[Stage, Tensor] = {"start": gold[1] - gold[0], "halfway": branch[-1] - branch[0]}
         updates = {
             stage: probe.measure(method).model_copy(

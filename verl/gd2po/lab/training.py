@@ -1,5 +1,6 @@
 """One method in one world, for all seeds at once."""
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -21,8 +22,8 @@ from gd2po.lab.policy import (
 )
 from gd2po.lab.worlds.world import TRAINING_PROMPTS, World
 
-EVALUATE_EVERY = 25
-"""The number of steps between two evaluations."""
+EVALUATE_EVERY, SOON = 50, 25
+"""The number of steps between two evaluations, and after which there is another one at the beginning."""
 
 _CLIP = 0.2
 _WARM_RATE, _WARM_SMOOTHING = 0.02, 0.4
@@ -55,6 +56,11 @@ class PreparedWorld:
     noise: Tensor | None
     weights: Tensor
 
+    @functools.cached_property
+    def gold_on_tests(self) -> Tensor:
+        """The gold rewards of every answer to the test prompts [S, K, ANSWERS · prompts]."""
+        return self.gold[..., TRAINING_PROMPTS:].flatten(2).transpose(0, 1).contiguous()
+
     @property
     def reward_weights(self) -> Tensor:
         """The weights of the rewards [K] float64."""
@@ -66,8 +72,9 @@ class PreparedWorld:
 
     def expected_gold(self, weights: Tensor) -> Tensor:
         """The exact expected gold rewards [K, S] of policies [S, D] on the test prompts."""
-        bits, gold = self.bits[..., TRAINING_PROMPTS:], self.gold[..., TRAINING_PROMPTS:]
-        return torch.einsum("sap,ksap->ks", answer_probabilities(weights, bits), gold) / bits.shape[-1]
+        bits = self.bits[..., TRAINING_PROMPTS:]
+        probabilities = answer_probabilities(weights, bits).flatten(1)[..., None]
+        return (self.gold_on_tests @ probabilities)[..., 0].T / bits.shape[-1]
 
     def exact_gradient(self, weights: Tensor) -> Tensor:
         """The gradient [S, D] of the weighted sum of the expected gold rewards on the training prompts."""
@@ -161,7 +168,7 @@ def train(
         weights: The policies at the beginning [S, D]; those of the world if not given.
 
     Returns:
-        The gold rewards [evaluations, K, S] before the first step and after every 25th and the last, and the weights
+        The gold rewards [evaluations, K, S] before the first step, 25 steps later, and after every 50th and the last, and the weights
         after each of these by the number of steps done.
     """
     world = prepared.world
@@ -175,7 +182,7 @@ def train(
         rollouts = roll_out(prepared, weights, prepared.prompts[:, step], prepared.uniforms[:, step], noise)
         advantages = compute(rollouts.scores).advantages.float()
         weights = _update(world, weights, rollouts, advantages, optimiser)
-        if (step + 1) % EVALUATE_EVERY == 0 or step + 1 == steps.stop:
+        if (step + 1) % EVALUATE_EVERY == 0 or step + 1 in (steps.start + SOON, steps.stop):
             gold.append(prepared.expected_gold(weights))
             passed[step + 1] = weights
     return torch.stack(gold), passed
@@ -198,10 +205,10 @@ class _Optimiser:
             return weights + self._world.learning_rate * ascent
         self._steps += 1
         first, second = _BETAS
-        self._mean = first * self._mean + (1 - first) * ascent
-        self._square = second * self._square + (1 - second) * ascent.square()
-        mean, square = self._mean / (1 - first**self._steps), self._square / (1 - second**self._steps)
-        return weights + self._world.learning_rate * mean / (square.sqrt() + _ADAM_EPS)
+        self._mean.lerp_(ascent, 1 - first)
+        self._square.mul_(second).addcmul_(ascent, ascent, value=1 - second)
+        size = self._square.sqrt().mul_((1 - second**self._steps) ** -0.5).add_(_ADAM_EPS)
+        return weights.addcdiv(self._mean, size, value=self._world.learning_rate / (1 - first**self._steps))
 
 
 def _update(world: World, weights: Tensor, rollouts: Rollouts, advantages: Tensor, optimiser: _Optimiser) -> Tensor:
