@@ -1,7 +1,8 @@
 """A policy with one hidden layer over answers of 5 tokens, for many seeds at once; gradients are written out.
 
 The logits of token t are ``W_out · s(W_bits · bits + W_position[t] + Σ_{j<t} W_token[j, y_j]) + bias``, with
-``s(x) = x / (1 + |x|)``, which costs a tenth of tanh. Prompts share all weights. Every answer of a prompt can be enumerated, so expected rewards and their gradients are exact.
+``s(x) = x / (1 + |x|)``, which costs a tenth of tanh. Prompts share all weights. Every answer of a prompt can be
+enumerated, so expected rewards and their gradients are exact.
 """
 
 from typing import NamedTuple

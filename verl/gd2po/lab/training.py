@@ -168,8 +168,8 @@ def train(
         weights: The policies at the beginning [S, D]; those of the world if not given.
 
     Returns:
-        The gold rewards [evaluations, K, S] before the first step, 25 steps later, and after every 50th and the last, and the weights
-        after each of these by the number of steps done.
+        The gold rewards [evaluations, K, S] before the first step, 25 steps later, after every 50th step and after the
+        last one; and the weights at each of these times, by the number of steps done.
     """
     world = prepared.world
     steps = range(world.steps) if steps is None else steps
