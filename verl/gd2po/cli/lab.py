@@ -51,6 +51,29 @@ def worlds(
     typer.echo(f"{output}: {progress.total} results; next: gd2po lab page {output}")
 
 
+@lab.command()
+def page(
+    results: Annotated[Path, typer.Argument(help="folder of results, or a summary of one")],
+    html: Annotated[Path | None, typer.Option(help="write one self-contained page to this file")] = None,
+    document: Annotated[Path | None, typer.Option(help="write the same as Markdown to this file")] = None,
+    summary: Annotated[Path | None, typer.Option(help="write what both are made of to this file")] = None,
+) -> None:
+    """Compare results: a table here, and the page, the document and the summary where a file is named for them."""
+    from rich.console import Console
+
+    from gd2po.files import write_whole
+    from gd2po.lab.page import read_summary, to_html, to_json, to_markdown
+    from gd2po.lab.terminal import show
+
+    with refusals():
+        read = read_summary(results)
+    show(read, Console())
+    for path, render in ((summary, to_json), (document, to_markdown), (html, to_html)):
+        if path:
+            write_whole(path, render(read))
+            typer.echo(f"{path}: written", err=True)
+
+
 def checked_method(world: "World", scores: "Tensor", groups: "Tensor") -> str:
     """The method of the lab that the verdict of `gd2po check` suggests for these rollouts.
 

@@ -62,7 +62,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def area_under_curve(values: Numbers, steps: Sequence[int]) -> Numbers:
     """The mean over the steps of values [evaluations, …], by trapezoids."""
-    return np.trapezoid(values, steps, axis=0) / (steps[-1] - steps[0])
+    return np.asarray(np.trapezoid(values, steps, axis=0)) / (steps[-1] - steps[0])
 
 
 def hypervolume(points: Numbers) -> float:

@@ -54,11 +54,11 @@ def _methods() -> Iterable[LabMethod]:
         return LabMethod(name, {"estimator": "gdpo", **options})
 
     def gd2po(name: str, kind: str, **options: Any) -> LabMethod:
-        others = {key: options.pop(key) for key in ("reweight", "normalise") if key in options}
+        others: dict[str, Any] = {key: options.pop(key) for key in ("reweight", "normalise") if key in options}
         return LabMethod(name, {"estimator": "gd2po", "filter": {"kind": kind, **options}, **others})
 
-    yield LabMethod("grpo", {"estimator": "grpo"})
     yield gdpo("gdpo")
+    yield LabMethod("grpo", {"estimator": "grpo"})
     yield gd2po("gd2po_hard", "hard")
     yield gd2po("gd2po_snr0.8", "snr", threshold=0.8)
     yield gd2po("gd2po_snr0.5", "snr", threshold=0.5)

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gd2po.errors import GD2POError
 from gd2po.files import write_whole
 
-FORMAT = "gd2po-lab-1"
+Format = Literal["gd2po-lab-1"]
+FORMAT: Format = "gd2po-lab-1"
 """The name of the schema."""
 
 Stage = Literal["start", "halfway"]
@@ -88,7 +89,7 @@ class Result(_Record):
         seconds: The time that all this took.
     """
 
-    format: Literal["gd2po-lab-1"] = FORMAT
+    format: Format = FORMAT
     kind: Literal["worlds", "runs"]
     task: Task
     method: str
@@ -112,7 +113,7 @@ class Verdicts(_Record):
         chosen: Stage → the name of the method that the verdict suggests, for each seed.
     """
 
-    format: Literal["gd2po-lab-1"] = FORMAT
+    format: Format = FORMAT
     task: str
     seeds: tuple[int, ...]
     chosen: dict[Stage, list[str]]

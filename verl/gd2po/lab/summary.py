@@ -13,7 +13,8 @@ from gd2po.lab.methods import METHODS, PUBLISHED, REFERENCE
 from gd2po.lab.results import LabError, Result, Stage, Task, Verdicts
 from gd2po.lab.rules import CANDIDATES, STAGES, checked_rules, fixed_rules, scored_rules, shortfalls
 
-SUMMARY_FORMAT = "gd2po-lab-summary-1"
+SummaryFormat = Literal["gd2po-lab-summary-1"]
+SUMMARY_FORMAT: SummaryFormat = "gd2po-lab-summary-1"
 """The name of the summary's schema."""
 
 Ends = tuple[float, float, float]
@@ -110,15 +111,17 @@ class Summary(_Record):
         cells: Task → method → outcome.
         rules: Set of worlds → stage → rule → outcome.
         predictions: Set of worlds → stage → prediction.
+        left_out: The tasks that have results, but none of the reference method.
         seconds: The time that all results took, on one core each.
     """
 
-    format: Literal["gd2po-lab-summary-1"] = SUMMARY_FORMAT
+    format: SummaryFormat = SUMMARY_FORMAT
     tasks: list[Task]
     methods: dict[str, dict[str, Any]]
     cells: dict[str, dict[str, Cell]]
     rules: dict[str, dict[str, dict[str, RuleOutcome]]]
     predictions: dict[str, dict[Stage, Prediction]]
+    left_out: list[str]
     seconds: float
 
 
@@ -127,19 +130,21 @@ SETS = {"first": False, "held out": True}
 
 
 def summarise(results: Iterable[Result], verdicts: Iterable[Verdicts]) -> Summary:
-    """Compare all results with those of the reference method.
+    """Compare all results with those of the reference method; tasks without it are named, and left out.
 
     Raises:
-        LabError: there is no result, or a task lacks that of the reference method.
+        LabError: there is no result of the reference method.
     """
     by_task: dict[str, dict[str, Result]] = defaultdict(dict)
     for result in results:
         by_task[result.task.name][result.method] = result
+    left_out = sorted(name for name, methods in by_task.items() if REFERENCE not in methods)
+    for name in left_out:
+        del by_task[name]
     if not by_task:
-        raise LabError("there are no results: run gd2po lab worlds first")
-    for name, methods in by_task.items():
-        if REFERENCE not in methods:
-            raise LabError(f"{name} has no result of {REFERENCE}, with which the others are compared: run it first")
+        raise LabError(
+            f"there are no results of {REFERENCE}, with which the others are compared: run gd2po lab worlds first"
+        )
     tasks = sorted(
         (methods[REFERENCE].task for methods in by_task.values()), key=lambda task: (task.held_out, task.name)
     )
@@ -179,6 +184,7 @@ def summarise(results: Iterable[Result], verdicts: Iterable[Verdicts]) -> Summar
             }
             for name, chosen_worlds in worlds.items()
         },
+        left_out=left_out,
         seconds=round(sum(result.seconds for methods in by_task.values() for result in methods.values())),
     )
 
