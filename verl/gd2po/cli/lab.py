@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from gd2po.lab.worlds.world import World
 
-lab = typer.Typer(no_args_is_help=True, help="Every method compared: in small exact worlds, as a page.")
+lab = typer.Typer(no_args_is_help=True, help="Every method compared: in small exact worlds, in the real trainer.")
 app.add_typer(lab, name="lab")
 
 
@@ -49,6 +49,43 @@ def worlds(
                 err=True,
             )
     typer.echo(f"{output}: {progress.total} results; next: gd2po lab page {output}")
+
+
+@lab.command()
+def runs(
+    tasks: Annotated[str, typer.Option(help="tasks, a,b; all if not given")] = "",
+    methods: Annotated[str, typer.Option(help="methods, a,b; the most telling ones if not given")] = "",
+    seeds: Annotated[int, typer.Option(help="number of seeds", min=1)] = 5,
+    steps: Annotated[int, typer.Option(help="training steps", min=1)] = 16,
+    hours: Annotated[float, typer.Option(help="no training is started that would end later")] = 1.0,
+    output: Annotated[Path, typer.Option(help="folder of results; what is there is not run again")] = Path(
+        "outputs/lab"
+    ),
+) -> None:
+    """Train a tiny policy with verl's own trainer; the same command goes on where it stopped."""
+    from gd2po.lab.trainings import plan_trainings, run_trainings
+
+    with refusals():
+        trainings = plan_trainings(_names(tasks), _names(methods), seeds)
+        for training, outcome in run_trainings(trainings, steps, output, hours, tiny_tool_calling):
+            typer.echo(f"{training.name} {outcome}", err=True)
+
+
+def tiny_tool_calling(seed: int, steps: int, folder: Path) -> list[str]:
+    """Make the data and the tiny policy of the quickstart, and return the overrides that choose them.
+
+    Args:
+        seed: The seed of data, warm start and rollouts.
+        steps: The number of training steps.
+        folder: The folder for data and policies.
+    """
+    from gd2po.quickstart import Plan, prepare_policy, prepare_task
+
+    plan = Plan(("gdpo",), steps, seed, folder)
+    prepare_task(plan)
+    prepare_policy(plan, lambda _share: None)
+    chosen_elsewhere = ("method=", "rewards=", "trainer.test_freq=", "trainer.default_local_dir=")
+    return [override for override in plan.overrides("gdpo") if not override.startswith(chosen_elsewhere)]
 
 
 @lab.command()

@@ -120,14 +120,18 @@ class Verdicts(_Record):
 
 
 class ResultFolder:
-    """A folder with a file for each task and method, ``TASK/METHOD.json``."""
+    """A folder with a file for each world and method, and one for each training.
+
+    They are ``WORLD/METHOD.json`` and ``TASK/METHOD-seedN.json``.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def write(self, result: Result) -> None:
         """Write a result, whole or not at all."""
-        self._write(self._folder / result.task.name / f"{result.method}.json", result)
+        name = result.method if result.kind == "worlds" else f"{result.method}-seed{result.seeds[0]}"
+        self._write(self._folder / result.task.name / f"{name}.json", result)
 
     def write_verdicts(self, verdicts: Verdicts) -> None:
         """Write the verdicts of a world, whole or not at all."""
@@ -141,12 +145,19 @@ class ResultFolder:
             return False
         return (result.task, result.settings, result.seeds) == (task, settings, seeds)
 
+    def has_training(self, task: str, method: str, seed: int, steps: int) -> bool:
+        """Whether the result of a training of so many steps is there."""
+        try:
+            return self.read(task, f"{method}-seed{seed}").steps[-1] == steps
+        except (FileNotFoundError, LabError):
+            return False
+
     def holds_verdicts(self, task: str, seeds: tuple[int, ...]) -> bool:
         """Whether the verdicts of a world are there, for these seeds."""
         return any(verdicts.task == task and verdicts.seeds == seeds for verdicts in self.verdicts())
 
     def read(self, task: str, method: str) -> Result:
-        """The result of a method on a task.
+        """The result of a method on a task; that of a training has ``-seedN`` after the name of the method.
 
         Raises:
             FileNotFoundError: there is none.
