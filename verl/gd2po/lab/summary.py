@@ -46,6 +46,7 @@ class Cell(_Record):
         area: The difference of the mean over the training.
         worst: The difference of the least gold reward.
         hypervolume: The difference of the volume that the evaluated policies dominate; with two or three rewards.
+        equal_time: The difference of the weighted mean when the faster of the two has ended; trainings only.
         updates: The update at the start and halfway.
     """
 
@@ -57,6 +58,7 @@ class Cell(_Record):
     area: Ends
     worst: Ends
     hypervolume: Ends | None
+    equal_time: Ends | None = None
     updates: dict[Stage, UpdateMeans]
 
     @property
@@ -106,9 +108,11 @@ class Summary(_Record):
 
     Attributes:
         format: The name of the schema.
-        tasks: The tasks, those of the first set first.
-        methods: Method → its settings.
-        cells: Task → method → outcome.
+        tasks: The worlds, those of the first set first.
+        methods: Method → its settings, of those in the worlds.
+        cells: World → method → outcome.
+        training_tasks: The tasks of trainings.
+        trainings: Task → method → outcome; with two or more seeds that the reference has too.
         rules: Set of worlds → stage → rule → outcome.
         predictions: Set of worlds → stage → prediction.
         left_out: The tasks that have results, but none of the reference method.
@@ -119,6 +123,8 @@ class Summary(_Record):
     tasks: list[Task]
     methods: dict[str, dict[str, Any]]
     cells: dict[str, dict[str, Cell]]
+    training_tasks: list[Task]
+    trainings: dict[str, dict[str, Cell]]
     rules: dict[str, dict[str, dict[str, RuleOutcome]]]
     predictions: dict[str, dict[Stage, Prediction]]
     left_out: list[str]
@@ -136,8 +142,14 @@ def summarise(results: Iterable[Result], verdicts: Iterable[Verdicts]) -> Summar
         LabError: there is no result of the reference method.
     """
     by_task: dict[str, dict[str, Result]] = defaultdict(dict)
+    trained: dict[str, dict[str, Result]] = defaultdict(dict)
     for result in results:
-        by_task[result.task.name][result.method] = result
+        if result.kind == "worlds":
+            by_task[result.task.name][result.method] = result
+        else:
+            of_task = trained[result.task.name]
+            before = of_task.get(result.method)
+            of_task[result.method] = merged(before, result) if before else result
     left_out = sorted(name for name, methods in by_task.items() if REFERENCE not in methods)
     for name in left_out:
         del by_task[name]
@@ -168,6 +180,10 @@ def summarise(results: Iterable[Result], verdicts: Iterable[Verdicts]) -> Summar
             for name in names
         },
         cells={task.name: cells[task.name] for task in tasks},
+        training_tasks=[next(iter(methods.values())).task for methods in trained.values()],
+        trainings=_cells(
+            {task: _comparable(methods) for task, methods in trained.items() if REFERENCE in methods}, tuple(METHODS)
+        ),
         rules={
             name: {
                 stage: outcomes
@@ -193,8 +209,7 @@ def _cells(by_task: Mapping[str, Mapping[str, Result]], names: Sequence[str]) ->
     """The outcomes of a set of tasks; the p values are adjusted together."""
     raw: dict[str, dict[str, tuple[Cell, float]]] = {}
     for task, methods in by_task.items():
-        reference = _measures(methods[REFERENCE])
-        raw[task] = {name: _cell(methods[name], reference) for name in names if name in methods}
+        raw[task] = {name: _cell(methods[name], methods[REFERENCE]) for name in names if name in methods}
     keys = [(task, name) for task, methods in raw.items() for name in methods if name != REFERENCE]
     adjusted = dict(zip(keys, holm([raw[task][name][1] for task, name in keys]), strict=True))
     return {
@@ -206,10 +221,48 @@ def _cells(by_task: Mapping[str, Mapping[str, Result]], names: Sequence[str]) ->
     }
 
 
-def _cell(result: Result, reference: Mapping[str, Numbers]) -> tuple[Cell, float]:
-    measures = _measures(result)
-    count = len(result.seeds)
-    compared = {name: paired(values, reference[name][:count]) for name, values in measures.items()}
+def merged(first: Result, second: Result) -> Result:
+    """One result with the seeds of two trainings of a method on a task; that of the longer one if they differ in steps.
+
+    Raises:
+        LabError: a seed is in both.
+    """
+    if shared := sorted(set(first.seeds) & set(second.seeds)):
+        raise LabError(f"{first.task.name}, {first.method}: two results have the seeds {shared}; remove one of them")
+    if first.steps != second.steps:
+        return max(first, second, key=lambda result: result.steps[-1])
+
+    def beside(one: list[list[float]] | None, other: list[list[float]] | None) -> list[list[float]] | None:
+        return [[*left, *right] for left, right in zip(one, other, strict=True)] if one and other else None
+
+    return first.model_copy(
+        update={
+            "seeds": (*first.seeds, *second.seeds),
+            "gold": {name: beside(values, second.gold[name]) for name, values in first.gold.items()},
+            "rollouts": beside(first.rollouts, second.rollouts),
+            "elapsed": beside(first.elapsed, second.elapsed),
+            "seconds": first.seconds + second.seconds,
+        }
+    )
+
+
+def _comparable(methods: Mapping[str, Result]) -> dict[str, Result]:
+    """The methods that share two or more seeds, and the steps, with the reference."""
+    reference = methods[REFERENCE]
+    return {
+        name: result
+        for name, result in methods.items()
+        if result.steps == reference.steps and len(set(result.seeds) & set(reference.seeds)) > 1
+    }
+
+
+def _cell(result: Result, reference: Result) -> tuple[Cell, float]:
+    measures, usual = _measures(result), _measures(reference)
+    common = [seed for seed in result.seeds if seed in reference.seeds]
+    here, there = ([seeds.index(seed) for seed in common] for seeds in (result.seeds, reference.seeds))
+    compared = {name: paired(values[here], usual[name][there]) for name, values in measures.items()}
+    if result.elapsed and reference.elapsed:
+        compared["time"] = paired(*_at_equal_time(result, here, reference, there))
     ends = {name: _ends(difference.interval) for name, difference in compared.items()}
     gold = np.asarray([values[-1] for values in result.gold.values()])
     updates = {
@@ -222,7 +275,7 @@ def _cell(result: Result, reference: Mapping[str, Numbers]) -> tuple[Cell, float
         for stage, update in result.updates.items()
     }
     cell = Cell(
-        seeds=count,
+        seeds=len(common),
         mean=[_digits(value) for value in measures["mean"]],
         gold=[_digits(value) for value in gold.mean(1)],
         difference=ends["mean"],
@@ -230,6 +283,7 @@ def _cell(result: Result, reference: Mapping[str, Numbers]) -> tuple[Cell, float
         area=ends["area"],
         worst=ends["worst"],
         hypervolume=ends.get("hypervolume"),
+        equal_time=ends.get("time"),
         updates=updates,
     )
     return cell, compared["mean"].p
@@ -247,6 +301,20 @@ def _measures(result: Result) -> dict[str, Numbers]:
     if len(gold) in (2, 3):
         measures["hypervolume"] = np.array([hypervolume(gold[:, :, seed].T) for seed in range(gold.shape[2])])
     return measures
+
+
+def _at_equal_time(
+    first: Result, places: Sequence[int], second: Result, others: Sequence[int]
+) -> tuple[Numbers, Numbers]:
+    """The weighted means of both at the time at which the faster of the two ends, for each pair of seeds."""
+    pairs = []
+    for place, other in zip(places, others, strict=True):
+        times = [np.asarray(result.elapsed)[:, at] for result, at in ((first, place), (second, other))]
+        end = min(time[-1] for time in times)
+        curves = (_weighted(result)[:, at] for result, at in ((first, place), (second, other)))
+        pairs.append([np.interp(end, time, curve) for time, curve in zip(times, curves, strict=True)])
+    ours, theirs = np.asarray(pairs).T
+    return ours, theirs
 
 
 def _weighted(result: Result) -> Numbers:
@@ -309,8 +377,8 @@ def _prediction(worlds: Sequence[Mapping[str, Result]], stage: Stage) -> Predict
                 rows.append([float(share @ values.mean(1)) for values in (gain, pooled, change)])
         if len(rows) > 2:
             predicted, predicted_pooled, real = np.asarray(rows).T
-            ranks.append(float(np.nan_to_num(stats.spearmanr(predicted.round(4), real).statistic)))
-            ranks_pooled.append(float(np.nan_to_num(stats.spearmanr(predicted_pooled.round(4), real).statistic)))
+            ranks.append(_rank_correlation(predicted, real))
+            ranks_pooled.append(_rank_correlation(predicted_pooled, real))
     return Prediction(
         ranks=_ends(mean_interval(np.asarray(ranks or [np.nan]))),
         ranks_pooled=_ends(mean_interval(np.asarray(ranks_pooled or [np.nan]))),
@@ -319,6 +387,14 @@ def _prediction(worlds: Sequence[Mapping[str, Result]], stage: Stage) -> Predict
         negative=len(fell[True]),
         positive=len(fell[False]),
     )
+
+
+def _rank_correlation(predicted: Numbers, real: Numbers) -> float:
+    """Spearman's coefficient, with predictions that differ by rounding taken as equal; 0 where all are equal."""
+    predicted = predicted.round(4)
+    if np.ptp(predicted) == 0 or np.ptp(real) == 0:
+        return 0.0
+    return float(stats.spearmanr(predicted, real).statistic)
 
 
 def published_shortfall(cells: Mapping[str, Cell]) -> dict[str, float]:
