@@ -23,7 +23,7 @@ def test_an_unknown_world_is_refused_with_the_nearest_name():
 def test_gold_rewards_are_in_the_unit_interval_and_there_is_one_for_each_name(world):
     instance, observed, gold = world.tables(3)
     assert observed.shape == gold.shape == (len(world.rewards), instance.bits.shape[0], ANSWERS)
-    assert 0 <= gold.min() and gold.max() <= 1 and observed.isfinite().all()
+    assert gold.min() >= 0 and gold.max() <= 1 and observed.isfinite().all()
     assert len(world.reward_weights) == len(world.rewards) and len(set(world.rewards)) == len(world.rewards)
     assert not world.noise or len(world.noise) == len(world.rewards)
 

@@ -18,6 +18,9 @@ RESAMPLES = 2000
 SIGNIFICANT = 0.05
 """The family-wise error of the comparisons that are called clear."""
 
+RELEVANT = 0.001
+"""A smaller mean difference counts as level, however certain it is."""
+
 _SEED = 42
 _ENDS = (2.5, 97.5)
 

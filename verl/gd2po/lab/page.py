@@ -1,6 +1,7 @@
 """The document (Markdown) and the page (HTML) of a summary, with the same sentences and tables."""
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from gd2po.lab.story import TITLE, sections
 from gd2po.lab.summary import Summary, summarise
 from gd2po.pages import templates
 
-_CODE_OR_LINK = re.compile(r"`([^`]+)`|\[([^\]]+)\]\((https?://[^)]+)\)")
+_WIDTH = 120
+_MARKED = re.compile(r"`([^`]+)`|\*\*(.+?)\*\*|\*(.+?)\*|\[([^\]]+)\]\((https?://[^)]+)\)")
 
 
 def read_summary(path: Path) -> Summary:
@@ -60,13 +62,17 @@ def to_html(summary: Summary) -> str:
 
 def _markdown(part: str | tuple[str, ...] | Table) -> Iterator[str]:
     if isinstance(part, str):
-        yield part
+        yield part if part.startswith("```") else _wrapped(part)
     elif isinstance(part, tuple):
-        yield from (f"- {item}" for item in part)
+        yield from (_wrapped(f"- {item}", "  ") for item in part)
     elif part.only != "page":
         yield _row(part.heads)
         yield _row("---" for _ in part.heads)
         yield from (_row(_marked(cell) for cell in row) for row in part.rows)
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -83,14 +89,18 @@ def _shown(section: Section) -> Section:
 
 
 def _formatted(text: str) -> Markup:
-    """A sentence with its code and its links as HTML; other links, which lead to files beside the document, as text."""
+    """Markdown of a sentence as HTML; links that lead to files beside the document become text."""
     text = re.sub(r"\[([^\]]+)\]\((?!https?://)[^)]+\)", r"\1", text)
     shown, end = Markup(""), 0
-    for match in _CODE_OR_LINK.finditer(text):
-        code, label, address = match.groups()
+    for match in _MARKED.finditer(text):
+        code, strong, emphasised, label, address = match.groups()
         shown += escape(text[end : match.start()])
         if code:
             shown += Markup("<code>{}</code>").format(code)
+        elif strong:
+            shown += Markup("<strong>{}</strong>").format(_formatted(strong))
+        elif emphasised:
+            shown += Markup("<em>{}</em>").format(_formatted(emphasised))
         else:
             shown += Markup('<a href="{}">{}</a>').format(address, label)
         end = match.end()

@@ -96,15 +96,18 @@ def run_worlds(
     remaining = sum(map(len, missing.values()))
     started, done = time.monotonic(), total - remaining
     yield Progress(done, total, "", 0.0, None)
-    jobs: list[tuple[Any, ...]] = [
-        (_run, world.name, names, chosen_seeds, folder)
+    rounds: list[list[tuple[Any, ...]]] = [
+        [
+            (_run, world.name, names, chosen_seeds, folder)
+            for world in worlds
+            if (names := [method.name for method in missing[world.name] if is_next(method)])
+        ]
         for is_next, chosen_seeds in _rounds(seeds)
-        for world in worlds
-        if (names := [method.name for method in missing[world.name] if is_next(method)])
     ]
     checked = seeds[:VERDICT_SEEDS]
     unchecked = [world for world in worlds if verdict and not results.holds_verdicts(world.name, checked)]
-    jobs += [(_check, world.name, verdict, checked, folder) for world in unchecked]
+    rounds.insert(1, [(_check, world.name, verdict, checked, folder) for world in unchecked])
+    jobs = [job for jobs in rounds for job in jobs]
     context = multiprocessing.get_context("spawn")
     workers = processes or len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_use_one_thread) as pool:

@@ -8,7 +8,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy import stats
 
-from gd2po.lab.comparing import SIGNIFICANT, Numbers, area_under_curve, holm, hypervolume, mean_interval, paired
+from gd2po.lab.comparing import (
+    RELEVANT,
+    SIGNIFICANT,
+    Numbers,
+    area_under_curve,
+    holm,
+    hypervolume,
+    mean_interval,
+    paired,
+)
 from gd2po.lab.methods import METHODS, PUBLISHED, REFERENCE
 from gd2po.lab.results import LabError, Result, Stage, Task, Verdicts
 from gd2po.lab.rules import CANDIDATES, STAGES, checked_rules, fixed_rules, scored_rules, shortfalls
@@ -63,8 +72,8 @@ class Cell(_Record):
 
     @property
     def clear(self) -> Literal["better", "worse", "level"]:
-        """Whether the method is clearly better or worse than the reference after the correction."""
-        if self.p >= SIGNIFICANT:
+        """Whether the method differs clearly from the reference: after the correction, and by enough to matter."""
+        if self.p >= SIGNIFICANT or abs(self.difference[0]) < RELEVANT:
             return "level"
         return "better" if self.difference[0] > 0 else "worse"
 
