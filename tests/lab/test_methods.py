@@ -5,7 +5,7 @@ import yaml
 
 from gd2po.advantages import combination_names, estimator_names, filter_names, normaliser_names
 from gd2po.errors import SettingsError
-from gd2po.lab.methods import FIRST_ROUND, METHODS, PUBLISHED, REFERENCE, find_methods
+from gd2po.lab.methods import METHODS, PUBLISHED, REFERENCE, ROUNDS, find_methods
 from gd2po.lab.rules import ALWAYS, CANDIDATES
 from gd2po.lab.trainings import MOST_TELLING
 from gd2po.paths import config_dir
@@ -37,7 +37,7 @@ def test_presets_have_the_settings_of_their_files():
 
 
 def test_lists_of_methods_name_methods():
-    for names in (PUBLISHED, (REFERENCE,), FIRST_ROUND, CANDIDATES, ALWAYS, MOST_TELLING):
+    for names in (PUBLISHED, (REFERENCE,), *ROUNDS, CANDIDATES, ALWAYS, MOST_TELLING):
         assert set(names) <= METHODS.keys()
     assert REFERENCE in CANDIDATES and all(METHODS[name].most_seeds is None for name in CANDIDATES)
 

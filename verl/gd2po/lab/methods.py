@@ -85,8 +85,11 @@ def _methods() -> Iterable[LabMethod]:
 METHODS = {method.name: method for method in _methods()}
 """Name → method, the most telling first: every registered normaliser, filter, combination and estimator is in one."""
 
-FIRST_ROUND = (*PUBLISHED, "gdpo_floored", "gdpo_shrunk", "gdpo_pooled")
-"""The methods that are run in every world before any other."""
+ROUNDS = (
+    (*PUBLISHED, "gdpo_floored", "gdpo_shrunk", "gdpo_pooled"),
+    ("gd2po_guard", "gd2po_share", "gd2po_soft", "gdpo_softmin"),
+)
+"""Methods that are run in every world before any other, and those that come next."""
 
 
 def find_methods(names: Iterable[str]) -> tuple[LabMethod, ...]:

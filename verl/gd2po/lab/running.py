@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gd2po.lab.methods import FIRST_ROUND, METHODS, REFERENCE, LabMethod
+from gd2po.lab.methods import METHODS, REFERENCE, ROUNDS, LabMethod
 from gd2po.lab.probing import Probe, rounded
 from gd2po.lab.results import Result, ResultFolder, Stage, Task, Verdicts
 from gd2po.lab.training import EVALUATE_EVERY, SOON, PreparedWorld, prepare, train
@@ -127,9 +127,11 @@ def run_worlds(
 
 
 def _rounds(seeds: tuple[int, ...]) -> Iterator[tuple[Callable[[LabMethod], bool], tuple[int, ...]]]:
-    """Which methods are run together, and with which seeds: the methods of the papers, the others, the slow ones."""
-    yield (lambda method: method.name in FIRST_ROUND), seeds
-    yield (lambda method: method.name not in FIRST_ROUND and method.most_seeds is None), seeds
+    """Which methods are run together, and with which seeds: the most telling first, the slow ones last."""
+    early = {name for names in ROUNDS for name in names}
+    for names in ROUNDS:
+        yield (lambda method, names=names: method.name in names), seeds  # type: ignore[misc]
+    yield (lambda method: method.name not in early and method.most_seeds is None), seeds
     for most in sorted({method.most_seeds for method in METHODS.values() if method.most_seeds}):
         yield (lambda method, most=most: method.most_seeds == most), seeds[:most]  # type: ignore[misc]
 

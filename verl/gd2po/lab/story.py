@@ -66,8 +66,8 @@ def sections(summary: Summary) -> Iterator[Section]:
         "Methods over all worlds",
         (
             "Differences of the weighted mean of the gold rewards after the last step to `gdpo`: means over worlds "
-            "with 95 % intervals (bootstrap over worlds), and the number of worlds in which a method is clearly better or "
-            "worse than `gdpo` (see above).",
+            "with 95 % intervals (bootstrap over worlds), and the number of worlds in which a method is clearly better "
+            "or worse than `gdpo` (see above).",
             content.overview(summary),
             "Over all worlds: the mean over the training (area under the curve), the least of the gold rewards, the "
             "hypervolume of the evaluated policies (worlds of two or three rewards), and the difference to the best of "
