@@ -40,7 +40,7 @@ def read_summary(path: Path) -> Summary:
 
 def to_json(summary: Summary) -> str:
     """The summary as JSON, a line for each task and method, so that versions compare."""
-    text = summary.model_dump_json()
+    text = summary.model_dump_json(exclude_none=True)
     return re.sub(r'(?<=[{},])("[\w.-]+":\{"seeds")', r"\n\1", text) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -34,7 +34,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class UpdateMeans(_Record):
+class UpdateMeans(NamedTuple):
     """Means over seeds of a method's update at one stage, see :class:`gd2po.lab.results.Update`."""
 
     cosine: float
@@ -66,7 +66,7 @@ class Cell(_Record):
     p: float
     area: Ends
     worst: Ends
-    hypervolume: Ends | None
+    hypervolume: Ends | None = None
     equal_time: Ends | None = None
     updates: dict[Stage, UpdateMeans]
 
@@ -285,7 +285,7 @@ def _cell(result: Result, reference: Result) -> tuple[Cell, float]:
     }
     cell = Cell(
         seeds=len(common),
-        mean=[_digits(value) for value in measures["mean"]],
+        mean=[round(float(value), 3) for value in measures["mean"]],
         gold=[_digits(value) for value in gold.mean(1)],
         difference=ends["mean"],
         p=1.0,
