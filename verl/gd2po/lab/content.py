@@ -54,11 +54,13 @@ class Table:
         heads: The heads of the columns.
         rows: The rows, the first cell of each being its head.
         only: The only place where it is shown; both if empty.
+        wordy: Whether its cells are sentences.
     """
 
     heads: tuple[str, ...]
     rows: tuple[tuple[TableCell, ...], ...]
     only: Literal["", "document", "page"] = ""
+    wordy: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,14 +129,14 @@ def overview(summary: Summary) -> Table:
     for method in summary.methods:
         cells: list[TableCell] = [TableCell(f"`{method}`")]
         for held_out in SETS.values():
-            tasks = of_set(summary, held_out)
+            tasks = [task for task in of_set(summary, held_out) if method in summary.cells[task.name]]
             values = differences(summary, method, tasks)
             if not values:
                 cells += [TableCell("–")] * 3
                 continue
             ends = over(values)
-            clear = [summary.cells[task.name][method].clear for task in tasks if method in summary.cells[task.name]]
-            worst, where = min((value, task.name) for value, task in zip(values, tasks, strict=False))
+            clear = [summary.cells[task.name][method].clear for task in tasks]
+            worst, where = min((value, task.name) for value, task in zip(values, tasks, strict=True))
             cells += [
                 TableCell("reference" if method == REFERENCE else with_ends(ends), _tone(ends)),
                 TableCell("–" if method == REFERENCE else f"{clear.count('better')} / {clear.count('worse')}"),
@@ -224,7 +226,8 @@ def updates_table(summary: Summary, methods: Sequence[str]) -> Table:
         cells = [TableCell(f"`{method}`")]
         for stage in ("start", "halfway"):
             for name in ("cosine", "cosine_of_mean", "signal_to_noise", "masked"):
-                cells.append(TableCell(_mean_update(summary, method, stage, name)))
+                value = mean_update(summary, method, stage, name)
+                cells.append(TableCell("–" if np.isnan(value) else plain(value, 2)))
         rows.append(tuple(cells))
     columns = ("cosine", "of the mean", "signal / noise", "masked")
     return Table(("method", *(f"{name}, {stage}" for stage in ("start", "half") for name in columns)), tuple(rows))
@@ -273,17 +276,23 @@ def predictions_table(summary: Summary) -> Table:
     return Table(heads, tuple(rows))
 
 
+def wordy(rows: Iterable[Sequence[str]], heads: Sequence[str]) -> Table:
+    """A table of sentences."""
+    return Table(tuple(heads), tuple(tuple(map(TableCell, row)) for row in rows), wordy=True)
+
+
 def _range(ends: Ends) -> str:
     return f"{plain(ends[0], 2)} ({plain(ends[1], 2)} to {plain(ends[2], 2)})"
 
 
-def _mean_update(summary: Summary, method: str, stage: Stage, name: str) -> str:
+def mean_update(summary: Summary, method: str, stage: Stage, name: str) -> float:
+    """A figure of the update of a method at a stage, mean over worlds; NaN where there is none."""
     values = [
         getattr(cells[method].updates[stage], name)
         for cells in summary.cells.values()
         if method in cells and stage in cells[method].updates
     ]
-    return plain(float(np.mean(values)), 2) if values else "–"
+    return float(np.mean(values)) if values else float("nan")
 
 
 def _world_cell(cell: Cell, method: str) -> TableCell:

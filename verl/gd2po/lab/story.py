@@ -14,6 +14,9 @@ from gd2po.lab.summary import SETS, Ends, Summary
 
 TITLE = "Results: which method in which regime"
 
+RECOMMENDED = "gdpo_shrunk"
+"""The method with which a training should begin; tests compare what is said of it with the results."""
+
 
 class Figures:
     """Figures of a summary that sentences name."""
@@ -95,11 +98,12 @@ def sections(summary: Summary) -> Iterator[Section]:
         ),
     )
     yield Section("Where each loses", ("Clear losses against `gdpo`:", content.losses(summary, everything)))
-    yield Section("Why", (*_why(), content.updates_table(summary, everything)))
+    yield Section("Why", (*_why(summary), content.updates_table(summary, everything)))
     yield Section("Predictions against outcomes", _predictions(summary))
     if summary.trainings:
         yield Section("In the real trainer", _trainings(summary))
     yield Section("The papers' claims beside it", (_claims(figures),))
+    yield Section("The files", _files())
     yield Section("Make it again", _commands())
 
 
@@ -108,7 +112,7 @@ def _introduction(summary: Summary) -> str:
     text = (
         f"{len(summary.methods)} methods in small exact worlds ({counts}), made by `gd2po lab worlds` and "
         "`gd2po lab page`; all figures of this page are in `results.json` beside it. Small policies without a language "
-        "prior are hints about large ones, not proofs."
+        "prior give hints about large models, not proofs."
     )
     if summary.left_out:
         text += f" Not finished, and left out: {', '.join(summary.left_out)}."
@@ -119,17 +123,46 @@ _SETS = (("in the first set", False), ("held out", True))
 
 
 def _in_short(summary: Summary, figures: Figures) -> tuple[str, ...]:
-    hard, gentle = figures.clear("gd2po_hard"), figures.clear("gd2po_snr0.2")
     total = len(summary.tasks)
-    return (
-        f"**Masking costs.** Against GDPO, Hard is clearly better in {hard[0]} of {total} worlds and clearly worse in "
-        f"{hard[1]}; SNR with τ = 0.2 in {gentle[0]} and {gentle[1]}. Mean differences of Hard: "
-        f"{figures.both('gd2po_hard')}.",
-    )
+    rules = summary.rules.get("held out", {}).get("start", {})
+    items = [
+        f"**Masking costs.** Hard is {figures.better_worse('gd2po_hard')} of {total} worlds, SNR with τ = 0.8 is "
+        f"{figures.better_worse('gd2po_snr0.8')}, τ = 0.5 {figures.better_worse('gd2po_snr0.5')}, τ = 0.2 "
+        f"{figures.better_worse('gd2po_snr0.2')}. Mean difference of Hard to `gdpo`: {figures.both('gd2po_hard')}.",
+        "**Not dividing by a small group's small spread helps.** Mean differences to `gdpo`: `gdpo_shrunk` "
+        f"{figures.both('gdpo_shrunk')}; `gdpo_floored` {figures.both('gdpo_floored')}; `gdpo_pooled` "
+        f"{figures.both('gdpo_pooled')}. They are {figures.better_worse('gdpo_shrunk')}, "
+        f"{figures.better_worse('gdpo_floored')}, and {figures.better_worse('gdpo_pooled')}.",
+        f"**GRPO and GDPO each win some.** `grpo` is {figures.better_worse('grpo')}. It wins where the reward that "
+        "matters has the larger raw spread (a rule of 0 and 1 beside a length), and loses where a loud, noisy or "
+        "unimportant reward has it.",
+        "**No method is within noise of the best everywhere**; the tables below tell where each loses.",
+    ]
+    if CHECK in rules:
+        items.append(
+            f"**Choosing by `gd2po check`** from rollouts at the start is within noise of the best in "
+            f"{percent(rules[CHECK].within)} of the held-out cases; always `gdpo` in "
+            f"{percent(rules['always gdpo'].within)}, always `gdpo_shrunk` in "
+            f"{percent(rules['always gdpo_shrunk'].within)}."
+        )
+    return tuple(items)
 
 
 def _decisions(figures: Figures) -> tuple[str, ...]:
-    return ()
+    return (
+        f"**Start with `method={RECOMMENDED}`**: it beats `gdpo` on average in both sets, and its largest loss is "
+        f"small beside those of the others (against `gdpo`: {figures.worst(RECOMMENDED)}; `gdpo_pooled` "
+        f"{figures.worst('gdpo_pooled')}, `grpo` {figures.worst('grpo')}, Hard {figures.worst('gd2po_hard')}).",
+        "**A judge may be hackable**, that is, its score can rise by something that you do not want: stay with `gdpo`, "
+        "whose division by each group's spread limits how loudly a growing score speaks, and watch the gold reward.",
+        "**A sparse rule beside easy, dense rewards, all on one scale, and no noisy judge**: try `grpo` as well, or "
+        "`gdpo_pooled`, which both let groups in which the rule tells rollouts apart speak louder.",
+        "**Scales differ, or a judge is noisy, heavy-tailed or of little weight**: not `grpo`.",
+        "**If a mask is wanted**, take `gd2po_snr` with τ of 0.2 or less, or `gd2po_guard`, which mostly masks "
+        "nothing. Not Hard with more than two rewards, with duplicates, or with unequal weights.",
+        "**Look before and while you train**: `gd2po check` names rewards that the sum pushes down; a larger weight "
+        "is the remedy that throws no rollout away.",
+    )
 
 
 def _setting(summary: Summary) -> tuple["str | tuple[str, ...] | Table", ...]:
@@ -154,12 +187,16 @@ def _setting(summary: Summary) -> tuple["str | tuple[str, ...] | Table", ...]:
     )
 
 
-def _why() -> tuple[str, ...]:
+def _why(summary: Summary) -> tuple[str, ...]:
+    kept = 1 - content.mean_update(summary, "gd2po_hard", "start", "masked")
+    hard, usual = (content.mean_update(summary, name, "start", "cosine") for name in ("gd2po_hard", "gdpo"))
     return (
         "Means over all worlds, at the start and at the policies that `gdpo` has halfway: the cosine of the update of "
         "one batch with the exact gradient of the weighted gold rewards; the cosine of the mean over batches, which "
         "more data would approach; the squared length of the mean over the variance of a batch; the share of rollouts "
-        "that are masked.",
+        "that are masked. A mask lowers all three: to first order no advantage of a given size raises the weighted sum "
+        "more than the unfiltered one, of which a mask keeps about the square root of the kept share (at the start "
+        f"{plain(kept**0.5, 2)} for Hard; its cosine is {plain(hard / usual, 2)} of GDPO's).",
     )
 
 
@@ -198,14 +235,69 @@ def _trainings(summary: Summary) -> tuple["str | tuple[str, ...] | Table", ...]:
 
 
 def _claims(figures: Figures) -> Table:
-    return Table(("claim", "seen here", "what differs"), ())
+    return content.wordy(
+        (
+            (
+                "GRPO: one advantage of the summed reward ([2402.03300](https://arxiv.org/abs/2402.03300), which has "
+                "one reward)",
+                f"{figures.better_worse('grpo')}: sound where raw scales say what matters.",
+                "The paper does not claim it for several rewards.",
+            ),
+            (
+                "GDPO: normalising each reward keeps distinctions that the sum loses, and is better than GRPO on tool "
+                "calling, mathematics and code ([2601.05242](https://arxiv.org/abs/2601.05242))",
+                f"Level on average: `grpo` differs by {figures.both('grpo')}.",
+                "Language models of billions of weights, learning rates near 1e-6, weights chosen for each task.",
+            ),
+            (
+                "GD²PO: masking conflicting rollouts enlarges effective advantages, speeds up learning, and "
+                "consistently beats GDPO on tool calling and on helpfulness with safety; SNR for three or more "
+                "rewards, where Hard is too strict ([2606.16771](https://arxiv.org/abs/2606.16771), of which the "
+                "abstract and summaries were read)",
+                f"Not seen: Hard is {figures.better_worse('gd2po_hard')}. SNR is milder than Hard, as claimed. Small "
+                "rates and uncut gradients, as in the paper, change nothing (worlds small-rate and "
+                "small-rate-tradeoff), nor does a world that was built to suit a mask (opposing-errors).",
+                "A language prior, long answers, reward models whose errors may be of another kind; two tasks, and no "
+                "intervals over seeds that we know of.",
+            ),
+            (
+                "RVPO: a soft minimum serves the worst reward ([2605.05750](https://arxiv.org/abs/2605.05750))",
+                f"`gdpo_softmin` is {figures.better_worse('gdpo_softmin')}; see *least reward* above.",
+                "The paper moves the sharpness during training; here it is 1.",
+            ),
+        ),
+        ("claim", "seen here", "what differs"),
+    )
+
+
+def _files() -> tuple["str | tuple[str, ...] | Table", ...]:
+    return (
+        "Every result is one JSON file of the schema `gd2po-lab-1` (`verl/gd2po/lab/results.py` describes each field): "
+        "`WORLD/METHOD.json` for worlds, and `TASK/METHOD-seedN.json` for trainings of a model, by whatever program "
+        "wrote it.",
+        content.wordy(
+            (
+                ("`kind`", "`worlds` or `runs`"),
+                ("`task`", "name, summary, categories, `held_out`, rewards, weights, other settings"),
+                ("`method`, `settings`", "the name, and the settings under `algorithm.gd2po` with the estimator"),
+                ("`seeds`, `steps`", "the seeds, and the steps at which the policy was evaluated"),
+                ("`gold`", "reward → gold rewards, for each evaluation and seed; for runs, of validations"),
+                ("`rollouts`, `elapsed`", "rollouts and seconds up to each evaluation, for each seed; runs only"),
+                ("`updates`", "the update at the start and halfway: see the tables above; worlds only"),
+            ),
+            ("field", "meaning"),
+        ),
+    )
 
 
 def _commands() -> tuple[str, ...]:
     return (
-        "```bash\ngd2po lab worlds --seeds 20\ngd2po lab page outputs/lab --summary docs/results.json --document "
-        "docs/results.md --html results.html\n```",
+        "The first command takes about half an hour on two cores, goes on where it was stopped, and gives the same "
+        "figures again; `--worlds`, `--methods`, `--held-out` and `--seeds` choose a part. The page shows all methods "
+        "in every table.",
+        "```bash\ngd2po lab worlds --seeds 20\ngd2po lab page outputs/lab --html results.html\n"
+        "gd2po lab page outputs/lab --summary docs/results.json --document docs/results.md\n```",
     )
 
 
-__all__ = ["CHECK", "SETS", "TITLE", "percent", "sections"]
+__all__ = ["RECOMMENDED", "SETS", "TITLE", "Figures", "sections"]
