@@ -341,17 +341,20 @@ def _rules(
 ) -> dict[str, RuleOutcome]:
     lost: dict[str, list[float]] = defaultdict(list)
     within: dict[str, list[float]] = defaultdict(list)
+    candidates = [name for name in CANDIDATES if all(name in by_task[task.name] for task in tasks)]
     for task in tasks:
-        methods = by_task[task.name]
-        updates = {name: result.updates[stage] for name, result in methods.items() if stage in result.updates}
-        outcomes = {name: finals[task.name][name] for name in CANDIDATES if name in methods}
-        if set(outcomes) != set(CANDIDATES) or set(CANDIDATES) - set(updates):
-            continue
+        results = {name: by_task[task.name][name] for name in candidates}
+        outcomes = {name: finals[task.name][name] for name in candidates}
         choices = {rule: [method] for rule, method in fixed_rules()}
         if task.name in verdicts:
             choices |= dict(checked_rules(verdicts[task.name].chosen[stage]))
-        choices |= dict(scored_rules(updates, task.weights))
+        if all(stage in result.updates for result in results.values()):
+            choices |= dict(
+                scored_rules({name: result.updates[stage] for name, result in results.items()}, task.weights)
+            )
         for rule, chosen in choices.items():
+            if not set(chosen) <= set(candidates):
+                continue
             shortfall, share = shortfalls(chosen, outcomes)
             lost[rule].append(shortfall)
             within[rule].append(share)
