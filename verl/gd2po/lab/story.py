@@ -166,7 +166,10 @@ def _decisions(figures: Figures) -> tuple[str, ...]:
 
 
 def _setting(summary: Summary) -> tuple["str | tuple[str, ...] | Table", ...]:
-    slow = [name for name, method in METHODS.items() if method.most_seeds]
+    slow = [f"`{name}`" for name, method in METHODS.items() if method.most_seeds and name in summary.methods]
+    fewer = f" 5 for {', '.join(slow)}, whose weights a solver finds for one seed at a time." if slow else ""
+    missing = [f"`{name}`" for name in METHODS if name not in summary.methods]
+    unfinished = (f"The command has these methods too, which are not on this page: {', '.join(missing)}.",)
     return (
         "A world is a set of rewards over answers of five tokens (1,024 answers), with 64 prompts to train on and 32 "
         "to test on; a policy with one hidden layer, 796 weights that all prompts share, answers them. Expected gold "
@@ -174,8 +177,7 @@ def _setting(summary: Summary) -> tuple["str | tuple[str, ...] | Table", ...]:
         "step, Adam, gradients cut to norm 1, 200 steps, where a world does not say otherwise.",
         (
             "All methods of a world and a seed share start, prompts and random numbers, so differences are paired. "
-            f"20 seeds; 5 for {', '.join(f'`{name}`' for name in slow)}, whose weights a solver finds for one seed "
-            "at a time.",
+            f"20 seeds.{fewer}",
             "*Clearly*: the paired t test over seeds has p < 0.05 after Holm's correction for all comparisons with "
             "`gdpo` of a set of worlds, and the mean difference is at least .001. Intervals are 95 % percentile "
             "bootstraps of 2,000 samples, without a correction.",
@@ -183,6 +185,7 @@ def _setting(summary: Summary) -> tuple["str | tuple[str, ...] | Table", ...]:
             "in it. The held-out worlds were written down, and committed, before any method was run in one of them.",
             "The advantages are those of the registered normalisers, filters and combinations; a test compares every "
             "method with `compute_advantages`, seed by seed, to 1e-6.",
+            *(unfinished if missing else ()),
         ),
     )
 

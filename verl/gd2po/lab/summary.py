@@ -191,7 +191,12 @@ def summarise(results: Iterable[Result], verdicts: Iterable[Verdicts]) -> Summar
         cells={task.name: cells[task.name] for task in tasks},
         training_tasks=[next(iter(methods.values())).task for methods in trained.values()],
         trainings=_cells(
-            {task: _comparable(methods) for task, methods in trained.items() if REFERENCE in methods}, tuple(METHODS)
+            {
+                task: compared
+                for task, methods in trained.items()
+                if REFERENCE in methods and len(compared := _comparable(methods)) > 1
+            },
+            tuple(METHODS),
         ),
         rules={
             name: {
