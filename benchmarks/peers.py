@@ -1,5 +1,7 @@
 """Advantages by verl's own code and by ours. hosts.py compares whole training steps.
 
+    python benchmarks/peers.py
+
 `difference` is the largest one between an advantage of the peer and of ours.
 """
 

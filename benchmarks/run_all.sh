@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# All benchmarks at small sizes, one after another: about 12 minutes on 2 cores. One JSON and its tables, to compare with
+# All benchmarks at small sizes, one after another: about 20 minutes on 2 cores. One JSON and its tables, to compare with
 # another commit by compare.py.
 #   bash benchmarks/run_all.sh [FILE.json]
 # A benchmark that fails is named at the end, and the exit code is 1; the others run all the same. TRL_PYTHON, the Python
-# of an environment with TRL, adds hosts.py (a few minutes more).
+# of an environment with TRL, adds TRL to hosts.py (a few minutes more).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
@@ -33,7 +33,7 @@ run eval_throughput --sizes tiny --repeats 2
 run check --rollouts 50000 --repeats 2
 run steps_per_minute --steps 4 --prompts 4
 run peers --sizes 512 2048 --repeats 3
-[[ -z ${TRL_PYTHON:-} ]] || run hosts --trl-python "$TRL_PYTHON" --steps 4 --repeats 1
+run hosts --steps 4 --repeats 1 ${TRL_PYTHON:+--trl-python "$TRL_PYTHON"}
 
 printf '\n'
 "$python" benchmarks/compare.py "$results"

@@ -47,7 +47,7 @@ records = demonstrations(generate(50, 3), 1, think_words=(2, 16))
 make_policy(records, Path("policy"), PolicySize(hidden=32, context=300), seed=1)
 PYTHON
 export VERL_PLATFORM=cpu HF_HUB_OFFLINE=1
-[[ $host == verl ]] || export CUDA_VISIBLE_DEVICES= # Ray counts a CPU as a device of verl's, and takes this for a contradiction
+[[ $host == verl ]] || export CUDA_VISIBLE_DEVICES= # Ray of verl on CPU would find a contradiction in it
 gd2po train --host "$host" --config-dir source/tool-calling/config --config-name base method=gd2po_hard scale=cpu \
   run.model=tiny "actor_rollout_ref.model.path=$folder/policy" "data.train_files=$folder/prompts.parquet" \
   "data.val_files=$folder/prompts.parquet" data.max_prompt_length=200 data.max_response_length=16 \
