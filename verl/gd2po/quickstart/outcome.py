@@ -40,7 +40,7 @@ class Outcome:
 
     Attributes:
         test: Reward → its change on the test prompts, the same before and after.
-        training: Reward → its change from the first quarter of the steps to the last, on the sampled answers that the
+        training: Reward → its change from the first third of the steps to the last, on the sampled answers that the
             training saw; every prompt is used once.
         examples: Test prompts with answers, those first whose answer changed most.
     """
@@ -53,7 +53,7 @@ class Outcome:
 def read_outcome(run: Path, rewards: Sequence[str], steps: int) -> Outcome:
     """Read the saved answers of a run of so many steps."""
     before, after = (_read(run / "validation" / f"{step}.jsonl") for step in (0, steps))
-    part = max(1, steps // 4)
+    part = max(1, steps // 3)
     first = [row for step in range(1, part + 1) for row in _read(run / "rollouts" / f"{step}.jsonl")]
     last = [row for step in range(steps - part + 1, steps + 1) for row in _read(run / "rollouts" / f"{step}.jsonl")]
     return Outcome(
