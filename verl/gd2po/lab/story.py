@@ -182,9 +182,9 @@ def _setting(summary: Summary) -> tuple["str | tuple[str, ...] | Table", ...]:
             "`gdpo` of a set of worlds, and the mean difference is at least .001. Intervals are 95 % percentile "
             "bootstraps of 2,000 samples, without a correction.",
             "The first set follows the descriptions of an earlier lab; learning rates were set by what `gdpo` learned "
-            "in it. The held-out worlds were written down, and committed, before any method was run in one of them. After that "
-            "`pairs` was run with `gdpo`, `gdpo_upgrad` and three seeds to try the command, and the policy's activation "
-            "function was changed for speed, in all worlds alike, before any other held-out run.",
+            "in it. The held-out worlds were written down, and committed, before any method was run in one of them. "
+            "After that `pairs` was run with `gdpo`, `gdpo_upgrad` and three seeds to try the command, and the "
+            "activation function of the policy was changed for speed, in all worlds, before any other held-out run.",
             "The advantages are those of the registered normalisers, filters and combinations; a test compares every "
             "method with `compute_advantages`, seed by seed, to 1e-6.",
             *(unfinished if missing else ()),
