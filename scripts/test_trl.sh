@@ -7,13 +7,15 @@ cd "$(dirname "$0")/.."
 version=${1:-}
 (($# == 0)) || shift
 environment=.venv-trl${version:+-$version}
-if [[ ! -x $environment/bin/pytest ]]; then
-  "${PYTHON:-python3}" -m venv "$environment"
+stamp=$environment/installed-from-pyproject.toml
+if ! cmp -s pyproject.toml "$stamp"; then
+  [[ -x $environment/bin/python ]] || "${PYTHON:-python3}" -m venv "$environment"
   constraint=$environment/constraint.txt
   echo "torch==2.13.0" >"$constraint" # the release with a CPU build, as in pyproject.toml
   [[ -z $version ]] || echo "trl==$version" >>"$constraint"
   "$environment/bin/pip" install --quiet --constraint "$constraint" --editable ".[trl,report]" \
     hypothesis peft pytest pytest-timeout
+  cp pyproject.toml "$stamp"
 fi
 export OMP_NUM_THREADS=1
 exec "$environment/bin/python" -P -m pytest --confcutdir=tests/hosts/trl "${@:-tests/hosts/trl}"
