@@ -11,7 +11,7 @@ pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cp
 from tensordict import TensorDict
 from verl.utils import tensordict_utils as tu
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
-from verl.workers.utils.padding import no_padding_2_padding
+from verl.workers.utils.padding import left_right_2_no_padding, no_padding_2_padding
 
 from gd2po.hosts.verl.cpu.log_probs import wrap_prepare_model_inputs, wrap_prepare_model_outputs
 from gd2po.hosts.verl.cpu.rollout.engine import DecodeEngine
@@ -64,6 +64,40 @@ def test_log_probabilities_and_entropies_are_those_of_verl(model):
     for name, values in expected.items():
         torch.testing.assert_close(actual[name], values, atol=2e-6, rtol=1e-5)
     assert whole.logits.shape[1] == 9 and part.logits.shape[1] == 8  # from the last token of the shortest prompt
+
+
+def padded_micro_batch():
+    """The same batch as the V0 trainer sends it: prompts and responses with padding, and a mask."""
+    nested = micro_batch()
+    prompts, responses, ids = (
+        torch.full((3, width), 257) for width in (max(PROMPTS), max(RESPONSES), max(PROMPTS) + max(RESPONSES))
+    )
+    mask = torch.zeros_like(ids)
+    for row, (prompt, response) in enumerate(
+        zip(nested["prompts"].unbind(), nested["responses"].unbind(), strict=True)
+    ):
+        prompts[row, -len(prompt) :], responses[row, : len(response)] = prompt, response
+        mask[row, max(PROMPTS) - len(prompt) : max(PROMPTS) + len(response)] = 1
+    fields = {
+        "input_ids": torch.cat([prompts, responses], 1),
+        "attention_mask": mask,
+        "response_mask": mask[:, max(PROMPTS) :],
+        "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
+        "prompts": prompts,
+        "responses": responses,
+        "temperature": nested["temperature"],
+    }
+    batch = TensorDict(fields, batch_size=[3])
+    tu.assign_non_tensor(batch, use_remove_padding=False, pad_token_id=257, calculate_entropy=True)
+    return left_right_2_no_padding(batch)
+
+
+def test_a_batch_of_the_v0_trainer_has_the_same_log_probabilities(model):
+    (_, expected), (part, actual) = passed(OURS, model, micro_batch()), passed(OURS, model, padded_micro_batch())
+    assert part.logits.shape[1] == 8
+    for name, values in expected.items():
+        for row, length in enumerate(RESPONSES):
+            torch.testing.assert_close(actual[name][row, :length], values[row, :length], atol=2e-6, rtol=1e-5)
 
 
 def test_gradients_are_those_of_verl(model):

@@ -66,8 +66,10 @@ def _is_usual(micro_batch: Any) -> bool:
 
 
 def _prompt_lengths(micro_batch: Any) -> Tensor:
-    """The number of prompt tokens of each row [B]."""
-    lengths: Tensor = micro_batch["prompts"].offsets().diff()
+    """The number of prompt tokens of each row [B]; the V0 trainer sends prompts with padding, which a mask tells."""
+    prompts: Any = micro_batch["prompts"]
+    mask: Any = None if prompts.is_nested else micro_batch["attention_mask"]
+    lengths: Tensor = prompts.offsets().diff() if mask is None else mask[:, : prompts.shape[1]].sum(1)
     return lengths
 
 
