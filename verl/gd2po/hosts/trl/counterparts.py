@@ -108,7 +108,8 @@ def _loss(mode: str) -> Fields:
 
 def _divergence(used: bool, weight: float, kind: str) -> Fields:
     if used and kind not in ("low_var_kl", "k3"):
-        raise SettingsError(f"{_ACTOR}.kl_loss_type is {kind!r}; TRL knows low_var_kl only")
+        key = f"{_ACTOR}.kl_loss_type"
+        raise SettingsError(f"{key} is {kind!r}; TRL knows low_var_kl only: set {key}=low_var_kl")
     return {"beta": weight if used else 0.0}
 
 
