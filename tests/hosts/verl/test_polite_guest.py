@@ -41,7 +41,7 @@ SETTINGS = (
     *("trainer.logger=[console,file]", "trainer.val_before_train=false", "trainer.n_gpus_per_node=1"),
     *("trainer.total_training_steps=2", "trainer.save_freq=2", "trainer.test_freq=2"),
 )
-AS_OFTEN_AS_VERL_LOOKS = ("transfer_queue", "_wait_for_next_poll")
+AS_OFTEN_AS_VERL_LOOKS = ("transfer_queue", "_wait_for_next_poll", "_dapo_filtered_keys", "_evict_terminal_groups")
 VARYING = ("timing", "perf/", "actor/perf/", "training/rollout_", "rollout_corr/")
 """Metrics of time and memory, and those that compare the trainer with the rollout server, whose sums depend on which
 requests it has met at a time, in the seventh digit."""

@@ -113,7 +113,7 @@ def _unknown_key(error: Exception, files: TaskFiles | None) -> str | None:
             every = _keys(files.compose([override for override in files.overrides if override != appended[1:]]))
             keys = {known for known in every if not key.startswith(f"{known}.")}
     elsewhere = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
-    matches = difflib.get_close_matches(key, elsewhere, 2, 0) + difflib.get_close_matches(key, keys, 3, 0.6)
+    matches = difflib.get_close_matches(key, elsewhere, 2, 0) + difflib.get_close_matches(key, keys, 3, 0.7)
     close = f" Did you mean {', '.join(dict.fromkeys(matches))}?" if matches else ""
     return f"the configuration has no key {key}.{close} To add it as a new key, write '{appended}'"
 

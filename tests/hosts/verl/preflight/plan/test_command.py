@@ -79,7 +79,10 @@ def test_a_model_that_is_not_here_is_planned_without_memory():
         (("tool-calling",), "expected TASK METHOD MODEL"),
         (("tool-calling", "gd2po_sure", "/m"), "method=gd2po_sure does not exist. Did you mean"),
         (("tool-talking", "gd2po_hard", "/m"), "no base.yaml of task 'tool-talking'"),
-        (("tool-calling", "gd2po_hard", "/m", "data.batch=1"), "the configuration has no key data.batch. Did you mean"),
+        (
+            ("tool-calling", "gd2po_hard", "/m", "data.batch=1"),
+            "the configuration has no key data.batch. To add it as a new key, write '+data.batch=1'",
+        ),
         (("absent.yaml",), "there is no file absent.yaml"),
     ],
 )
