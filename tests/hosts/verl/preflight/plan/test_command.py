@@ -81,7 +81,7 @@ def test_a_model_that_is_not_here_is_planned_without_memory():
         (("tool-talking", "gd2po_hard", "/m"), "no base.yaml of task 'tool-talking'"),
         (
             ("tool-calling", "gd2po_hard", "/m", "data.batch=1"),
-            "the configuration has no key data.batch. To add it as a new key, write '+data.batch=1'",
+            "has no key data.batch. To add it",
         ),
         (("absent.yaml",), "there is no file absent.yaml"),
     ],
