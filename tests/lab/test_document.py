@@ -67,6 +67,7 @@ def test_no_rule_that_looks_at_scores_is_better_held_out_than_what_is_recommende
 @pytest.mark.parametrize("name", ["README.md", "docs/method.md"])
 def test_counts_in_other_documents_are_those_of_the_summary(summary, name):
     claims = CLAIM.findall((ROOT / name).read_text(encoding="utf-8"))
+    assert {method for method, _, _ in claims} <= set(summary.methods)
     figures = Figures(summary)
     assert claims
     assert [(method, (int(better), int(worse))) for method, better, worse in claims] == [
