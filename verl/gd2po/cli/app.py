@@ -20,7 +20,7 @@ PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_
 
 @app.callback()
 def main() -> None:
-    """Multi-reward reinforcement learning of language models: GRPO, GDPO and GD²PO inside verl."""
+    """Multi-reward reinforcement learning of language models: GRPO, GDPO and GD²PO in verl and TRL."""
 
 
 @contextmanager
