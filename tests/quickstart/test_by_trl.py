@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gd2po.cli import app
-from gd2po.quickstart import METHODS, Plan
+from gd2po.quickstart import Plan
 from gd2po.quickstart import by_trl as module
 from gd2po.quickstart.by_trl import train_by_trl
 from gd2po.quickstart.summary import table
@@ -62,11 +62,11 @@ def test_two_updates_are_one_step_under_verls_names(trained):
     assert steps[2]["data"]["val-aux/rlla/format/mean@2"] == 0.5
 
 
-def test_the_table_of_the_quickstart_reads_them(trained, capsys):
+def test_the_table_of_the_quickstart_reads_them(trained, capsys, tmp_path):
     from rich.console import Console
 
     steps, _ = trained()
-    Console(width=120).print(table({"gdpo": steps}, METHODS))
+    Console(width=120).print(table({"gdpo": steps}, {}, Plan(("gdpo",), 2, 1, tmp_path)))
     shown = capsys.readouterr().out
     assert "-1.00 → 0.50" in shown and "40%" in shown and "50%" in shown and "8 s" in shown
 

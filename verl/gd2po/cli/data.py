@@ -30,7 +30,7 @@ def list_(root: Root = ROOT) -> None:
 
     from gd2po.data.catalogue import DATA_SETS
 
-    table = Table(box=None, padding=(0, 1), pad_edge=False)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("name", no_wrap=True)
     table.add_column("rows", justify="right")
     table.add_column("size", justify="right")

@@ -27,7 +27,7 @@ CODING = (
                 "mbpp/all",
                 f"{RAW}/deepseek-ai/DeepSeek-Coder/2f9fd85927c669dae3c0fbb2d607274023af243e/Evaluation/MBPP/data/mbpp.jsonl",
                 Checksum("sha256", "ccf64ceae9c5403bf50a044cb6d505bfd2a2963ee58338ba268fd65beab92a9f"),
-                rows=974, purpose="training problems, validation, benchmark", size=563_743,
+                rows=974, purpose="training and benchmark", size=563_743,
             ),
         ),
     ),
@@ -39,11 +39,11 @@ CODING = (
         members=(
             Member(
                 "eurus2_rl/train", f"{_EURUS}/train.parquet", Checksum("unseen", ""),
-                rows=482_019, purpose="training problems, 26,758 of them programming",
+                rows=482_019, purpose="training problems",
             ),
             Member(
                 "eurus2_rl/validation", f"{_EURUS}/validation.parquet", Checksum("unseen", ""),
-                rows=2_048, purpose="validation, 1,024 of them programming",
+                rows=2_048, purpose="validation",
             ),
         ),
     ),
