@@ -7,7 +7,7 @@ import pytest
 
 from gd2po.data.coding import read_own
 from gd2po.errors import SettingsError
-from gd2po.quickstart.worlds import programs
+from gd2po.quickstart.worlds import folder as worlds_folder
 from gd2po.quickstart.worlds.programs import Sizes, demonstrations, make_toy_code, problems
 from gd2po.rewards.coding.blocks import program_of
 from gd2po.rewards.coding.tests_of_row import read_tests
@@ -30,7 +30,7 @@ def test_answers_are_right_wrong_broken_and_bare():
 
 
 def test_the_files_of_the_world(tmp_path, monkeypatch):
-    monkeypatch.setattr(programs, "build_policy", lambda shown, folder, *_, **__: folder.mkdir())
+    monkeypatch.setattr(worlds_folder, "build_policy", lambda shown, folder, *_, **__: folder.mkdir())
     make_toy_code(tmp_path / "toy", 1, sizes=Sizes(6, 4, 10))
     train, test = (pq.read_table(tmp_path / "toy" / f"{split}.parquet").to_pylist() for split in ("train", "test"))
     assert (len(train), len(test)) == (6, 4)

@@ -5,6 +5,7 @@ in :mod:`gd2po.data.sets`, and a card in ``dataset/``.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from gd2po.data.published import DataSet, Member
 from gd2po.data.sets.coding import CODING
@@ -13,7 +14,7 @@ from gd2po.data.sets.safe_alignment import SAFE_ALIGNMENT
 from gd2po.data.sets.tool_calling import TOOL_CALLING
 from gd2po.errors import DataError, nearest
 
-__all__ = ["DATA_SETS", "DataSet", "Member", "find_members", "find_set", "known_names"]
+__all__ = ["DATA_SETS", "DataSet", "Member", "find_members", "find_set", "known_names", "published_below"]
 
 DATA_SETS = (*TOOL_CALLING, *SAFE_ALIGNMENT, *MATHEMATICS, *CODING)
 
@@ -30,6 +31,22 @@ def find_members(names: Iterable[str]) -> list[Member]:
         DataError: There is no such data set.
     """
     return list(dict.fromkeys(member for name in names for member in _members(name)))
+
+
+def published_below(root: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Name of a member → its file, of these members whose published files are in the folder of the data sets.
+
+    Raises:
+        DataError: A file is not the published one, or there is no such data set.
+    """
+    files: dict[str, Path] = {}
+    for member in find_members(names):
+        if not member.path(root).is_file():
+            continue
+        if fault := member.find_fault(root):
+            raise DataError(f"{member.path(root)} {fault}")
+        files[member.name] = member.path(root)
+    return files
 
 
 def find_set(member: Member) -> DataSet:

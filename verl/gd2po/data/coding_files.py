@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from gd2po.data.catalogue import find_members
+from gd2po.data.catalogue import published_below
 from gd2po.data.coding import read_eurus, read_humaneval, read_mbpp
 from gd2po.data.coding_rows import prepare_problems
 from gd2po.data.overlap import HeldOut
 from gd2po.data.recipe import Files, Recipe
 from gd2po.data.writing import PrepareReport
-from gd2po.errors import DataError
 
 BENCHMARKS = ("humaneval/test", "mbpp/all")
 """The members of the catalogue with problems on which models are evaluated."""
@@ -34,14 +33,7 @@ def held_out_below(root: Path) -> HeldOut:
     Raises:
         DataError: A file is not the published one.
     """
-    files: dict[str, Path] = {}
-    for member in find_members(BENCHMARKS):
-        if not member.path(root).is_file():
-            continue
-        if fault := member.find_fault(root):
-            raise DataError(f"{member.path(root)} {fault}")
-        files[member.name] = member.path(root)
-    return held_out(files)
+    return held_out(published_below(root, BENCHMARKS))
 
 
 def _mbpp(part: str) -> Recipe:

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from gd2po.data.catalogue import find_members
+from gd2po.data.catalogue import published_below
 from gd2po.data.math_rows import prepare_problems
 from gd2po.data.mathematics import read_problems
 from gd2po.data.overlap import HeldOut
 from gd2po.data.recipe import Files, Recipe
 from gd2po.data.writing import PrepareReport
-from gd2po.errors import DataError
 
 BENCHMARKS = (
     "gsm8k/test", "math500/test", "aime22_24/test", "aime24/test", "aime25/test", "amc22_23/test", "amc23/test",
@@ -34,14 +33,7 @@ def held_out_below(root: Path) -> HeldOut:
     Raises:
         DataError: A file is not the published one.
     """
-    files: dict[str, Path] = {}
-    for member in find_members(BENCHMARKS):
-        if not member.path(root).is_file():
-            continue
-        if fault := member.find_fault(root):
-            raise DataError(f"{member.path(root)} {fault}")
-        files[member.name] = member.path(root)
-    return held_out(files)
+    return held_out(published_below(root, BENCHMARKS))
 
 
 def _set(name: str) -> str:

@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from gd2po.data.catalogue import find_members
 from gd2po.data.coding import CodingProblem, fault_of, read_humaneval, read_mbpp, read_own
 from gd2po.data.published import Checksum
-from gd2po.errors import DataError, SettingsError, nearest
+from gd2po.errors import DataError
 from gd2po.evaluation.code.judging import MEASURES, judge_all
+from gd2po.evaluation.questions.files import benchmark_files
 from gd2po.evaluation.questions.summary import headline as questions_headline
 from gd2po.evaluation.questions.task import EXCEED_TOKENS, Question, QuestionTask
 from gd2po.rewards.coding import CodingOptions, check_sandbox
@@ -65,7 +65,8 @@ def read_task(
     questions: list[Question] = []
     version = {"wording": hashlib.sha256(json.dumps(WORDINGS).encode()).hexdigest()}
     total = 0
-    for name, path in _files(root, sets).items():
+    members = {name: member for name, (member, _) in SETS.items()}
+    for name, path in benchmark_files(root, sets, members, "programming").items():
         problems = SETS[name][1](path) if name in SETS else _own(path)
         version[name] = Checksum("sha256", "").of(path).value
         total += len(problems)
@@ -88,25 +89,3 @@ def _own(path: Path) -> list[CodingProblem]:
             raise DataError(f"{path}: row {position}: {fault}")
         problems.append(problem)
     return problems
-
-
-def _files(root: Path, sets: Iterable[str]) -> dict[str, Path]:
-    """The file of each benchmark by its name, the published ones checked."""
-    files: dict[str, Path] = {}
-    absent: list[str] = []
-    for name in dict.fromkeys(sets):
-        if name in SETS:
-            (member,) = find_members([SETS[name][0]])
-            files[name] = member.path(root)
-            if not files[name].is_file():
-                absent.append(name)
-            elif fault := member.find_fault(root):
-                raise DataError(f"{files[name]} {fault}")
-        elif not Path(name).is_file():
-            raise SettingsError(f"{name!r} is neither a benchmark of programming nor a file.{nearest(name, SETS)}")
-        else:
-            own = Path(name).resolve()
-            files[f"{own.parent.name}_{own.stem}"] = own
-    if absent:
-        raise DataError(f"{root} holds no {', '.join(absent)}; run `gd2po data get {' '.join(absent)}`")
-    return files

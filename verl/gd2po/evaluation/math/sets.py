@@ -7,13 +7,12 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from gd2po.data.catalogue import find_members
 from gd2po.data.math_rows import read_own
 from gd2po.data.mathematics import MINERVA_TOLERANCE, Problem, read_problems
 from gd2po.data.published import Checksum
-from gd2po.errors import DataError, SettingsError, nearest
 from gd2po.evaluation.math.flawed import FLAWED
 from gd2po.evaluation.math.judging import judge_all
+from gd2po.evaluation.questions.files import benchmark_files
 from gd2po.evaluation.questions.task import EXCEED_TOKENS, Question, QuestionTask
 from gd2po.rewards.math.prompt import WORDINGS, user_message
 
@@ -58,7 +57,7 @@ def read_task(
         SettingsError: A benchmark or the wording is unknown, or there is nothing to ask.
         DataError: A file is absent, or is not the published one.
     """
-    files = _files(root, sets)
+    files = benchmark_files(root, sets, SETS, "mathematics")
     problems: dict[str, Problem] = {}
     questions: list[Question] = []
     total = 0
@@ -81,28 +80,6 @@ def read_task(
         exceed,
         notes=(_TOLERANCE,) if "minerva_math" in files else (),
     )
-
-
-def _files(root: Path, sets: Iterable[str]) -> dict[str, Path]:
-    """The file of each benchmark by its name, the published ones checked."""
-    files: dict[str, Path] = {}
-    absent: list[str] = []
-    for name in dict.fromkeys(sets):
-        if name in SETS:
-            (member,) = find_members([SETS[name]])
-            files[name] = member.path(root)
-            if not files[name].is_file():
-                absent.append(name)
-            elif fault := member.find_fault(root):
-                raise DataError(f"{files[name]} {fault}")
-        elif not Path(name).is_file():
-            raise SettingsError(f"{name!r} is neither a benchmark of mathematics nor a file.{nearest(name, SETS)}")
-        else:
-            own = Path(name).resolve()
-            files[f"{own.parent.name}_{own.stem}"] = own
-    if absent:
-        raise DataError(f"{root} holds no {', '.join(absent)}; run `gd2po data get {' '.join(absent)}`")
-    return files
 
 
 def _checksum(wording: str) -> str:

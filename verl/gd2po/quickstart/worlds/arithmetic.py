@@ -3,19 +3,16 @@
 A thought makes an answer right more often and longer: correctness and length pull apart. Some answers lack their tags.
 """
 
-import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from gd2po.data.math_rows import prepare_problems
 from gd2po.data.mathematics import Problem
-from gd2po.errors import SettingsError
-from gd2po.quickstart.policy import PolicySize
-from gd2po.quickstart.warm_start import WarmStart, build_policy
+from gd2po.quickstart.warm_start import WarmStart
+from gd2po.quickstart.worlds.folder import make_world
 from gd2po.rewards.math.prompt import user_message
 
 WORDING = "tags"
@@ -113,27 +110,22 @@ def make_toy_math(
     Raises:
         SettingsError: The folder exists, or the world is smaller than the sizes.
     """
-    if folder.exists():
-        raise SettingsError(f"{folder} exists already; name another folder, or remove it")
-    every = problems(seed)
-    if sizes.train_problems + sizes.test_problems > len(every):
-        raise SettingsError(f"the toy world has {len(every)} problems, fewer than {sizes} asks for")
-    test, train = every[: sizes.test_problems], every[sizes.test_problems :][: sizes.train_problems]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent) as scratch:
-        unfinished = Path(scratch, "toy")
-        on_progress("problems")
-        for split, of_split in (("train", train), ("test", test)):
-            rows = [Problem(problem.text, str(problem.result)) for problem in of_split]
-            destination = unfinished / f"{split}.parquet"
-            prepare_problems(rows, destination, source="toy", split=split, wording=WORDING, drop_bad=False)
-        lines = [json.dumps({"problem": problem.text, "answer": problem.result}) for problem in test]
-        (unfinished / "test.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        on_progress("policy")
-        shown = demonstrations(train, sizes.demonstrations, seed)
-        build_policy(shown, unfinished / "policy", warm_start, seed, size=PolicySize(context=256))
-        unfinished.rename(folder)
-    return len(every)
+
+    def prepare(some: Sequence[ToyProblem], destination: Path, split: str) -> None:
+        rows = [Problem(problem.text, str(problem.result)) for problem in some]
+        prepare_problems(rows, destination, source="toy", split=split, wording=WORDING, drop_bad=False)
+
+    return make_world(
+        folder,
+        seed,
+        problems(seed),
+        sizes=sizes,
+        warm_start=warm_start,
+        on_progress=on_progress,
+        prepare=prepare,
+        line=lambda problem: {"problem": problem.text, "answer": problem.result},
+        demonstrations=demonstrations,
+    )
 
 
 def _problem(sign: str, story: str, name: str, thing: str, a: int, b: int) -> ToyProblem:

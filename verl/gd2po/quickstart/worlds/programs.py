@@ -3,19 +3,16 @@
 A comment makes a program right more often and longer: passing tests and length pull apart. Some programs are broken.
 """
 
-import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from gd2po.data.coding import CodingProblem
 from gd2po.data.coding_rows import prepare_problems
-from gd2po.errors import SettingsError
-from gd2po.quickstart.policy import PolicySize
-from gd2po.quickstart.warm_start import WarmStart, build_policy
+from gd2po.quickstart.warm_start import WarmStart
+from gd2po.quickstart.worlds.folder import make_world
 from gd2po.rewards.coding.prompt import user_message
 from gd2po.rewards.coding.tests_of_row import read_tests
 
@@ -115,26 +112,22 @@ def make_toy_code(
     Raises:
         SettingsError: The folder exists, or the world is smaller than the sizes.
     """
-    if folder.exists():
-        raise SettingsError(f"{folder} exists already; name another folder, or remove it")
-    every = problems(seed)
-    if sizes.train_problems + sizes.test_problems > len(every):
-        raise SettingsError(f"the toy world has {len(every)} problems, fewer than {sizes} asks for")
-    test, train = every[: sizes.test_problems], every[sizes.test_problems :][: sizes.train_problems]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent) as scratch:
-        unfinished = Path(scratch, "toy")
-        on_progress("problems")
-        for split, of_split in (("train", train), ("test", test)):
-            rows = [program.problem for program in of_split]
-            prepare_problems(rows, unfinished / f"{split}.parquet", source="toy", split=split, drop_bad=False)
-        lines = [json.dumps({"problem": each.problem.text, "tests": each.problem.tests}) for each in test]
-        (unfinished / "test.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        on_progress("policy")
-        shown = demonstrations(train, sizes.demonstrations, seed)
-        build_policy(shown, unfinished / "policy", warm_start, seed, size=PolicySize(context=256))
-        unfinished.rename(folder)
-    return len(every)
+
+    def prepare(some: Sequence[ToyProgram], destination: Path, split: str) -> None:
+        rows = [program.problem for program in some]
+        prepare_problems(rows, destination, source="toy", split=split, drop_bad=False)
+
+    return make_world(
+        folder,
+        seed,
+        problems(seed),
+        sizes=sizes,
+        warm_start=warm_start,
+        on_progress=on_progress,
+        prepare=prepare,
+        line=lambda program: {"problem": program.problem.text, "tests": program.problem.tests},
+        demonstrations=demonstrations,
+    )
 
 
 def _problem(start: str, what: str, ask: str, task: str, rng: random.Random) -> ToyProgram:
