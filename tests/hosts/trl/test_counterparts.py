@@ -137,3 +137,13 @@ def test_a_setting_arrives_under_its_name_in_trl(override, field, value):
 def test_what_trl_cannot_follow_is_refused_by_name(override, words):
     with pytest.raises(SettingsError, match=words):
         fields(override)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_passes_on_cpu_are_computed_in_the_precision_that_is_faster_there(precision, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setenv("GD2PO_CPU_PRECISION", precision)
+    assert fields()["bf16"] == (precision == "bfloat16")
+    assert fields("trl.bf16=false")["bf16"] is False
+    monkeypatch.delenv("GD2PO_CPU_PRECISION")
+    assert fields()["bf16"] is False  # no model is there whose size would say that bfloat16 pays

@@ -13,8 +13,9 @@ from omegaconf import OmegaConf
 
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl.cpu.preflight import check_cpu_run
-from gd2po.hosts.verl.cpu.resources import RayNeeds, count_weights, memory_needed
+from gd2po.hosts.verl.cpu.resources import RayNeeds, memory_needed
 from gd2po.hosts.verl.cpu.settings import FIXED, prepare_config, thread_variables
+from gd2po.pretrained.shape import count_weights
 
 INIT = "ray_kwargs.ray_init"
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from gd2po.cpu_precision import choose_precision
 from gd2po.errors import SettingsError, nearest
 from gd2po.hosts.composing import TaskFiles, compose_task, refusals_of_hydra
 from gd2po.hosts.trl.counterparts import left_out, refuse_overrides, refuse_values, trl_fields
@@ -21,6 +22,7 @@ from gd2po.hosts.trl.reading import read_settings
 from gd2po.hosts.trl.row_functions import by_row
 from gd2po.hosts.trl.trainer import GRPOConfig, MultiRewardGRPOTrainer
 from gd2po.plugins import load_module
+from gd2po.pretrained.shape import count_weights
 from gd2po.runs.files import settings_text
 
 logger = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ HOST = "pkg://gd2po.hosts.trl.config"
 
 _OURS = {
     **{"logging_steps": 1, "log_completions": True, "num_completions_to_print": 0, "disable_tqdm": True},
-    **{"use_cpu": not torch.cuda.is_available(), "bf16": torch.cuda.is_available()},
+    "use_cpu": not torch.cuda.is_available(),
 }
 """Fields of ``GRPOConfig`` of each run: verl logs each step and dumps each rollout, too."""
 
@@ -153,7 +155,7 @@ def grpo_fields(config: DictConfig) -> dict[str, Any]:
     Raises:
         SettingsError: TRL does not know a value or a field, or the batch does not divide.
     """
-    fields = dict(_OURS)
+    fields = {**_OURS, "bf16": _computes_in_bfloat16(config.actor_rollout_ref.model.path)}
     for _, counterparts in trl_fields(config):
         fields |= counterparts
     known = GRPOConfig.__dataclass_fields__
@@ -162,6 +164,15 @@ def grpo_fields(config: DictConfig) -> dict[str, Any]:
         if name not in known:
             raise SettingsError(f"trl.{name} is no field of GRPOConfig.{nearest(name, known)}")
     return fields | own
+
+
+def _computes_in_bfloat16(model: str) -> bool:
+    """Whether passes are computed in bfloat16; the weights and the optimiser are float32 in either case."""
+    if torch.cuda.is_available():
+        return True
+    choice = choose_precision(count_weights(model))
+    logger.warning("computing in %s: %s", choice.precision, choice.why)
+    return choice.precision == "bfloat16"
 
 
 def description(config: DictConfig, trainer: MultiRewardGRPOTrainer) -> str:

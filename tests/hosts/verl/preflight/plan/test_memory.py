@@ -6,7 +6,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from gd2po.hosts.verl.reading.shape import read_shape
+from gd2po.pretrained.shape import read_shape
 
 GIB = 2**30
 WEIGHTS = 1_543_714_304

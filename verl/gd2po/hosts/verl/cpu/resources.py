@@ -1,14 +1,13 @@
 """The needs of a run: logical devices and CPUs of Ray, which are only counted, and memory of the machine."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po.hosts.verl.cpu.platform import joins_cluster
 from gd2po.hosts.verl.reading.names import is_served_by_verl, models_of, own_devices, served
 from gd2po.hosts.verl.reading.run_settings import settings_of
-from gd2po.hosts.verl.reading.shape import build_without_weights
+from gd2po.pretrained.shape import count_weights
 from gd2po.rewards.models.settings import ModelSettings
 
 _COLOCATED = 3  # CPUs verl reserves per device of a pool (`ResourcePoolManager.max_colocate_count`)
@@ -105,11 +104,3 @@ def _models(config: DictConfig) -> list[tuple[str, ModelSettings]]:
 def sft_memory_needed(model: str, processes: int) -> int:
     """The bytes of memory that a supervised warm start takes at least; its processes share one copy of the state."""
     return processes * _PROCESS_BYTES + _BYTES_PER_WEIGHT["trained"] * count_weights(model)
-
-
-def count_weights(path: str) -> int:
-    """The number of weights of the model in folder `path`, counted without loading them; 0 if it is no local folder."""
-    folder = Path(path).expanduser()
-    if not (folder / "config.json").is_file():
-        return 0
-    return int(build_without_weights(folder).num_parameters())

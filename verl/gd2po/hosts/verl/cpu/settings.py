@@ -13,8 +13,9 @@ from gd2po import vllm_cpu as vllm
 from gd2po.cpu_precision import Precision, choose_precision
 from gd2po.hosts.verl.cpu.forking import driver
 from gd2po.hosts.verl.cpu.platform import NAME, VARIABLE
-from gd2po.hosts.verl.cpu.resources import RayNeeds, count_weights, ray_is_ours
+from gd2po.hosts.verl.cpu.resources import RayNeeds, ray_is_ours
 from gd2po.hosts.verl.reading.names import ROLLOUT
+from gd2po.pretrained.shape import count_weights
 
 logger = logging.getLogger(__name__)
 

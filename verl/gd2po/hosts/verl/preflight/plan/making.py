@@ -21,7 +21,7 @@ from gd2po.hosts.verl.preflight.plan.schedule import RunSchedule
 from gd2po.hosts.verl.preflight.plan.splits import impossible
 from gd2po.hosts.verl.preflight.verl_refusal import kind_refusals, verl_refusals
 from gd2po.hosts.verl.reading.run_settings import check_run, check_run_blocks
-from gd2po.hosts.verl.reading.shape import ModelShape, read_shape
+from gd2po.pretrained.shape import ModelShape, read_shape
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from omegaconf import DictConfig
 from gd2po.hosts.verl.preflight.gpus import GIB
 from gd2po.hosts.verl.preflight.plan.layout import GpuLayout
 from gd2po.hosts.verl.preflight.plan.schedule import RunSchedule
-from gd2po.hosts.verl.reading.shape import ModelShape
+from gd2po.pretrained.shape import ModelShape
 
 OVERHEAD_GIB = 4
 """Assumed for CUDA contexts, NCCL buffers and fragmentation, of trainer and engine together; never measured."""

@@ -11,8 +11,8 @@ from gd2po.hosts.verl.preflight.plan.memory import MemoryEstimate
 from gd2po.hosts.verl.preflight.plan.schedule import RunSchedule, files_of
 from gd2po.hosts.verl.reading.filter_groups import VOTES, GroupFilterSettings
 from gd2po.hosts.verl.reading.run_settings import cautions, settings_of
-from gd2po.hosts.verl.reading.shape import ModelShape
 from gd2po.hosts.verl.step.skipping import why_inexact
+from gd2po.pretrained.shape import ModelShape
 
 
 def remarks(

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from gd2po.hosts.verl.preflight.plan.layout import GpuLayout, RewardPlacement
 from gd2po.hosts.verl.preflight.plan.schedule import rows_of
-from gd2po.hosts.verl.reading.shape import ModelShape
+from gd2po.pretrained.shape import ModelShape
 
 _ACTOR, _ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
 

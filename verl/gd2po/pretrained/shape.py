@@ -62,6 +62,14 @@ def build_without_weights(folder: Path) -> Any:
         return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
 
 
+def count_weights(path: str) -> int:
+    """The number of weights of the model in folder ``path``, without loading one; 0 if it is no local folder."""
+    folder = Path(path).expanduser()
+    if not (folder / "config.json").is_file():
+        return 0
+    return int(build_without_weights(folder).num_parameters())
+
+
 def _measure(model: Any) -> ModelShape:
     text = model.config.get_text_config()
     heads = text.num_attention_heads

@@ -5,7 +5,7 @@ import json
 import pytest
 from transformers import AutoModelForCausalLM, LlamaConfig, MixtralConfig, Qwen2Config
 
-from gd2po.hosts.verl.reading.shape import read_shape
+from gd2po.pretrained.shape import read_shape
 
 
 def test_the_published_1_5b_has_the_published_number_of_weights(tmp_path):
