@@ -2,12 +2,12 @@
 
     python benchmarks/hosts.py --trl-python .venv-trl/bin/python    # scripts/test_trl.sh makes that environment
 
-All get the policy, prompts, rewards, sizes and seed of the quickstart: 16 prompts × 8 rollouts, two updates a step, no
-validation. TRL's own estimator is `normalize_then_sum`, which is GDPO. Times are of the steps without the first of each
-run: its start is not in them. `rest` is what is neither rollout nor reward: old log-probabilities, advantages, update.
-`cpu_s` is the time of the processor in TRL's one process: on a busy machine compare that. `left_out` is the share of
-rows without an advantage, which are left out of the update. Memory is the largest sum of the resident sets of all
-processes of a run, in which shared pages count once for each.
+All get the policy, prompts, rewards, sizes and seed of the quickstart with that `--model`; nothing is validated. TRL's
+own estimator is `normalize_then_sum`, which is GDPO. Times are of the steps without the first of each run: its start is
+not in them. `rest` is what is neither rollout nor reward: old log-probabilities, advantages, update. `cpu_s` is the
+time of the processor in TRL's one process: on a busy machine compare that. `own_s` is the time in gd2po's own methods,
+without what they call of TRL. `left_out` is the share of rows without an advantage, which are left out of the update.
+Memory is the largest sum of the resident sets of all processes of a run, in which shared pages count once for each.
 The second table has the learning curves: the mean sum of all rewards in each step of the first repeat.
 """
 
@@ -25,10 +25,10 @@ from results import save, show, spread
 import gd2po
 from gd2po.hosts.verl.cpu.settings import thread_variables
 from gd2po.quickstart import Plan, prepare_policy, prepare_task
-from gd2po.quickstart.plan import REWARDS
+from gd2po.quickstart.models import resolve_model
+from gd2po.quickstart.plan import REWARDS, TINY_MODEL
 from gd2po.runs import process as runs
 
-ROLLOUTS = 16 * 8
 SMALL = ("trainer.test_freq=-1", "trainer.val_before_train=false", "trainer.logger=[console]")
 
 Steps = list[dict[str, Any]]
@@ -41,12 +41,14 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["gdpo", "gd2po_hard"], help="of ours")
     parser.add_argument("--v0", action="store_true", help="verl's other trainer, too")
     parser.add_argument("--no-verl", action="store_true", help="TRL alone")
+    parser.add_argument("--model", default=TINY_MODEL, help=f"{TINY_MODEL}, or what the quickstart takes (not auto)")
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("outputs/hosts"), help="for policy, prompts and runs")
     parser.add_argument("--json", type=Path, help="add the rows to this file")
     chosen = parser.parse_args()
-    plan = Plan(tuple(chosen.methods), chosen.steps, seed=1, folder=chosen.folder.resolve())
+    model = resolve_model(chosen.model, print)
+    plan = Plan(tuple(chosen.methods), chosen.steps, seed=1, folder=chosen.folder.resolve(), model=model)
     prepare_task(plan)
     prepare_policy(plan, lambda share: None)
     results: dict[str, list[Steps]] = {}
@@ -100,7 +102,8 @@ def train_trl(python: Path, plan: Plan, method: str, peak: Peak) -> Steps:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     command = [str(python), str(Path(__file__).with_name("hosts_trl.py")), "--folder", str(plan.folder)]
-    command += ["--method", method, "--steps", str(plan.steps), *SMALL, f"trainer.default_local_dir={folder}"]
+    command += ["--method", method, "--steps", str(plan.steps), "--model", plan.model]
+    command += [*SMALL, f"trainer.default_local_dir={folder}"]
     package = str(Path(gd2po.__file__).parents[1])  # so that it is the same code
     environment = thread_variables(1) | {"PYTHONPATH": package, "CUDA_VISIBLE_DEVICES": ""}
     log = folder / "log.txt"
@@ -119,7 +122,7 @@ def train_verl(plan: Plan, method: str, overrides: Sequence[str], peak: Peak) ->
             "rollout_s": data["timing_s/gen"],
             "reward_s": data.get("timing_s/reward", 0.0),
             "left_out": data.get("update/rows_left_out", 0.0),
-            "tokens": data["response_length/mean"] * ROLLOUTS,
+            "tokens": data["response_length/mean"] * 8 * plan.sizes.prompts,
             "scores": {name: data[f"reward/{name}/mean"] for name in REWARDS},
         }
         for data in (step["data"] for step in train(plan, method, overrides, peak))
@@ -132,8 +135,9 @@ def row(case: str, repeats: Sequence[Steps], memory: float) -> dict[str, Any]:
     rest = [step["step_s"] - step["rollout_s"] - step["reward_s"] for step in steps]
     phases = {key: spread([step[key] for step in steps]) for key in ("step_s", "rollout_s", "reward_s")}
     rates = {"tokens_per_s": spread([step["tokens"] / step["step_s"] for step in steps])}
-    if "cpu_s" in steps[0]:
-        phases["cpu_s"] = spread([step["cpu_s"] for step in steps])
+    for key in ("cpu_s", "own_s"):
+        if key in steps[0]:
+            phases[key] = spread([step[key] for step in steps])
     phases["left_out"] = spread([step["left_out"] for step in steps])
     return {"case": case, **phases, "rest_s": spread(rest), **rates, "memory_gib": memory}
 
