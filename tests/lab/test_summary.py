@@ -73,7 +73,7 @@ def folder(tmp_path_factory):
     for world, held_out in (("a", False), ("bb", False), ("ccc", True), ("dddd", True)):
         for method in CANDIDATES:
             results.write(make(method, world, held_out))
-        chosen = ["gdpo", "gd2po_hard"]
+        chosen = ["gdpo_shrunk", "gd2po_hard"]
         results.write_verdicts(Verdicts(task=world, seeds=(0, 1), chosen={"start": chosen, "halfway": chosen}))
     for method in ("gdpo", "gdpo_floored"):
         for seed in (1, 2):
@@ -106,7 +106,7 @@ def test_rules_are_judged_in_both_sets(summary):
         assert rules["largest summed gain"].shortfall == (0, 0, 0) and rules["largest summed gain"].within == 1
         # Half of the choices of check lose 0.15 against the best, the other half 0.05.
         assert rules[CHECK].shortfall[0] == pytest.approx(0.1, abs=0.02)
-        assert rules[f"{CHECK}, gdpo_floored for gdpo"].shortfall[0] < rules[CHECK].shortfall[0]
+        assert rules[f"{CHECK}, gdpo_floored for gdpo_shrunk"].shortfall[0] < rules[CHECK].shortfall[0]
 
 
 def test_trainings_are_compared_where_two_seeds_are_shared(summary):

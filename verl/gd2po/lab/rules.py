@@ -15,6 +15,9 @@ CANDIDATES = (*PUBLISHED, "gdpo_floored", "gdpo_shrunk", "gdpo_pooled", "gd2po_g
 """The methods among which rules choose."""
 
 CHECK = "what check suggests"
+UNFILTERED = "gdpo_shrunk"
+"""What it suggests where no filter is justified."""
+
 ALWAYS = ("gdpo", "grpo", "gdpo_floored", "gdpo_shrunk", "gdpo_pooled", "gd2po_hard", "gd2po_snr0.8", "gd2po_snr0.2")
 
 
@@ -27,8 +30,8 @@ def fixed_rules() -> Iterator[tuple[str, str]]:
 def checked_rules(chosen: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Rule → the choice for each seed, from what `check` suggests."""
     yield CHECK, list(chosen)
-    for default in ("gdpo_floored", "gdpo_shrunk", "gdpo_pooled"):
-        yield f"{CHECK}, {default} for gdpo", [default if name == REFERENCE else name for name in chosen]
+    for default in (REFERENCE, "gdpo_floored", "gdpo_pooled"):
+        yield f"{CHECK}, {default} for {UNFILTERED}", [default if name == UNFILTERED else name for name in chosen]
 
 
 def scored_rules(updates: Updates, weights: Sequence[float]) -> Iterator[tuple[str, list[str]]]:
