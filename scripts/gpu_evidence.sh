@@ -29,7 +29,7 @@ if ! has_trl; then
   fi
 fi
 
-if [[ $model != tiny && ! -d $model ]] && ! gd2po model get "$model"; then
+if [[ $model != tiny && $model != */* && ! -d $model ]] && ! gd2po model get "$model"; then
   echo "$model can be fetched from nowhere (see above): a tiny policy from scratch is trained instead; MODEL=FOLDER names one" >&2
   model=tiny
 fi

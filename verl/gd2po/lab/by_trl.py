@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,16 @@ def train_by_trl(training: Training, overrides: Sequence[str], folder: Path) -> 
         *overrides,
         "trainer.logger=[console]",
         "actor_rollout_ref.rollout.name=hf",
+        "actor_rollout_ref.model.enable_gradient_checkpointing=false",
         "trl.log_completions=false",
         f"trl.per_device_eval_batch_size={size.answers * size.test_prompts}",
     ]
     if on_cpu and not is_tiny:
         of_host += [f"actor_rollout_ref.actor.ppo_max_token_len_per_gpu={_CPU_TOKENS}"]
-    trainer = make_trainer(compose(config_dir(training.task.configuration), "base", of_host))
     clock = _Clock(_seconds_of_gpu if not on_cpu else _processor_seconds if is_tiny else time.perf_counter)
-    trainer.add_callback(clock)
-    with (folder / "log.txt").open("w", encoding="utf-8") as log, redirect_stdout(log):
+    with (folder / "log.txt").open("w", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        trainer = make_trainer(compose(config_dir(training.task.configuration), "base", of_host))
+        trainer.add_callback(clock)
         trainer.train()
     updates = updates_per_batch(size.prompts, size.mini_batch)
     gold = {

@@ -1,10 +1,10 @@
 """The tasks that a real trainer learns: what is trained, on which data, from which policy."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gd2po.quickstart.plan import TINY_MODEL
+from gd2po.quickstart.plan import LANGUAGE_MODEL, TINY, TINY_MODEL, Plan, Sizes
 
 Prepare = Callable[[int, str, Path], Mapping[str, str]]
 """Seed, model and folder → Hydra's overrides (key → value) that choose policy and data, once both are there."""
@@ -83,10 +83,23 @@ MODEL_SIZE = Size(steps=32, prompts=16, mini_batch=8, learning_rate="3e-5")
 """How much is computed with a pretrained model; a step takes about three seconds on one GPU."""
 
 
-def _tool_calling(seed: int, model: str, folder: Path) -> Mapping[str, str]:
-    from gd2po.quickstart import Plan, prepare_policy, prepare_task
+_SHORT_DIALOGUES = replace(
+    TINY, brief=True, think_words=(2, 8), target_words=8, prompt_tokens=LANGUAGE_MODEL.prompt_tokens, response_tokens=64
+)
 
-    plan = Plan(("gdpo",), 1, seed, folder, model=model)
+
+class _ShortDialogues(Plan):
+    """The quickstart's task with short prompts and answers for the tiny policy too: half of the computing."""
+
+    @property
+    def sizes(self) -> Sizes:
+        return _SHORT_DIALOGUES if self.is_tiny else LANGUAGE_MODEL
+
+
+def _tool_calling(seed: int, model: str, folder: Path) -> Mapping[str, str]:
+    from gd2po.quickstart import prepare_policy, prepare_task
+
+    plan = _ShortDialogues(("gdpo",), 1, seed, folder, model=model)
     prepare_task(plan)
     prepare_policy(plan, lambda _share: None)
     return {

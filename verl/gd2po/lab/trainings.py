@@ -17,7 +17,7 @@ MOST_TELLING = (
 )
 """The methods that are trained where none is named; every seed has all of them before the next seed begins."""
 
-VALIDATIONS = 4
+VALIDATIONS = 3
 """The number of validations in a training, beside the one before it."""
 
 
