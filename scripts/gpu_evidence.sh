@@ -14,17 +14,22 @@ cd "$(dirname "$0")/.."
 
 hours=${1:-1} output=${2:-outputs/gpu} python=${PYTHON:-python3}
 model=${MODEL:-smollm2-135m-instruct}
+export PYTHONPATH=$PWD/verl${PYTHONPATH:+:$PYTHONPATH} # gd2po itself needs no installation
 gd2po() { "$python" -P -m gd2po.cli "$@"; }
 has_trl() { "$python" -P -c 'import gd2po.hosts.trl.trainer' 2>/dev/null; }
 
 if ! has_trl; then
-  environment=.venv-gpu
-  "$python" -m venv --system-site-packages "$environment"
+  environment=.venv-gpu requirements=.venv-gpu/requirements.txt
+  "$python" -m venv "$environment"
+  "$python" -c 'import sys; print(*filter(None, sys.path[1:]), sep="\n")' >"$(echo "$environment"/lib/python3*/site-packages)/below.pth"
   python=$environment/bin/python
-  if [[ -n ${WHEELS:-} ]]; then index=(--no-index --no-build-isolation --find-links "$WHEELS"); else index=(); fi
-  if ! has_trl && ! { "$python" -m pip install --quiet "${index[@]}" --editable ".[trl]" && has_trl; }; then
+  "$python" -c 'import tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+print(*project["dependencies"], *project["optional-dependencies"]["trl"], "gguf>=0.10", sep="\n")' >"$requirements"
+  if ! has_trl && ! { "$python" -m pip install --quiet ${WHEELS:+--no-index --find-links "$WHEELS"} -r "$requirements" && has_trl; }; then
     echo "TRL can be neither found nor installed here (see above). On a machine that reaches a package index:
-  pip download --dest wheels 'trl>=1.10,<1.17' hatchling editables; then carry the folder wheels to here and set WHEELS=wheels" >&2
+  pip download --no-deps --dest wheels 'trl>=1.10,<1.17' and whatever else of $requirements is missing here;
+then bring the folder to this machine, and set WHEELS=wheels" >&2
     exit 2
   fi
 fi

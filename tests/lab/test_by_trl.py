@@ -42,7 +42,7 @@ def test_validations_are_at_equal_points_and_methods_share_the_first(model, tmp_
     assert {name: values[0] for name, values in gdpo.gold.items()} == {
         name: values[0] for name, values in grpo.gold.items()
     }
-    assert "step 8 of 8" in (tmp_path / "trainings" / plan[0].name / "log.txt").read_text()
+    assert "step 7 of 8" in (tmp_path / "trainings" / plan[0].name / "log.txt").read_text()
 
 
 def test_the_script_for_a_gpu_trains_makes_a_page_and_goes_on(model, tmp_path):
