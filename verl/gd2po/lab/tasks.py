@@ -1,10 +1,10 @@
 """The tasks that a real trainer learns: what is trained, on which data, from which policy."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from gd2po.quickstart.plan import LANGUAGE_MODEL, TINY, TINY_MODEL, Plan, Sizes
+from gd2po.quickstart.plan import TINY_MODEL
 
 Prepare = Callable[[int, str, Path], Mapping[str, str]]
 """Seed, model and folder → Hydra's overrides (key → value) that choose policy and data, once both are there."""
@@ -83,29 +83,20 @@ MODEL_SIZE = Size(steps=32, prompts=16, mini_batch=8, learning_rate="3e-5")
 """How much is computed with a pretrained model; a step takes about three seconds on one GPU."""
 
 
-_SHORT_DIALOGUES = replace(
-    TINY, brief=True, think_words=(2, 8), target_words=8, prompt_tokens=LANGUAGE_MODEL.prompt_tokens, response_tokens=64
-)
-
-
-class _ShortDialogues(Plan):
-    """The quickstart's task with short prompts and answers for the tiny policy too: half of the computing."""
-
-    @property
-    def sizes(self) -> Sizes:
-        return _SHORT_DIALOGUES if self.is_tiny else LANGUAGE_MODEL
+_MOST_TOKENS = 80
+"""The most tokens of a tool call with its thought; nearly all of the demonstrations have fewer than 65."""
 
 
 def _tool_calling(seed: int, model: str, folder: Path) -> Mapping[str, str]:
-    from gd2po.quickstart import prepare_policy, prepare_task
+    from gd2po.quickstart import Plan, prepare_policy, prepare_task
 
-    plan = _ShortDialogues(("gdpo",), 1, seed, folder, model=model)
+    plan = Plan(("gdpo",), 1, seed, folder, model=model)
     prepare_task(plan)
     prepare_policy(plan, lambda _share: None)
     return {
         **_files(plan.policy, plan.data),
         "data.max_prompt_length": str(plan.sizes.prompt_tokens),
-        "data.max_response_length": str(plan.sizes.response_tokens),
+        "data.max_response_length": str(_MOST_TOKENS),
         "+reward.custom_reward_function.reward_kwargs.target_words": str(plan.sizes.target_words),
     }
 
