@@ -13,7 +13,7 @@ from transformers import TrainerCallback
 from gd2po.hosts.trl.counterparts import updates_per_batch
 from gd2po.hosts.trl.launching import compose, make_trainer
 from gd2po.lab.results import Result
-from gd2po.lab.trainings import Training
+from gd2po.lab.trainings import Training, validation_steps
 from gd2po.paths import config_dir
 from gd2po.quickstart.plan import TINY_MODEL
 
@@ -56,6 +56,8 @@ def train_by_trl(training: Training, overrides: Sequence[str], folder: Path) -> 
         trainer = make_trainer(compose(config_dir(training.task.configuration), "base", of_host))
         trainer.add_callback(clock)
         trainer.train()
+        if size.steps % validation_steps(size.steps):
+            trainer.evaluate()
     updates = updates_per_batch(size.prompts, size.mini_batch)
     gold = {
         entry["step"] // updates: {name: entry[f"eval_reward/{name}/mean"] for name in training.task.rewards}

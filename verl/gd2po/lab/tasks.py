@@ -79,7 +79,7 @@ class TrainingTask:
     for_models: bool = False
 
 
-MODEL_SIZE = Size(steps=32, prompts=16, mini_batch=8, learning_rate="3e-5")
+MODEL_SIZE = Size(steps=30, prompts=16, mini_batch=8, learning_rate="3e-5")
 """How much is computed with a pretrained model; a step takes about three seconds on one GPU."""
 
 
@@ -169,7 +169,7 @@ TASKS = {
             "tool-calling",
             ("correctness", "format", "length"),
             (_OF_SIX, 1.0, 1.0),
-            Size(steps=32, prompts=16, mini_batch=8, learning_rate="5e-4"),
+            Size(steps=18, prompts=8, mini_batch=8, learning_rate="5e-4"),
             ("rewards=correctness_length_format",),
             _tool_calling,
             for_models=True,
@@ -180,7 +180,7 @@ TASKS = {
             "tool-calling",
             ("correctness", "length"),
             (_OF_SIX, 1.0),
-            Size(steps=32, prompts=16, mini_batch=8, learning_rate="5e-4"),
+            Size(steps=18, prompts=8, mini_batch=8, learning_rate="5e-4"),
             ("rewards=correctness_length",),
             _tool_calling,
             for_models=True,
@@ -191,8 +191,8 @@ TASKS = {
             "math-reasoning",
             ("correctness", "length", "format"),
             (1.0, 1.0, 1.0),
-            Size(steps=32, prompts=16, mini_batch=8, learning_rate="5e-4"),
-            ("rewards=toy", _NO_KL),
+            Size(steps=18, prompts=8, mini_batch=8, learning_rate="5e-4"),
+            ("rewards=toy", "data.max_response_length=64", _NO_KL),
             _arithmetic,
             _no_judge,
         ),
@@ -202,8 +202,8 @@ TASKS = {
             "coding",
             ("pass_rate", "length", "bug_free"),
             (1.0, 1.0, 1.0),
-            Size(steps=32, prompts=16, mini_batch=8, learning_rate="5e-4"),
-            ("rewards=toy", _NO_KL),
+            Size(steps=12, prompts=8, mini_batch=8, learning_rate="5e-4", answers=2),
+            ("rewards=toy", "data.max_response_length=80", _NO_KL),
             _programs,
             _no_sandbox,
         ),
@@ -213,8 +213,8 @@ TASKS = {
             "safe-alignment",
             ("useful", "harmless"),
             (1.0, 1.0),
-            Size(steps=32, prompts=16, mini_batch=8, learning_rate="5e-4"),
-            ("rewards=toy",),
+            Size(steps=12, prompts=8, mini_batch=8, learning_rate="5e-4"),
+            ("rewards=toy", "data.max_response_length=48"),
             _safety,
         ),
     )

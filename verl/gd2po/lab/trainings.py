@@ -18,7 +18,7 @@ MOST_TELLING = (
 """The methods that are trained where none is named; every seed has all of them before the next seed begins."""
 
 VALIDATIONS = 3
-"""The number of validations in a training, beside the one before it."""
+"""The number of validations in a training, beside the one before it; the last step has one in any case."""
 
 
 @dataclass(frozen=True)
@@ -173,11 +173,16 @@ def overrides_of_training(training: Training, prepared: Mapping[str, str], run_f
         *(f"{key}={value}" for key, value in prepared.items()),
         f"run.model={training.setup.model}",
         f"run.seed={training.seed}",
-        f"trainer.test_freq={max(1, training.size.steps // VALIDATIONS)}",
+        f"trainer.test_freq={validation_steps(training.size.steps)}",
         "trainer.save_freq=-1",
         "trainer.resume_mode=disable",
         f"trainer.default_local_dir={run_folder}",
     ]
+
+
+def validation_steps(steps: int) -> int:
+    """The number of steps from one validation to the next."""
+    return max(1, steps // VALIDATIONS)
 
 
 def overrides_of(method: LabMethod) -> list[str]:
