@@ -32,17 +32,17 @@ def model(tmp_path_factory):
 
 
 def test_validations_are_at_equal_points_and_methods_share_the_first(model, tmp_path):
-    plan = plan_trainings(["tool-calling-2"], ["gdpo", "grpo"], 1, SETUP, str(model), steps=5)
+    plan = plan_trainings(["tool-calling-2"], ["gdpo", "grpo"], 1, SETUP, str(model), steps=7)
     plan = [replace(training, size=replace(training.size, prompts=4, mini_batch=2, answers=2)) for training in plan]
     assert [said.split()[0] for _, said in run_trainings(plan, tmp_path, 1.0, train_by_trl)] == ["trained"] * 2
     gdpo, grpo = ResultFolder(tmp_path).results()
-    assert gdpo.steps == grpo.steps == (0, 1, 2, 3, 4, 5) and gdpo.trained_with == SETUP
-    assert gdpo.rollouts == [[0.0], [32.0], [64.0], [96.0], [128.0], [160.0]]
+    assert gdpo.steps == grpo.steps == (0, 2, 4, 6, 7) and gdpo.trained_with == SETUP
+    assert gdpo.rollouts == [[0.0], [64.0], [128.0], [192.0], [224.0]]
     assert gdpo.elapsed[0] == [0.0] and gdpo.elapsed == sorted(gdpo.elapsed) and gdpo.elapsed[1] > [0.0]
     assert {name: values[0] for name, values in gdpo.gold.items()} == {
         name: values[0] for name, values in grpo.gold.items()
     }
-    assert "step 9 of 10" in (tmp_path / "trainings" / plan[0].name / "log.txt").read_text()
+    assert "step 13 of 14" in (tmp_path / "trainings" / plan[0].name / "log.txt").read_text()
 
 
 def test_the_script_for_a_gpu_trains_makes_a_page_and_goes_on(model, tmp_path):

@@ -56,8 +56,6 @@ class Setup(_Record):
         device: The name of the device that computed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
     host: Literal["trl", "verl"]
     model: str
     device: str
