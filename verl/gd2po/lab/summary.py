@@ -437,9 +437,10 @@ def _at_equal_time(
 
 
 def _weighted(result: Result) -> Numbers:
-    """The weighted mean of the gold rewards [evaluations, S]."""
+    """The weighted mean of the gold rewards [evaluations, S]; of trainings, the mean of the rewards over their ranges."""
     weights = np.asarray(result.task.weights)
-    return np.einsum("k,kes->es", weights / weights.sum(), np.asarray(list(result.gold.values())))
+    total = weights.sum() if result.kind == "worlds" else len(weights)
+    return np.einsum("k,kes->es", weights / total, np.asarray(list(result.gold.values())))
 
 
 def _rules(

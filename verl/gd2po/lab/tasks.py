@@ -158,6 +158,9 @@ def _no_judge() -> str | None:
 _OF_SIX = 1 / 6
 """The weight of the correctness of tool calls, which goes from -3 to 3."""
 
+_OF_TWELVE = 1 / 12
+"""The weight of the scores of the tiny reward models, which lie between about -6 and 6."""
+
 _NO_KL = "actor_rollout_ref.actor.use_kl_loss=false"
 
 TASKS = {
@@ -212,7 +215,7 @@ TASKS = {
             "answers to harmless and risky questions, judged by two tiny reward models",
             "safe-alignment",
             ("useful", "harmless"),
-            (1.0, 1.0),
+            (_OF_TWELVE, _OF_TWELVE),
             Size(steps=12, prompts=8, mini_batch=8, learning_rate="5e-4"),
             ("rewards=toy", "data.max_response_length=48"),
             _safety,

@@ -87,8 +87,8 @@ def parts(summary: Summary) -> Iterator["str | tuple[str, ...] | Table"]:
     yield (
         "Trainings by `gd2po lab runs`. Data, warm start, order of the prompts and seed of the rollouts are the same "
         "for all methods of a seed. The compared value is the mean of the rewards in a validation (64 test prompts, 4 "
-        "sampled answers each), each reward over its range; the two scores of the reward models of `safety`, which "
-        "have none, as they are. Intervals are 95 % by Student's t over seeds, without a correction for the number of "
+        "sampled answers each, 2 of `programs`), each reward over its range: 6 for the correctness of tool calls, 12 "
+        "for the scores of the reward models of `safety`, which lie between about −6 and 6, 1 for the others. Intervals are 95 % by Student's t over seeds, without a correction for the number of "
         "comparisons; bold with + or −: p < 0.05 after Holm's."
     )
     yield (
