@@ -176,7 +176,7 @@ class ResultFolder:
             result = self.read(task.name, _training_name(method, setup, seed))
         except (FileNotFoundError, LabError):
             return False
-        return (result.task, result.trained_with) == (task, setup)
+        return (result.task.settings, result.trained_with) == (task.settings, setup)
 
     def holds_verdicts(self, task: str, seeds: tuple[int, ...]) -> bool:
         """Whether the verdicts of a world are there, for these seeds."""

@@ -22,6 +22,7 @@ from gd2po.lab.comparing import (
 from gd2po.lab.methods import METHODS, PUBLISHED, REFERENCE
 from gd2po.lab.results import LabError, Result, Setup, Stage, Task, Verdicts
 from gd2po.lab.rules import CANDIDATES, STAGES, checked_rules, fixed_rules, scored_rules, shortfalls
+from gd2po.lab.tasks import TASKS
 
 SummaryFormat = Literal["gd2po-lab-summary-2"]
 SUMMARY_FORMAT: SummaryFormat = "gd2po-lab-summary-2"
@@ -264,14 +265,22 @@ def summarise_trainings(results: Iterable[Result]) -> list[Trained]:
 
 def _by_method(trainings: Sequence[Result]) -> dict[str, Result]:
     """Method → all its seeds, of the trainings with the settings of the task that occur most."""
-    settings = [training.task.model_dump_json() for training in trainings]
+    settings = [repr(training.task.settings) for training in trainings]
     most = max(settings, key=settings.count)
     methods: dict[str, Result] = {}
     for training, its in zip(trainings, settings, strict=True):
         if its == most:
             before = methods.get(training.method)
             methods[training.method] = merged(before, training) if before else training
-    return methods
+    return {method: _with_ranges(result) for method, result in methods.items()}
+
+
+def _with_ranges(result: Result) -> Result:
+    """The same with the weights that the task has here: they are a matter of comparing, not of training."""
+    if result.task.name not in TASKS:
+        return result
+    weights = TASKS[result.task.name].weights
+    return result.model_copy(update={"task": result.task.model_copy(update={"weights": weights})})
 
 
 def _of_setup(setup: Setup, tasks: Mapping[str, Mapping[str, Result]]) -> Trained | None:
@@ -437,7 +446,7 @@ def _at_equal_time(
 
 
 def _weighted(result: Result) -> Numbers:
-    """The weighted mean of the gold rewards [evaluations, S]; of trainings, the mean of the rewards over their ranges."""
+    """The weighted mean of the gold rewards [evaluations, S]; of trainings, the mean of rewards over their ranges."""
     weights = np.asarray(result.task.weights)
     total = weights.sum() if result.kind == "worlds" else len(weights)
     return np.einsum("k,kes->es", weights / total, np.asarray(list(result.gold.values())))

@@ -88,8 +88,9 @@ def parts(summary: Summary) -> Iterator["str | tuple[str, ...] | Table"]:
         "Trainings by `gd2po lab runs`. Data, warm start, order of the prompts and seed of the rollouts are the same "
         "for all methods of a seed. The compared value is the mean of the rewards in a validation (64 test prompts, 4 "
         "sampled answers each, 2 of `programs`), each reward over its range: 6 for the correctness of tool calls, 12 "
-        "for the scores of the reward models of `safety`, which lie between about −6 and 6, 1 for the others. Intervals are 95 % by Student's t over seeds, without a correction for the number of "
-        "comparisons; bold with + or −: p < 0.05 after Holm's."
+        "for the scores of the reward models of `safety`, which lie between about −6 and 6, 1 for the others. "
+        "Intervals are 95 % by Student's t over seeds, without a correction for the number of comparisons; "
+        "bold: p < 0.05 after Holm's, and a mean difference of .001 or more."
     )
     yield (
         "*Equal rollouts*: after the last step, when all methods have generated as many.",
