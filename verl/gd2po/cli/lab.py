@@ -61,7 +61,9 @@ def runs(
     tasks: Annotated[str, typer.Option(help="tasks, a,b; all if not given")] = "",
     methods: Annotated[str, typer.Option(help="methods, a,b; the most telling ones if not given")] = "",
     seeds: Annotated[int, typer.Option(help="number of seeds", min=1)] = 5,
-    steps: Annotated[int | None, typer.Option(help="training steps; as many as the task needs if not given")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="training steps; as many as suit the task if not given", min=1)
+    ] = None,
     hours: Annotated[float, typer.Option(help="no training is started that would end later")] = 1.0,
     output: Annotated[Path, typer.Option(help="folder of results; what is there is not run again")] = Path(
         "outputs/lab"

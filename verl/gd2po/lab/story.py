@@ -118,6 +118,8 @@ def _introduction(summary: Summary) -> str:
         "`gd2po lab page`; all figures of this page are in `results.json` beside it. Small policies without a language "
         "prior give hints about large models, not proofs."
     )
+    if summary.trained:
+        text += " Trainings of language models in a real trainer, by `gd2po lab runs`, stand beside them."
     if summary.left_out:
         text += f" Not finished, and left out: {', '.join(summary.left_out)}."
     return text

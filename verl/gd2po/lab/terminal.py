@@ -15,7 +15,7 @@ def show(summary: Summary, console: Console) -> None:
     """Print the differences of each method to GDPO, over both sets of worlds and in the trainings of each setup."""
     for trained in summary.trained:
         if trained.cells:
-            console.print(trained_story.setup_title(trained.setup), style="bold")
+            console.print(f"Trainings: {trained_story.setup_title(trained.setup)}", style="bold")
             console.print(_rich(trained_story.differences(trained, "difference")))
     if not summary.tasks:
         return

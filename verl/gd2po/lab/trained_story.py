@@ -13,6 +13,7 @@ FEW = 5
 """The number of seeds below which the document says how few there are."""
 
 Direction = Literal["better", "worse", "not told apart"]
+_SAME: Direction = "not told apart"
 
 _HOSTS = {"trl": "TRL", "verl": "verl"}
 
@@ -25,7 +26,7 @@ def setup_title(setup: Setup) -> str:
 
 def direction(ends: Ends) -> Direction:
     """Whether a method differs from the reference beyond its interval."""
-    return "better" if ends[1] > 0 else "worse" if ends[2] < 0 else "not told apart"
+    return "better" if ends[1] > 0 else "worse" if ends[2] < 0 else _SAME
 
 
 def in_worlds(summary: Summary, method: str) -> Ends | None:
@@ -42,7 +43,8 @@ def in_short(summary: Summary) -> Iterator[str]:
         groups: dict[str, list[str]] = {}
         for method, ends in trained.overall.items():
             groups.setdefault(_beside(summary, method, ends), []).append(f"`{method}` {with_ends(ends)}")
-        said = "; ".join(f"{group}: {', '.join(methods)}" for group, methods in groups.items())
+        told_first = sorted(groups.items(), key=lambda item: item[0].startswith(_SAME))
+        said = "; ".join(f"{group}: {', '.join(methods)}" for group, methods in told_first)
         yield (
             f"**In a real trainer** ({setup_title(trained.setup)}; {_tasks(trained)}, {_seeds(trained)}), mean "
             f"differences to `{REFERENCE}` after as many rollouts: {said}."
@@ -52,8 +54,10 @@ def in_short(summary: Summary) -> Iterator[str]:
 def _beside(summary: Summary, method: str, ends: Ends) -> str:
     """What a difference says, and whether the worlds say the same."""
     seen, worlds = direction(ends), in_worlds(summary, method)
-    if worlds is None or seen == "not told apart":
-        return f"{seen} from `{REFERENCE}`" if seen == "not told apart" else seen
+    if seen == _SAME:
+        return f"{seen} from `{REFERENCE}`"
+    if worlds is None:
+        return seen
     expected = direction(worlds)
     if seen == expected:
         return f"{seen}, as in the worlds"
@@ -101,7 +105,7 @@ def parts(summary: Summary) -> Iterator["str | tuple[str, ...] | Table"]:
         "method was run on it.",
     )
     for trained in summary.trained:
-        yield f"**{setup_title(trained.setup)}**. {_few(trained)}What `{REFERENCE}` learns, start → end:"
+        yield f"**{setup_title(trained.setup)}**: {_how_many(trained)}. What `{REFERENCE}` learns, start → end:"
         yield _courses(trained)
         if not trained.cells:
             yield f"Two seeds of `{REFERENCE}` and of another method are needed for a comparison."
@@ -110,7 +114,7 @@ def parts(summary: Summary) -> Iterator["str | tuple[str, ...] | Table"]:
         yield differences(trained, "difference")
         yield "At equal time:"
         yield differences(trained, "equal_time")
-        yield "Each reward at the end, in the order of the table above:"
+        yield "Each reward at the end, in the order of the list above:"
         yield _ends_of_rewards(trained)
 
 
@@ -119,47 +123,57 @@ def _tasks(trained: Trained) -> str:
 
 
 def _seeds(trained: Trained) -> str:
-    counts = sorted({cell.seeds for methods in trained.cells.values() for cell in methods.values()})
-    return f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    counts = _counts(trained)
+    return _number(counts[0]) if len(counts) == 1 else f"{counts[0]} to {_number(counts[-1])}"
 
 
-def _few(trained: Trained) -> str:
-    counts = [course.seeds for course in trained.courses.values()]
-    if min(counts) >= FEW:
-        return ""
-    return f"Only {min(counts)} {'seed' if min(counts) == 1 else 'seeds'} in some tables: read intervals with care. "
+def _counts(trained: Trained) -> list[int]:
+    """The numbers of seeds that occur, the least first."""
+    cells = [cell.seeds for methods in trained.cells.values() for cell in methods.values()]
+    return sorted(set(cells or [course.seeds for course in trained.courses.values()]))
 
 
-def _courses(trained: Trained) -> Table:
-    rows = []
+def _number(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def _how_many(trained: Trained) -> str:
+    few = _counts(trained)[0] < FEW
+    return f"{_seeds(trained)}{f', fewer than {FEW}: read the intervals with care' if few else ''}"
+
+
+def _courses(trained: Trained) -> tuple[str, ...]:
+    items = []
     for task in trained.tasks:
         course = trained.courses[task.name]
         learned = ", ".join(f"{name} {plain(gold[0], 2)} → {plain(gold[-1], 2)}" for name, gold in course.gold.items())
-        steps = str(task.settings.get("steps", "–"))
-        rows.append((task.name, task.summary, learned, steps, f"{course.rollouts:.0f}", f"{course.elapsed:.0f}"))
-    return content.wordy(rows, ("task", "what it is", "rewards", "steps", "rollouts", "seconds"))
+        items.append(
+            f"`{task.name}` ({task.summary}; {task.settings.get('steps')} steps, {course.rollouts:.0f} rollouts, "
+            f"{course.elapsed:.0f} s): {learned}."
+        )
+    return tuple(items)
 
 
 def differences(trained: Trained, measure: Literal["difference", "equal_time"]) -> Table:
     """One row for each method: its differences to the reference in each task, and their mean."""
     overall = trained.overall if measure == "difference" else trained.overall_equal_time
-    rows = []
+    rows, usual = [], _counts(trained)[-1]
     for method in _methods(trained):
         cells = [TableCell(f"`{method}`")]
         for methods in trained.cells.values():
-            cells.append(_difference(methods[method], measure) if method in methods else TableCell("–"))
+            cells.append(_difference(methods[method], measure, usual) if method in methods else TableCell("–"))
         mean = overall.get(method)
         rows.append((*cells, TableCell(with_ends(mean) if mean else "–")))
     return Table(("method", *trained.cells, "mean over the tasks"), tuple(rows))
 
 
-def _difference(cell: Cell, measure: Literal["difference", "equal_time"]) -> TableCell:
+def _difference(cell: Cell, measure: Literal["difference", "equal_time"], usual_seeds: int) -> TableCell:
     ends: Ends | None = getattr(cell, measure)
     if ends is None:
         return TableCell("–")
     text = with_ends(ends)
-    if cell.seeds < FEW:
-        text += f", {cell.seeds} seeds"
+    if cell.seeds != usual_seeds:
+        text += f", {_number(cell.seeds)}"
     clear = cell.clear if measure == "difference" else "level"
     if clear != "level":
         return TableCell(text, "strong-good" if clear == "better" else "strong-bad")
