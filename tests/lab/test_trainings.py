@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
+from gd2po.cli import app
 from gd2po.errors import SettingsError
 from gd2po.lab import trainings
 from gd2po.lab.methods import METHODS
@@ -89,3 +91,8 @@ def test_a_task_that_cannot_be_run_here_is_left_out_with_the_reason(tmp_path):
     plan = [replace(planned()[0], task=replace(TASKS["programs"], missing=lambda: "there is no sandbox"))]
     outcomes = [said for _, said in run_trainings(plan, tmp_path, 1.0, lambda *_: pytest.fail("it was trained"))]
     assert outcomes == ["is left out: there is no sandbox"]
+
+
+def test_the_command_refuses_a_task_that_it_does_not_know(tmp_path):
+    done = CliRunner().invoke(app, ["lab", "runs", "--host", "verl", "--tasks", "safty", "--output", str(tmp_path)])
+    assert done.exit_code == 2 and "safety" in done.output and "verl trains tiny on CPU" in done.output
