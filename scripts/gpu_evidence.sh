@@ -14,6 +14,7 @@ cd "$(dirname "$0")/.."
 
 hours=${1:-1} output=${2:-outputs/gpu} python=${PYTHON:-python3}
 model=${MODEL:-smollm2-135m-instruct}
+export CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES-0}
 export PYTHONPATH=$PWD/verl${PYTHONPATH:+:$PYTHONPATH} # gd2po itself needs no installation
 gd2po() { "$python" -P -m gd2po.cli "$@"; }
 has_trl() { "$python" -P -c 'import gd2po.hosts.trl.trainer' 2>/dev/null; }

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from gd2po.errors import SettingsError
 from gd2po.hosts.trl.counterparts import updates_per_batch
 from gd2po.hosts.trl.launching import compose, make_trainer
 from gd2po.lab.results import Result
@@ -17,12 +18,19 @@ from gd2po.lab.trainings import Training, validation_steps
 from gd2po.paths import config_dir
 from gd2po.quickstart.plan import TINY_MODEL
 
-_CPU_TOKENS = 2048
-"""The most tokens of a pass of a pretrained model on a CPU, whose logits fill gigabytes."""
+_CPU_TOKENS, _EVALUATED = 2048, 64
+"""The most tokens of a pass of a pretrained model on a CPU, and the most answers that it is given at a time in a
+validation: their logits fill gigabytes."""
 
 
 def device_name() -> str:
-    """The name of the device that trains."""
+    """The name of the device that trains.
+
+    Raises:
+        SettingsError: There are several GPUs, among which this process would divide the rollouts.
+    """
+    if torch.cuda.device_count() > 1:
+        raise SettingsError("the lab trains on one GPU, but there are several: set CUDA_VISIBLE_DEVICES=0")
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
 
 
@@ -47,7 +55,7 @@ def train_by_trl(training: Training, overrides: Sequence[str], folder: Path) -> 
         "actor_rollout_ref.rollout.name=hf",
         "actor_rollout_ref.model.enable_gradient_checkpointing=false",
         "trl.log_completions=false",
-        f"trl.per_device_eval_batch_size={size.answers * size.test_prompts}",
+        f"trl.per_device_eval_batch_size={size.answers * size.test_prompts if is_tiny else _EVALUATED}",
     ]
     if on_cpu and not is_tiny:
         of_host += [f"actor_rollout_ref.actor.ppo_max_token_len_per_gpu={_CPU_TOKENS}"]
