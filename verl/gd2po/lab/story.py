@@ -169,7 +169,7 @@ def _decisions(summary: Summary, figures: Figures) -> tuple[str, ...]:
         "nothing. Not Hard with more than two rewards, with duplicates, or with unequal weights.",
         "**Look before and while you train**: `gd2po check` names rewards that the sum pushes down; a larger weight "
         "is the remedy that throws no rollout away.",
-        *trained_story.contradictions(summary, RECOMMENDED, "gd2po_hard"),
+        *trained_story.contradictions(summary, RECOMMENDED, ("gd2po_hard", "gd2po_snr0.8", "gd2po_snr0.5")),
     )
 
 

@@ -114,14 +114,15 @@ def _programs(seed: int, model: str, folder: Path) -> Mapping[str, str]:
 
 
 def _safety(seed: int, model: str, folder: Path) -> Mapping[str, str]:
-    from gd2po.quickstart.worlds.safety_folder import Sizes, make_toy_safety
+    from gd2po.quickstart.worlds.safety_folder import make_toy_safety
 
     world = folder / f"safety-seed{seed}"
-    if not world.exists():
-        make_toy_safety(world, seed, sizes=Sizes())
-    key = "algorithm.gd2po.rewards.{}.model.path"
-    models = {"useful": "helpful", "harmless": "harmless"}
-    return _files(world / "policy", world) | {key.format(name): f"{world}/{of}" for name, of in models.items()}
+    rewards = "algorithm.gd2po.rewards"
+    return {
+        **_toy(make_toy_safety, world, seed),
+        f"{rewards}.useful.model.path": f"{world}/helpful",
+        f"{rewards}.harmless.model.path": f"{world}/harmless",
+    }
 
 
 def _toy(make: Callable[[Path, int], object], world: Path, seed: int) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """What the document says of trainings in a real trainer: tables, and sentences that follow from the figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from gd2po.lab import content
@@ -74,12 +74,12 @@ def of_method(summary: Summary, method: str) -> str:
     return f" In trainings its mean difference is {', '.join(parts)}." if parts else ""
 
 
-def contradictions(summary: Summary, recommended: str, discouraged: str) -> Iterator[str]:
-    """An item for the list of decisions where a setup speaks against it."""
+def contradictions(summary: Summary, recommended: str, discouraged: Iterable[str]) -> Iterator[str]:
+    """An item for the list of decisions for each method of which a setup says the opposite."""
     for trained in summary.trained:
-        for method, bad in ((recommended, "worse"), (discouraged, "better")):
-            ends = trained.overall.get(method)
-            if ends and direction(ends) == bad:
+        for method, ends in trained.overall.items():
+            bad = "worse" if method == recommended else "better" if method in discouraged else None
+            if direction(ends) == bad:
                 yield (
                     f"**Against this list**: in trainings ({setup_title(trained.setup)}) `{method}` was {bad} than "
                     f"`{REFERENCE}`: {with_ends(ends)}."
