@@ -18,4 +18,5 @@ if ! cmp -s pyproject.toml "$stamp"; then
   cp pyproject.toml "$stamp"
 fi
 export OMP_NUM_THREADS=1
-exec "$environment/bin/python" -P -m pytest --confcutdir=tests/hosts/trl "${@:-tests/hosts/trl}"
+(($# > 0)) || set -- tests/hosts/trl tests/lab/test_by_trl.py
+exec "$environment/bin/python" -P -m pytest --confcutdir=tests/hosts/trl "$@"

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from gd2po.lab.comparing import area_under_curve, holm, hypervolume, paired
+from gd2po.lab.comparing import area_under_curve, holm, hypervolume, paired, student_interval
 
 
 def test_a_constant_difference_has_no_width():
@@ -48,3 +49,15 @@ def test_the_area_is_the_mean_over_the_steps():
 )
 def test_the_volume_that_points_dominate(points, volume):
     assert hypervolume(np.array(points)) == pytest.approx(volume)
+
+
+def test_the_interval_of_few_seeds_is_that_of_student():
+    sample = np.array([0.1, 0.2, 0.4])
+    expected = stats.t.interval(0.95, 2, sample.mean(), stats.sem(sample))
+    interval = student_interval(sample)
+    assert (interval.low, interval.high) == pytest.approx(expected)
+    both = student_interval(sample, -sample)
+    assert both.value == pytest.approx(0) and both.high == pytest.approx(
+        stats.t.ppf(0.975, 4) * stats.sem(sample) / 2**0.5
+    )
+    assert student_interval(np.array([0.3, 0.3])) == (0.3, 0.3, 0.3)

@@ -3,7 +3,7 @@
 import pytest
 
 from gd2po.lab.methods import METHODS
-from gd2po.lab.results import LabError, Result, ResultFolder, Task, Verdicts
+from gd2po.lab.results import LabError, Result, ResultFolder, Setup, Task, Verdicts
 
 
 def result(method="gdpo", seeds=(0, 1), kind="worlds", **changes):
@@ -43,8 +43,10 @@ def test_trainings_have_a_file_for_each_seed(tmp_path):
     folder = ResultFolder(tmp_path)
     for seed in (1, 2):
         folder.write(result(seeds=(seed,), kind="runs"))
-    assert folder.has_training("a", "gdpo", 2, 10)
-    assert not folder.has_training("a", "gdpo", 3, 10) and not folder.has_training("a", "gdpo", 2, 20)
+    task, setup = result().task, Setup(host="verl", model="tiny", device="CPU")  # of results that do not say it
+    assert folder.has_training(task, "gdpo", 2, setup) and not folder.has_training(task, "gdpo", 3, setup)
+    assert not folder.has_training(task.model_copy(update={"settings": {"steps": 20}}), "gdpo", 2, setup)
+    assert not folder.has_training(task, "gdpo", 2, setup.model_copy(update={"device": "a card"}))
     assert [read.seeds for read in folder.results()] == [(1,), (2,)]
 
 

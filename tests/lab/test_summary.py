@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from gd2po.cli import app
 from gd2po.lab.methods import METHODS
 from gd2po.lab.page import read_summary, to_html, to_json, to_markdown
-from gd2po.lab.results import LabError, Result, ResultFolder, Task, Update, Verdicts
+from gd2po.lab.results import LabError, Result, ResultFolder, Setup, Task, Update, Verdicts
 from gd2po.lab.rules import CANDIDATES, CHECK, shortfalls, within_noise
 from gd2po.lab.summary import Summary, merged, published_shortfall, summarise
 from gd2po.lab.terminal import show
@@ -110,9 +110,11 @@ def test_rules_are_judged_in_both_sets(summary):
 
 
 def test_trainings_are_compared_where_two_seeds_are_shared(summary):
-    assert summary.trainings["tool"]["gdpo_floored"].seeds == 2
-    assert summary.trainings["tool"]["gdpo_floored"].equal_time is not None
-    assert [task.name for task in summary.training_tasks] == ["tool"]
+    [trained] = summary.trained
+    assert trained.cells["tool"]["gdpo_floored"].seeds == 2
+    assert trained.cells["tool"]["gdpo_floored"].equal_time is not None
+    assert [task.name for task in trained.tasks] == ["tool"] and trained.courses["tool"].rollouts == 128
+    assert trained.overall["gdpo_floored"][0] == trained.cells["tool"]["gdpo_floored"].difference[0]
 
 
 def test_a_task_without_the_reference_is_named(tmp_path):
@@ -134,6 +136,20 @@ def test_within_noise_of_the_best():
     assert within_noise(best, best) and within_noise(best + np.array([0.02, -0.02, 0.01, -0.02]), best)
     assert not within_noise(best - 0.1, best)
     assert shortfalls(["a", "b"], {"a": best, "b": best - 0.1}) == pytest.approx((0.05, 0.5))
+
+
+def test_summaries_and_folders_are_put_together(folder, summary, tmp_path):
+    gpu = Setup(host="trl", model="some", device="a card")
+    results = ResultFolder(tmp_path / "gpu")
+    for method in ("gdpo", "gdpo_floored"):
+        for seed in (1, 2):
+            results.write(make(method, "tool", kind="runs", seeds=(seed,)).model_copy(update={"setup": gpu}))
+    alone = read_summary(tmp_path / "gpu")
+    assert alone.tasks == [] and [trained.setup for trained in alone.trained] == [gpu]
+    assert "a card" in to_markdown(alone) and "In short" not in to_markdown(alone)
+    (tmp_path / "worlds.json").write_text(to_json(summary))
+    both = read_summary(tmp_path / "gpu", tmp_path / "worlds.json")
+    assert both.cells == summary.cells and both.trained == [*alone.trained, *summary.trained]
 
 
 def test_the_summary_is_read_as_it_was_written(summary, tmp_path):

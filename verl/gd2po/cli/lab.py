@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gd2po.cli.app import app, refusals
+from gd2po.cli.running import Host
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,44 +54,51 @@ def worlds(
 
 @lab.command()
 def runs(
+    host: Annotated[Host | None, typer.Option(help="the trainer; verl where it is installed, else TRL")] = None,
+    model: Annotated[
+        str, typer.Option(help="tiny, a name of `gd2po model list`, a folder, or a name on a hub")
+    ] = "tiny",
     tasks: Annotated[str, typer.Option(help="tasks, a,b; all if not given")] = "",
     methods: Annotated[str, typer.Option(help="methods, a,b; the most telling ones if not given")] = "",
     seeds: Annotated[int, typer.Option(help="number of seeds", min=1)] = 5,
-    steps: Annotated[int, typer.Option(help="training steps", min=1)] = 16,
+    steps: Annotated[
+        int | None, typer.Option(help="training steps; as many as suit the task if not given", min=1)
+    ] = None,
     hours: Annotated[float, typer.Option(help="no training is started that would end later")] = 1.0,
     output: Annotated[Path, typer.Option(help="folder of results; what is there is not run again")] = Path(
         "outputs/lab"
     ),
 ) -> None:
-    """Train a tiny policy with verl's own trainer; the same command goes on where it stopped."""
+    """Train a policy with every method in a real trainer, which takes TRL half a minute and verl two minutes each; the
+    same command goes on where it stopped."""
+    from importlib.metadata import distributions
+
+    from gd2po.lab.results import Setup
     from gd2po.lab.trainings import plan_trainings, run_trainings
+    from gd2po.quickstart.models import resolve_model
 
     with refusals():
-        trainings = plan_trainings(_names(tasks), _names(methods), seeds)
-        for training, outcome in run_trainings(trainings, steps, output, hours, tiny_tool_calling):
+        if host is None:
+            host = "verl" if any(package.name == "verl" for package in distributions()) else "trl"
+        start = resolve_model(model, lambda text: typer.echo(text, err=True))
+        if host == "trl":
+            from gd2po.lab.by_trl import device_name
+            from gd2po.lab.by_trl import train_by_trl as train
+
+            device = device_name()
+        else:
+            from gd2po.lab.by_verl import DEVICE as device
+            from gd2po.lab.by_verl import train_by_verl as train
+        setup = Setup(host=host, model=Path(start).name, device=device)
+        typer.echo(f"{setup.host} trains {setup.model} on {setup.device}", err=True)
+        trainings = plan_trainings(_names(tasks), _names(methods), seeds, setup, start, steps)
+        for training, outcome in run_trainings(trainings, output, hours, train):
             typer.echo(f"{training.name} {outcome}", err=True)
-
-
-def tiny_tool_calling(seed: int, steps: int, folder: Path) -> list[str]:
-    """Make the data and the tiny policy of the quickstart, and return the overrides that choose them.
-
-    Args:
-        seed: The seed of data, warm start and rollouts.
-        steps: The number of training steps.
-        folder: The folder for data and policies.
-    """
-    from gd2po.quickstart import Plan, prepare_policy, prepare_task
-
-    plan = Plan(("gdpo",), steps, seed, folder)
-    prepare_task(plan)
-    prepare_policy(plan, lambda _share: None)
-    chosen_elsewhere = ("method=", "rewards=", "trainer.test_freq=", "trainer.default_local_dir=")
-    return [override for override in plan.overrides("gdpo") if not override.startswith(chosen_elsewhere)]
 
 
 @lab.command()
 def page(
-    results: Annotated[Path, typer.Argument(help="folder of results, or a summary of one")],
+    results: Annotated[list[Path], typer.Argument(help="folders of results, or summaries of them, put together")],
     html: Annotated[Path | None, typer.Option(help="write one self-contained page to this file")] = None,
     document: Annotated[Path | None, typer.Option(help="write the same as Markdown to this file")] = None,
     summary: Annotated[Path | None, typer.Option(help="write what both are made of to this file")] = None,
@@ -103,7 +111,7 @@ def page(
     from gd2po.lab.terminal import show
 
     with refusals():
-        read = read_summary(results)
+        read = read_summary(*results)
     show(read, Console())
     for path, render in ((summary, to_json), (document, to_markdown), (html, to_html)):
         if path:

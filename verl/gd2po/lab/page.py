@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from markupsafe import Markup, escape
@@ -18,15 +19,27 @@ _WIDTH = 120
 _MARKED = re.compile(r"`([^`]+)`|\*\*(.+?)\*\*|\*(.+?)\*|\[([^\]]+)\]\((https?://[^)]+)\)")
 
 
-def read_summary(path: Path) -> Summary:
-    """The summary of a folder of results, or of a file that holds one.
+def read_summary(*paths: Path) -> Summary:
+    """The summary of folders of results and of files that hold summaries, in one.
+
+    Worlds are those of the folders; where these have none, those of the first file with worlds. The trainings of a
+    setup are those of the folders; where these have none of it, those of the first file that has.
 
     Raises:
-        LabError: there are no results, or the file is no summary.
+        LabError: There are no results, or a file is no summary.
     """
-    if path.is_dir():
-        folder = ResultFolder(path)
-        return summarise(folder.results(), folder.verdicts())
+    folders = [ResultFolder(path) for path in paths if path.is_dir()]
+    summaries = [_parsed(path) for path in paths if not path.is_dir()]
+    if folders:
+        results = chain.from_iterable(folder.results() for folder in folders)
+        verdicts = chain.from_iterable(folder.verdicts() for folder in folders)
+        summaries.insert(0, summarise(results, verdicts))
+    worlds = next((summary for summary in summaries if summary.tasks), summaries[0])
+    trained = {record.setup: record for summary in reversed(summaries) for record in summary.trained}
+    return worlds.model_copy(update={"trained": [trained[setup] for setup in sorted(trained, key=str)]})
+
+
+def _parsed(path: Path) -> Summary:
     try:
         return Summary.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -47,6 +47,20 @@ class Task(_Record):
     settings: dict[str, Any]
 
 
+class Setup(_Record):
+    """What trained a language model. Only results of the same setup are compared.
+
+    Attributes:
+        host: The program whose trainer it was.
+        model: The name of the model to start from; ``tiny`` for a small policy from scratch.
+        device: The name of the device that computed.
+    """
+
+    host: Literal["trl", "verl"]
+    model: str
+    device: str
+
+
 class Update(_Record):
     """The update of a method at given policies; a number for each seed.
 
@@ -80,11 +94,14 @@ class Result(_Record):
         task: What is learned.
         method: The name of the method.
         settings: Its settings, with the estimator under `estimator`.
+        setup: What trained, which model, on which device; trainings only. Where it is missing, verl trained the tiny
+            policy on a CPU.
         seeds: The seeds.
         steps: The number of steps done at each evaluation.
         gold: Reward → gold rewards [evaluations][seeds]: exact expectations in worlds, validations in trainings.
         rollouts: The rollouts generated up to each evaluation [evaluations][seeds]; trainings only.
-        elapsed: The seconds of training up to each evaluation [evaluations][seeds]; trainings only.
+        elapsed: The seconds of training up to each evaluation, without those of the evaluations
+            [evaluations][seeds]; trainings only.
         updates: The update at the start, and at the policies that `gdpo` has halfway; worlds only.
         seconds: The time that all this took.
     """
@@ -94,6 +111,7 @@ class Result(_Record):
     task: Task
     method: str
     settings: dict[str, Any]
+    setup: Setup | None = None
     seeds: tuple[int, ...]
     steps: tuple[int, ...]
     gold: dict[str, list[list[float]]]
@@ -101,6 +119,11 @@ class Result(_Record):
     elapsed: list[list[float]] | None = None
     updates: dict[Stage, Update] = {}
     seconds: float
+
+    @property
+    def trained_with(self) -> Setup:
+        """The setup of a training."""
+        return self.setup or Setup(host="verl", model="tiny", device="CPU")
 
 
 class Verdicts(_Record):
@@ -122,7 +145,7 @@ class Verdicts(_Record):
 class ResultFolder:
     """A folder with a file for each world and method, and one for each training.
 
-    They are ``WORLD/METHOD.json`` and ``TASK/METHOD-seedN.json``.
+    They are ``WORLD/METHOD.json`` and ``TASK/METHOD-HOST-MODEL-seedN.json``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -130,7 +153,9 @@ class ResultFolder:
 
     def write(self, result: Result) -> None:
         """Write a result, whole or not at all."""
-        name = result.method if result.kind == "worlds" else f"{result.method}-seed{result.seeds[0]}"
+        name = result.method
+        if result.kind == "runs":
+            name = _training_name(name, result.trained_with, result.seeds[0])
         self._write(self._folder / result.task.name / f"{name}.json", result)
 
     def write_verdicts(self, verdicts: Verdicts) -> None:
@@ -145,19 +170,20 @@ class ResultFolder:
             return False
         return (result.task, result.settings, result.seeds) == (task, settings, seeds)
 
-    def has_training(self, task: str, method: str, seed: int, steps: int) -> bool:
-        """Whether the result of a training of so many steps is there."""
+    def has_training(self, task: Task, method: str, seed: int, setup: Setup) -> bool:
+        """Whether the result of a training of a task with these settings, by this setup, is there."""
         try:
-            return self.read(task, f"{method}-seed{seed}").steps[-1] == steps
+            result = self.read(task.name, _training_name(method, setup, seed))
         except (FileNotFoundError, LabError):
             return False
+        return (result.task.settings, result.trained_with) == (task.settings, setup)
 
     def holds_verdicts(self, task: str, seeds: tuple[int, ...]) -> bool:
         """Whether the verdicts of a world are there, for these seeds."""
         return any(verdicts.task == task and verdicts.seeds == seeds for verdicts in self.verdicts())
 
     def read(self, task: str, method: str) -> Result:
-        """The result of a method on a task; that of a training has ``-seedN`` after the name of the method.
+        """The result of a method on a task; that of a training has setup and seed after the name of the method.
 
         Raises:
             FileNotFoundError: there is none.
@@ -184,6 +210,10 @@ class ResultFolder:
     def _write(path: Path, record: _Record) -> None:
         text = json.dumps(record.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
         write_whole(path, f"{text}\n".encode())
+
+
+def _training_name(method: str, setup: Setup, seed: int) -> str:
+    return f"{method}-{setup.host}-{setup.model}-seed{seed}"
 
 
 def _parsed(schema: Any, path: Path) -> Any:

@@ -6,8 +6,8 @@ compare what they claim with them.
 
 from collections.abc import Iterator
 
-from gd2po.lab import content
-from gd2po.lab.content import Section, Table, TableCell, percent, plain, signed, with_ends
+from gd2po.lab import content, trained_story
+from gd2po.lab.content import Section, Table, percent, plain, signed, with_ends
 from gd2po.lab.methods import METHODS
 from gd2po.lab.rules import CHECK
 from gd2po.lab.summary import SETS, Ends, Summary
@@ -61,9 +61,13 @@ class Figures:
 def sections(summary: Summary) -> Iterator[Section]:
     """The parts of the document."""
     figures, everything = Figures(summary), tuple(summary.methods)
+    trainings = Section("In the real trainer", tuple(trained_story.parts(summary)))
+    if not summary.tasks:  # the trainings of a machine, to be put together with others
+        yield trainings
+        return
     yield Section("", (_introduction(summary),))
     yield Section("In short", (_in_short(summary, figures),))
-    yield Section("How to choose", (_decisions(figures),))
+    yield Section("How to choose", (_decisions(summary, figures),))
     yield Section("What was run", _setting(summary))
     yield Section(
         "Methods over all worlds",
@@ -100,9 +104,9 @@ def sections(summary: Summary) -> Iterator[Section]:
     yield Section("Where each loses", ("Clear losses against `gdpo`:", content.losses(summary, everything)))
     yield Section("Why", (*_why(summary), content.updates_table(summary, everything)))
     yield Section("Predictions against outcomes", _predictions(summary))
-    if summary.trainings:
-        yield Section("In the real trainer", _trainings(summary))
-    yield Section("The papers' claims beside it", (_claims(figures),))
+    if summary.trained:
+        yield trainings
+    yield Section("The papers' claims beside it", (_claims(summary, figures),))
     yield Section("The files", _files())
     yield Section("Make it again", _commands())
 
@@ -114,6 +118,8 @@ def _introduction(summary: Summary) -> str:
         "`gd2po lab page`; all figures of this page are in `results.json` beside it. Small policies without a language "
         "prior give hints about large models, not proofs."
     )
+    if summary.trained:
+        text += " Trainings of language models in a real trainer, by `gd2po lab runs`, stand beside them."
     if summary.left_out:
         text += f" Not finished, and left out: {', '.join(summary.left_out)}."
     return text
@@ -145,14 +151,15 @@ def _in_short(summary: Summary, figures: Figures) -> tuple[str, ...]:
             f"{percent(rules['always gdpo'].within)}, always `gdpo_shrunk` in "
             f"{percent(rules['always gdpo_shrunk'].within)}."
         )
-    return tuple(items)
+    return (*items, *trained_story.in_short(summary))
 
 
-def _decisions(figures: Figures) -> tuple[str, ...]:
+def _decisions(summary: Summary, figures: Figures) -> tuple[str, ...]:
     return (
         f"**Start with `method={RECOMMENDED}`**: it beats `gdpo` on average in both sets, and its largest loss is "
         f"small beside those of the others (against `gdpo`: {figures.worst(RECOMMENDED)}; `gdpo_pooled` "
-        f"{figures.worst('gdpo_pooled')}, `grpo` {figures.worst('grpo')}, Hard {figures.worst('gd2po_hard')}).",
+        f"{figures.worst('gdpo_pooled')}, `grpo` {figures.worst('grpo')}, Hard {figures.worst('gd2po_hard')})."
+        + trained_story.of_method(summary, RECOMMENDED),
         "**A judge may be hackable**, that is, its score can rise by something that you do not want: stay with `gdpo`, "
         "whose division by each group's spread limits how loudly a growing score speaks, and watch the gold reward.",
         "**A sparse rule beside easy, dense rewards, all on one scale, and no noisy judge**: try `grpo` as well, or "
@@ -162,6 +169,7 @@ def _decisions(figures: Figures) -> tuple[str, ...]:
         "nothing. Not Hard with more than two rewards, with duplicates, or with unequal weights.",
         "**Look before and while you train**: `gd2po check` names rewards that the sum pushes down; a larger weight "
         "is the remedy that throws no rollout away.",
+        *trained_story.contradictions(summary, RECOMMENDED, ("gd2po_hard", "gd2po_snr0.8", "gd2po_snr0.5")),
     )
 
 
@@ -235,28 +243,7 @@ def _best_rule(summary: Summary) -> Iterator[str]:
 _SIMPLE = ("always gdpo", "always gdpo_floored", "always gdpo_shrunk", "always grpo", "always gd2po_hard")
 
 
-def _trainings(summary: Summary) -> tuple["str | tuple[str, ...] | Table", ...]:
-    rows = []
-    for task, cells in summary.trainings.items():
-        for method, cell in cells.items():
-            rows.append(
-                (
-                    TableCell(f"{task}, `{method}`"),
-                    TableCell(str(cell.seeds)),
-                    TableCell(plain(sum(cell.mean) / len(cell.mean))),
-                    TableCell(with_ends(cell.difference)),
-                    TableCell(with_ends(cell.equal_time) if cell.equal_time else "–"),
-                )
-            )
-    heads = ("task, method", "seeds", "mean reward", "to `gdpo` at equal rollouts", "at equal time")
-    return (
-        "verl's own trainer on CPU, by `gd2po lab runs`: the tiny policy of the quickstart. Few seeds and few steps: "
-        "this shows that it runs, not which method is better.",
-        Table(heads, tuple(rows)),
-    )
-
-
-def _claims(figures: Figures) -> Table:
+def _claims(summary: Summary, figures: Figures) -> Table:
     return content.wordy(
         (
             (
@@ -268,7 +255,8 @@ def _claims(figures: Figures) -> Table:
             (
                 "GDPO: normalising each reward keeps distinctions that the sum loses, and is better than GRPO on tool "
                 "calling, mathematics and code ([2601.05242](https://arxiv.org/abs/2601.05242))",
-                f"Level on average: `grpo` differs by {figures.both('grpo')}.",
+                f"Level on average: `grpo` differs by {figures.both('grpo')}."
+                + trained_story.of_method(summary, "grpo"),
                 "Language models of billions of weights, learning rates near 1e-6, weights chosen for each task.",
             ),
             (
@@ -278,13 +266,15 @@ def _claims(figures: Figures) -> Table:
                 "abstract and summaries were read)",
                 f"Not seen: Hard is {figures.better_worse('gd2po_hard')}. SNR is milder than Hard, as claimed. Small "
                 "rates and uncut gradients, as in the paper, change nothing (worlds small-rate and "
-                "small-rate-tradeoff), nor does a world that was built to suit a mask (opposing-errors).",
+                "small-rate-tradeoff), nor does a world that was built to suit a mask (opposing-errors)."
+                + trained_story.of_method(summary, "gd2po_hard"),
                 "A language prior, long answers, reward models whose errors may be of another kind; two tasks, and no "
                 "intervals over seeds that we know of.",
             ),
             (
                 "RVPO: a soft minimum serves the worst reward ([2605.05750](https://arxiv.org/abs/2605.05750))",
-                f"`gdpo_softmin` is {figures.better_worse('gdpo_softmin')}; see *least reward* above.",
+                f"`gdpo_softmin` is {figures.better_worse('gdpo_softmin')}; see *least reward* above."
+                + trained_story.of_method(summary, "gdpo_softmin"),
                 "The paper moves the sharpness during training; here it is 1.",
             ),
         ),
@@ -295,13 +285,14 @@ def _claims(figures: Figures) -> Table:
 def _files() -> tuple["str | tuple[str, ...] | Table", ...]:
     return (
         "Every result is one JSON file of the schema `gd2po-lab-1` (`verl/gd2po/lab/results.py` describes each field): "
-        "`WORLD/METHOD.json` for worlds, and `TASK/METHOD-seedN.json` for trainings of a model, by whatever program "
-        "wrote it.",
+        "`WORLD/METHOD.json` for worlds, and `TASK/METHOD-HOST-MODEL-seedN.json` for trainings of a model, by whatever "
+        "program wrote it.",
         content.wordy(
             (
                 ("`kind`", "`worlds` or `runs`"),
                 ("`task`", "name, summary, categories, `held_out`, rewards, weights, other settings"),
                 ("`method`, `settings`", "the name, and the settings under `algorithm.gd2po` with the estimator"),
+                ("`setup`", "host, model and device; runs only"),
                 ("`seeds`, `steps`", "the seeds, and the steps at which the policy was evaluated"),
                 ("`gold`", "reward → gold rewards, for each evaluation and seed; for runs, of validations"),
                 ("`rollouts`, `elapsed`", "rollouts and seconds up to each evaluation, for each seed; runs only"),
@@ -315,9 +306,12 @@ def _files() -> tuple["str | tuple[str, ...] | Table", ...]:
 def _commands() -> tuple[str, ...]:
     return (
         "The first command takes about half an hour on two cores, goes on where it was stopped, and gives the same "
-        "figures again; `--worlds`, `--methods`, `--held-out` and `--seeds` choose a part. The page shows all methods "
-        "in every table.",
-        "```bash\ngd2po lab worlds --seeds 20\ngd2po lab page outputs/lab --html results.html\n"
+        "figures again; `--worlds`, `--methods`, `--held-out` and `--seeds` choose a part. The second needs TRL or "
+        "verl, trains until `--hours` are over, and goes on, too; other machines can train into folders of their own, "
+        "as `bash scripts/gpu_evidence.sh` does on a GPU, of which `gd2po lab page` makes one page. The page shows all "
+        "methods in every table.",
+        "```bash\ngd2po lab worlds --seeds 20\ngd2po lab runs --host trl --hours 2\n"
+        "gd2po lab page outputs/lab --html results.html\n"
         "gd2po lab page outputs/lab --summary docs/results.json --document docs/results.md\n```",
     )
 

@@ -17,13 +17,15 @@ from gd2po.lab.comparing import (
     hypervolume,
     mean_interval,
     paired,
+    student_interval,
 )
 from gd2po.lab.methods import METHODS, PUBLISHED, REFERENCE
-from gd2po.lab.results import LabError, Result, Stage, Task, Verdicts
+from gd2po.lab.results import LabError, Result, Setup, Stage, Task, Verdicts
 from gd2po.lab.rules import CANDIDATES, STAGES, checked_rules, fixed_rules, scored_rules, shortfalls
+from gd2po.lab.tasks import TASKS
 
-SummaryFormat = Literal["gd2po-lab-summary-1"]
-SUMMARY_FORMAT: SummaryFormat = "gd2po-lab-summary-1"
+SummaryFormat = Literal["gd2po-lab-summary-2"]
+SUMMARY_FORMAT: SummaryFormat = "gd2po-lab-summary-2"
 """The name of the summary's schema."""
 
 Ends = tuple[float, float, float]
@@ -54,7 +56,7 @@ class Cell(_Record):
         p: The adjusted p value of that difference, among all comparisons of the set.
         area: The difference of the mean over the training.
         worst: The difference of the least gold reward.
-        hypervolume: The difference of the volume that the evaluated policies dominate; with two or three rewards.
+        hypervolume: The difference of the volume that the evaluated policies dominate; worlds of two or three rewards.
         equal_time: The difference of the weighted mean when the faster of the two has ended; trainings only.
         updates: The update at the start and halfway.
     """
@@ -112,6 +114,42 @@ class Prediction(_Record):
     positive: int
 
 
+class Course(_Record):
+    """How the reference method learned a task; means over seeds.
+
+    Attributes:
+        seeds: The number of seeds.
+        gold: Reward → its value at each evaluation.
+        rollouts: The rollouts of a training.
+        elapsed: The seconds of a training, without its evaluations.
+    """
+
+    seeds: int
+    gold: dict[str, list[float]]
+    rollouts: float
+    elapsed: float
+
+
+class Trained(_Record):
+    """The trainings of one setup.
+
+    Attributes:
+        setup: What trained, which model, on which device.
+        tasks: The tasks.
+        courses: Task → how the reference method learned it.
+        cells: Task → method → outcome, of methods with two or more seeds that the reference has too.
+        overall: Method → its mean difference to the reference over the tasks after the last step.
+        overall_equal_time: The same when the faster of the two has ended.
+    """
+
+    setup: Setup
+    tasks: list[Task]
+    courses: dict[str, Course]
+    cells: dict[str, dict[str, Cell]]
+    overall: dict[str, Ends]
+    overall_equal_time: dict[str, Ends]
+
+
 class Summary(_Record):
     """All that the page shows.
 
@@ -120,8 +158,7 @@ class Summary(_Record):
         tasks: The worlds, those of the first set first.
         methods: Method → its settings, of those in the worlds.
         cells: World → method → outcome.
-        training_tasks: The tasks of trainings.
-        trainings: Task → method → outcome; with two or more seeds that the reference has too.
+        trained: The trainings, a record for each setup.
         rules: Set of worlds → stage → rule → outcome.
         predictions: Set of worlds → stage → prediction.
         left_out: The tasks that have results, but none of the reference method.
@@ -132,8 +169,7 @@ class Summary(_Record):
     tasks: list[Task]
     methods: dict[str, dict[str, Any]]
     cells: dict[str, dict[str, Cell]]
-    training_tasks: list[Task]
-    trainings: dict[str, dict[str, Cell]]
+    trained: list[Trained] = []
     rules: dict[str, dict[str, dict[str, RuleOutcome]]]
     predictions: dict[str, dict[Stage, Prediction]]
     left_out: list[str]
@@ -145,24 +181,23 @@ SETS = {"first": False, "held out": True}
 
 
 def summarise(results: Iterable[Result], verdicts: Iterable[Verdicts]) -> Summary:
-    """Compare all results with those of the reference method; tasks without it are named, and left out.
+    """Compare all results with those of the reference method; worlds without it are named, and left out.
 
     Raises:
-        LabError: there is no result of the reference method.
+        LabError: There is no result of the reference method.
     """
     by_task: dict[str, dict[str, Result]] = defaultdict(dict)
-    trained: dict[str, dict[str, Result]] = defaultdict(dict)
+    trainings: list[Result] = []
     for result in results:
         if result.kind == "worlds":
             by_task[result.task.name][result.method] = result
         else:
-            of_task = trained[result.task.name]
-            before = of_task.get(result.method)
-            of_task[result.method] = merged(before, result) if before else result
+            trainings.append(result)
+    trained = summarise_trainings(trainings)
     left_out = sorted(name for name, methods in by_task.items() if REFERENCE not in methods)
     for name in left_out:
         del by_task[name]
-    if not by_task:
+    if not by_task and not trained:
         raise LabError(
             f"there are no results of {REFERENCE}, with which the others are compared: run gd2po lab worlds first"
         )
@@ -189,15 +224,7 @@ def summarise(results: Iterable[Result], verdicts: Iterable[Verdicts]) -> Summar
             for name in names
         },
         cells={task.name: cells[task.name] for task in tasks},
-        training_tasks=[next(iter(methods.values())).task for methods in trained.values()],
-        trainings=_cells(
-            {
-                task: compared
-                for task, methods in trained.items()
-                if REFERENCE in methods and len(compared := _comparable(methods)) > 1
-            },
-            tuple(METHODS),
-        ),
+        trained=trained,
         rules={
             name: {
                 stage: outcomes
@@ -205,6 +232,7 @@ def summarise(results: Iterable[Result], verdicts: Iterable[Verdicts]) -> Summar
                 if (outcomes := _rules(chosen_tasks, by_task, finals, chosen, stage))
             }
             for name, chosen_tasks in in_set.items()
+            if chosen_tasks
         },
         predictions={
             name: {
@@ -213,10 +241,96 @@ def summarise(results: Iterable[Result], verdicts: Iterable[Verdicts]) -> Summar
                 if any(stage in methods[REFERENCE].updates for methods in chosen_worlds)
             }
             for name, chosen_worlds in worlds.items()
+            if chosen_worlds
         },
         left_out=left_out,
         seconds=round(sum(result.seconds for methods in by_task.values() for result in methods.values())),
     )
+
+
+def summarise_trainings(results: Iterable[Result]) -> list[Trained]:
+    """A record for each setup whose trainings have the reference method.
+
+    Trainings of a task that differ in its settings are not compared: those with which more trainings were done count.
+    """
+    setups: dict[Setup, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    for result in results:
+        setups[result.trained_with][result.task.name].append(result)
+    return [
+        summary
+        for setup, tasks in sorted(setups.items(), key=lambda item: str(item[0]))
+        if (summary := _of_setup(setup, {name: _by_method(trainings) for name, trainings in tasks.items()}))
+    ]
+
+
+def _by_method(trainings: Sequence[Result]) -> dict[str, Result]:
+    """Method → all its seeds, of the trainings with the settings of the task that occur most."""
+    settings = [repr(training.task.settings) for training in trainings]
+    most = max(settings, key=settings.count)
+    methods: dict[str, Result] = {}
+    for training, its in zip(trainings, settings, strict=True):
+        if its == most:
+            before = methods.get(training.method)
+            methods[training.method] = merged(before, training) if before else training
+    return {method: _with_ranges(result) for method, result in methods.items()}
+
+
+def _with_ranges(result: Result) -> Result:
+    """The same with the weights that the task has here: they are a matter of comparing, not of training."""
+    if result.task.name not in TASKS:
+        return result
+    weights = TASKS[result.task.name].weights
+    return result.model_copy(update={"task": result.task.model_copy(update={"weights": weights})})
+
+
+def _of_setup(setup: Setup, tasks: Mapping[str, Mapping[str, Result]]) -> Trained | None:
+    learned = {name: methods for name, methods in sorted(tasks.items()) if REFERENCE in methods}
+    if not learned:
+        return None
+    comparable = {name: _comparable(methods) for name, methods in learned.items()}
+    compared = {name: methods for name, methods in comparable.items() if len(methods) > 1}
+    samples: dict[str, list[tuple[Numbers, Numbers]]] = {
+        method: [_paired_differences(of_task[method], of_task[REFERENCE]) for of_task in compared.values()]
+        for method in METHODS
+        if method != REFERENCE and compared and all(method in of_task for of_task in compared.values())
+    }
+    overall, equal_time = (
+        {method: _ends(student_interval(*(pair[place] for pair in pairs))) for method, pairs in samples.items()}
+        for place in (0, 1)
+    )
+    return Trained(
+        setup=setup,
+        tasks=[methods[REFERENCE].task for methods in learned.values()],
+        courses={name: _course(methods[REFERENCE]) for name, methods in learned.items()},
+        cells=_cells(compared, tuple(METHODS)),
+        overall=overall,
+        overall_equal_time=equal_time,
+    )
+
+
+def _course(result: Result) -> Course:
+    def last(values: list[list[float]] | None) -> float:
+        return round(float(np.mean(values[-1])), 1) if values else 0.0
+
+    return Course(
+        seeds=len(result.seeds),
+        gold={name: [_mean(values) for values in evaluations] for name, evaluations in result.gold.items()},
+        rollouts=last(result.rollouts),
+        elapsed=last(result.elapsed),
+    )
+
+
+def _common(result: Result, reference: Result) -> tuple[list[int], list[int]]:
+    """The places of the seeds that both have."""
+    common = [seed for seed in result.seeds if seed in reference.seeds]
+    return [result.seeds.index(seed) for seed in common], [reference.seeds.index(seed) for seed in common]
+
+
+def _paired_differences(result: Result, reference: Result) -> tuple[Numbers, Numbers]:
+    """The differences of the weighted means on each common seed: after the last step, and at equal time."""
+    here, there = _common(result, reference)
+    ours, theirs = _at_equal_time(result, here, reference, there)
+    return _weighted(result)[-1][here] - _weighted(reference)[-1][there], ours - theirs
 
 
 def _cells(by_task: Mapping[str, Mapping[str, Result]], names: Sequence[str]) -> dict[str, dict[str, Cell]]:
@@ -272,11 +386,11 @@ def _comparable(methods: Mapping[str, Result]) -> dict[str, Result]:
 
 def _cell(result: Result, reference: Result) -> tuple[Cell, float]:
     measures, usual = _measures(result), _measures(reference)
-    common = [seed for seed in result.seeds if seed in reference.seeds]
-    here, there = ([seeds.index(seed) for seed in common] for seeds in (result.seeds, reference.seeds))
-    compared = {name: paired(values[here], usual[name][there]) for name, values in measures.items()}
-    if result.elapsed and reference.elapsed:
-        compared["time"] = paired(*_at_equal_time(result, here, reference, there))
+    here, there = _common(result, reference)
+    interval_of = student_interval if result.kind == "runs" else mean_interval
+    compared = {name: paired(values[here], usual[name][there], interval_of) for name, values in measures.items()}
+    if result.kind == "runs":
+        compared["time"] = paired(*_at_equal_time(result, here, reference, there), interval_of)
     ends = {name: _ends(difference.interval) for name, difference in compared.items()}
     gold = np.asarray([values[-1] for values in result.gold.values()])
     updates = {
@@ -289,7 +403,7 @@ def _cell(result: Result, reference: Result) -> tuple[Cell, float]:
         for stage, update in result.updates.items()
     }
     cell = Cell(
-        seeds=len(common),
+        seeds=len(here),
         mean=[round(float(value), 3) for value in measures["mean"]],
         gold=[_digits(value) for value in gold.mean(1)],
         difference=ends["mean"],
@@ -312,7 +426,7 @@ def _measures(result: Result) -> dict[str, Numbers]:
         "area": area_under_curve(weighted, result.steps),
         "worst": gold[:, -1].min(0),
     }
-    if len(gold) in (2, 3):
+    if result.kind == "worlds" and len(gold) in (2, 3):
         measures["hypervolume"] = np.array([hypervolume(gold[:, :, seed].T) for seed in range(gold.shape[2])])
     return measures
 
@@ -332,9 +446,10 @@ def _at_equal_time(
 
 
 def _weighted(result: Result) -> Numbers:
-    """The weighted mean of the gold rewards [evaluations, S]."""
+    """The weighted mean of the gold rewards [evaluations, S]; of trainings, the mean of rewards over their ranges."""
     weights = np.asarray(result.task.weights)
-    return np.einsum("k,kes->es", weights / weights.sum(), np.asarray(list(result.gold.values())))
+    total = weights.sum() if result.kind == "worlds" else len(weights)
+    return np.einsum("k,kes->es", weights / total, np.asarray(list(result.gold.values())))
 
 
 def _rules(

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from gd2po.lab import trained_story
 from gd2po.lab.content import Table, overview
 from gd2po.lab.summary import Summary
 
@@ -11,7 +12,13 @@ _STYLES = {"good": "green", "bad": "red", "strong-good": "bold green", "strong-b
 
 
 def show(summary: Summary, console: Console) -> None:
-    """Print the differences of each method to GDPO over both sets of worlds."""
+    """Print the differences of each method to GDPO, over both sets of worlds and in the trainings of each setup."""
+    for trained in summary.trained:
+        if trained.cells:
+            console.print(f"Trainings: {trained_story.setup_title(trained.setup)}", style="bold")
+            console.print(_rich(trained_story.differences(trained, "difference")))
+    if not summary.tasks:
+        return
     console.print(_rich(overview(summary)))
     console.print(
         "Differences of the weighted mean of the gold rewards to gdpo, mean over worlds with 95 % interval; better / "

@@ -1,19 +1,15 @@
-"""Methods in verl's own trainer: one training for each task, method and seed, the most telling first."""
+"""Methods in a real trainer: one training for each task, method and seed, the most telling first."""
 
-import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from gd2po.errors import unknown_name
+from gd2po.errors import SettingsError, unknown_name
 from gd2po.lab.methods import METHODS, LabMethod
-from gd2po.lab.results import LabError, Result, ResultFolder, Task
-from gd2po.paths import config_dir
-from gd2po.runs import process
-from gd2po.runs.process import Step
+from gd2po.lab.results import Result, ResultFolder, Setup, Task
+from gd2po.lab.tasks import TASKS, Size, TrainingTask, size_of
+from gd2po.quickstart.plan import TINY_MODEL
 
 MOST_TELLING = (
     *("gdpo", "gdpo_floored", "grpo", "gd2po_hard", "gd2po_snr0.2"),
@@ -21,119 +17,172 @@ MOST_TELLING = (
 )
 """The methods that are trained where none is named; every seed has all of them before the next seed begins."""
 
-VALIDATIONS = 4
-"""The number of validations in a training, beside the one before it."""
-
-Prepare = Callable[[int, int, Path], Sequence[str]]
-"""Seed, steps and folder → overrides that choose data, policy and sizes, once both are there."""
-
-
-@dataclass(frozen=True)
-class TrainingTask:
-    """A task that the real trainer learns.
-
-    Attributes:
-        name: The name in results.
-        summary: What it is, in a line.
-        configuration: The folder of the repository whose configuration it uses.
-        rewards: The names of the rewards.
-        source: The data source in the names of validation metrics.
-        overrides: What is changed in the configuration.
-    """
-
-    name: str
-    summary: str
-    configuration: str
-    rewards: tuple[str, ...]
-    source: str
-    overrides: tuple[str, ...]
-
-
-TASKS = {
-    task.name: task
-    for task in (
-        TrainingTask(
-            "tool-calling-3",
-            "tool calling with a tiny policy, three rewards",
-            "tool-calling",
-            ("correctness", "format", "length"),
-            "rlla",
-            ("rewards=correctness_length_format",),
-        ),
-        TrainingTask(
-            "tool-calling-2",
-            "tool calling with a tiny policy, two rewards",
-            "tool-calling",
-            ("correctness", "length"),
-            "rlla",
-            ("rewards=correctness_length",),
-        ),
-    )
-}
-"""Name → task."""
+VALIDATIONS = 3
+"""The number of validations in a training, beside the one before it; the last step has one in any case."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """A training to be done: one method on one task with one seed."""
+    """A training to be done: one method on one task with one seed.
+
+    Attributes:
+        task: What is learned.
+        method: The method.
+        seed: The seed of data, warm start, order of the prompts and rollouts.
+        setup: What trains, which model, on which device.
+        model: The model to start from: a folder, the name of a model on a hub, or ``tiny``.
+        size: How much is computed.
+    """
 
     task: TrainingTask
     method: LabMethod
     seed: int
+    setup: Setup
+    model: str
+    size: Size
 
     @property
     def name(self) -> str:
         """The name in the output and of its folder."""
-        return f"{self.task.name}/{self.method.name}-seed{self.seed}"
+        return f"{self.task.name}/{self.method.name}-{self.setup.host}-{self.setup.model}-seed{self.seed}"
+
+    @property
+    def described(self) -> Task:
+        """The task in results; what two trainings must have in common to be compared."""
+        settings = {**asdict(self.size), "overrides": list(self.task.overrides)}
+        return Task(
+            name=self.task.name,
+            summary=self.task.summary,
+            categories=("training",),
+            held_out=False,
+            rewards=self.task.rewards,
+            weights=self.task.weights,
+            settings=settings,
+        )
+
+    def result(self, gold: Mapping[int, Mapping[str, float]], elapsed: Mapping[int, float], seconds: float) -> Result:
+        """The result of the training.
+
+        Args:
+            gold: Step → reward → its mean in the validation after the step.
+            elapsed: Step → seconds of training up to it.
+            seconds: The time of the whole training, with its start and its validations.
+        """
+        rollouts = self.size.prompts * self.size.rollouts
+        return Result(
+            kind="runs",
+            task=self.described,
+            method=self.method.name,
+            settings=dict(self.method.settings),
+            setup=self.setup,
+            seeds=(self.seed,),
+            steps=tuple(gold),
+            gold={name: [[round(rewards[name], 5)] for rewards in gold.values()] for name in self.task.rewards},
+            rollouts=[[float(step * rollouts)] for step in gold],
+            elapsed=[[round(elapsed[step], 2)] for step in gold],
+            seconds=round(seconds, 2),
+        )
 
 
-def plan_trainings(tasks: Sequence[str], methods: Sequence[str], seeds: int) -> list[Training]:
+Train = Callable[[Training, Sequence[str], Path], Result]
+"""A training, Hydra's overrides over the configuration of its task, and its folder → what came of it."""
+
+
+def plan_trainings(
+    tasks: Sequence[str], methods: Sequence[str], seeds: int, setup: Setup, model: str, steps: int | None = None
+) -> list[Training]:
     """All trainings, in the order in which they are done.
 
+    Args:
+        tasks: The names of the tasks; all that the model can learn if there are none.
+        methods: The names of the methods; the most telling if there are none.
+        seeds: The number of seeds.
+        setup: What trains, which model, on which device.
+        model: The model to start from.
+        steps: The number of steps, if not that of the task.
+
     Raises:
-        SettingsError: a task or a method is not known.
+        SettingsError: A task or a method is not known, or only the tiny policy can learn the task.
     """
     for names, known, kind in ((tasks, TASKS, "task of the lab"), (methods, METHODS, "method of the lab")):
         for name in names:
             if name not in known:
                 raise unknown_name(kind, name, known)
+    fit = [name for name, task in TASKS.items() if task.for_models or model == TINY_MODEL]
+    if unfit := [name for name in tasks if name not in fit]:
+        raise SettingsError(
+            f"the task {unfit[0]} is for the policy {TINY_MODEL}, but --model is {model}; choose from {', '.join(fit)}"
+        )
+    sizes = {name: size_of(TASKS[name], model) for name in fit}
+    if steps is not None:
+        sizes = {name: replace(size, steps=steps) for name, size in sizes.items()}
     return [
-        Training(TASKS[task], METHODS[method], seed)
+        Training(TASKS[task], METHODS[method], seed, setup, model, sizes[task])
         for seed in range(1, seeds + 1)
         for method in methods or MOST_TELLING
-        for task in tasks or TASKS
+        for task in tasks or fit
     ]
 
 
 def run_trainings(
-    trainings: Sequence[Training], steps: int, folder: Path, hours: float, prepare: Prepare
+    trainings: Sequence[Training], folder: Path, hours: float, train: Train
 ) -> Iterator[tuple[Training, str]]:
     """Do what is not there yet, one at a time, and tell of each what became of it.
 
-    A training is started only if the longest one so far would end in time.
+    A training is started only if the longest one so far would end in time. Data and policy of a task and a seed are
+    made before its first training, and kept for the others.
 
     Args:
         trainings: The trainings in their order.
-        steps: The number of steps of each.
         folder: The folder of results; logs lie below ``trainings``.
         hours: The time for all of them.
-        prepare: What makes data and policy of a seed.
+        train: The trainer.
 
     Raises:
-        LabError: verl ended early; the message has the end of its log.
+        TrainingError: The trainer ended early; the message has the end of its log.
     """
     results, started, longest = ResultFolder(folder), time.monotonic(), 0.0
+    missing = {task.name: task.missing() for task in dict.fromkeys(training.task for training in trainings)}
     for training in trainings:
-        if results.has_training(training.task.name, training.method.name, training.seed, steps):
+        if reason := missing[training.task.name]:
+            yield training, f"is left out: {reason}"
+            continue
+        if results.has_training(training.described, training.method.name, training.seed, training.setup):
             yield training, "is there"
             continue
         if time.monotonic() - started + longest > 3600 * hours:
-            yield training, "left for the next call: the time is up"
+            yield training, "is left for the next call: the time is up"
             return
+        prepared = training.task.prepare(training.seed, training.model, (folder / "trainings" / "policies").resolve())
         begun = time.monotonic()
-        results.write(_train(training, steps, folder, prepare))
-        longest = max(longest, time.monotonic() - begun)
-        yield training, f"trained in {longest:.0f} s"
+        run_folder = (folder / "trainings" / training.name).resolve()
+        run_folder.mkdir(parents=True, exist_ok=True)
+        results.write(train(training, overrides_of_training(training, prepared, run_folder), run_folder))
+        seconds = time.monotonic() - begun
+        longest = max(longest, seconds)
+        yield training, f"trained in {seconds:.0f} s"
+
+
+def overrides_of_training(training: Training, prepared: Mapping[str, str], run_folder: Path) -> list[str]:
+    """Hydra's overrides of a training over the configuration of its task."""
+    return [
+        *overrides_of(training.method),
+        "scale=cpu",
+        *training.task.overrides,
+        *training.size.overrides(),
+        *(f"{key}={value}" for key, value in prepared.items()),
+        f"run.model={training.setup.model}",
+        f"run.seed={training.seed}",
+        f"trainer.test_freq={validation_steps(training.size.steps)}",
+        "trainer.save_freq=-1",
+        "trainer.resume_mode=disable",
+        f"trainer.default_local_dir={run_folder}",
+    ]
+
+
+def validation_steps(steps: int) -> int:
+    """The number of steps from one validation to the next."""
+    return max(1, steps // VALIDATIONS)
 
 
 def overrides_of(method: LabMethod) -> list[str]:
@@ -149,73 +198,3 @@ def overrides_of(method: LabMethod) -> list[str]:
             given = base == "gd2po_hard" and key == "algorithm.gd2po.filter.kind"
             overrides.append(f"{'' if given else '+'}{key}={value}")
     return overrides
-
-
-def _train(training: Training, steps: int, folder: Path, prepare: Prepare) -> Result:
-    run_folder = (folder / "trainings" / training.name).resolve()
-    run_folder.mkdir(parents=True, exist_ok=True)
-    metrics, log = run_folder / "metrics.jsonl", run_folder / "log.txt"
-    metrics.unlink(missing_ok=True)
-    sizes = prepare(training.seed, steps, (folder / "trainings" / "policies").resolve())
-    overrides = [
-        *overrides_of(training.method),
-        *training.task.overrides,
-        *sizes,
-        f"trainer.test_freq={max(1, steps // VALIDATIONS)}",
-        f"trainer.default_local_dir={run_folder}",
-    ]
-    command = [sys.executable, "-P", "-m", "gd2po.cli", "train"]
-    command += ["--config-dir", str(config_dir(training.task.configuration)), "--config-name", "base", *overrides]
-    environment = {"VERL_PLATFORM": "cpu", process.METRICS_VARIABLE: str(metrics), "HYDRA_FULL_ERROR": "1"}
-    begun = time.monotonic()
-    code = process.run(command, log, environment, lambda: None)
-    logged = list(process.read_steps(metrics))
-    if code != 0 or not logged or logged[-1]["step"] < steps:
-        raise process.failure(training.name, code, log)
-    return to_result(training, logged, time.monotonic() - begun)
-
-
-def to_result(training: Training, logged: Sequence[Step], seconds: float) -> Result:
-    """The result of a training from its logged steps.
-
-    Raises:
-        LabError: the log has no validation of a reward.
-    """
-    task = training.task
-    evaluations = [step for step in logged if any(name.startswith("val-aux/") for name in step["data"])]
-    if len(evaluations) < 2:
-        raise LabError(f"{training.name} has {len(evaluations)} validations in its log: expected two or more")
-
-    def up_to(step: Step, metric: str) -> float:
-        return sum(float(other["data"].get(metric, 0.0)) for other in logged if 0 < other["step"] <= step["step"])
-
-    return Result(
-        kind="runs",
-        task=Task(
-            name=task.name,
-            summary=task.summary,
-            categories=("training",),
-            held_out=False,
-            rewards=task.rewards,
-            weights=(1.0,) * len(task.rewards),
-            settings={"steps": logged[-1]["step"]},
-        ),
-        method=training.method.name,
-        settings=dict(training.method.settings),
-        seeds=(training.seed,),
-        steps=tuple(step["step"] for step in evaluations),
-        gold={reward: [[_validated(step, task.source, reward)] for step in evaluations] for reward in task.rewards},
-        rollouts=[[up_to(step, "rollouts/count")] for step in evaluations],
-        elapsed=[[round(up_to(step, "timing_s/step"), 2)] for step in evaluations],
-        seconds=round(seconds, 2),
-    )
-
-
-def _validated(step: Step, source: str, reward: str) -> float:
-    """The mean of a reward in a validation, whatever the number of answers to each prompt."""
-    data: Mapping[str, Any] = step["data"]
-    start = f"val-aux/{source}/{reward}/mean@"
-    values = [value for name, value in data.items() if name.startswith(start)]
-    if not values:
-        raise LabError(f"step {step['step']} has no metric {start}…: {json.dumps(sorted(data))[:300]}")
-    return round(float(values[0]), 5)
