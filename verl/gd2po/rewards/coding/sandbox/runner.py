@@ -24,10 +24,11 @@ DONE, COMPILE_ERROR, ERROR, TIMEOUT, MEMORY, WRONG = range(6)
 """The kinds of an ending: the first byte of a reply."""
 
 _LOST = 6
-_EXITS = {0: DONE, 97: MEMORY, 98: WRONG, 99: _LOST}
-"""What the exit status of a test means; every other status is an error."""
-
 _MEMORY_EXIT, _WRONG_EXIT, _LOST_EXIT = 97, 98, 99
+_EXITS_OF_ANSWER = {0: DONE, _MEMORY_EXIT: MEMORY}
+_EXITS_OF_REFEREE = {**_EXITS_OF_ANSWER, _WRONG_EXIT: WRONG, _LOST_EXIT: _LOST}
+"""What the exit status of a process means; every other status is an error. An answer may exit as it likes."""
+
 _DEEPEST = 200
 _LOOK_SECONDS = 0.5
 """How often a runner looks whether its parent is still there."""
@@ -104,7 +105,8 @@ def _run(job: dict[str, Any], code: CodeType, request: bytes) -> tuple[int, byte
 def _run_assert(job: dict[str, Any], code: CodeType, requests: int) -> tuple[int, bytes, bytes]:
     """One test that a referee decides by asking the process of the answer for values."""
     files = [os.memfd_create(name) for name in ("in", "out", "err", "referee")]
-    (to_answer, from_referee), (to_referee, from_answer) = (os.pipe()[::-1] for _ in range(2))
+    pipes = [*os.pipe(), *os.pipe()]
+    from_referee, to_answer, from_answer, to_referee = pipes
     try:
         answer = os.fork()
         if answer == 0:
@@ -118,13 +120,15 @@ def _run_assert(job: dict[str, Any], code: CodeType, requests: int) -> tuple[int
             for number in (from_referee, to_referee):
                 os.close(number)
             _referee(text.decode(), job["entry"], from_answer, to_answer)
-        kind = _wait(referee, job, job["wall_seconds"])
+        while pipes:  # so that the end of one process is seen by the other
+            os.close(pipes.pop())
+        kind = _wait(referee, job, job["wall_seconds"], _EXITS_OF_REFEREE)
         if kind != _LOST:
             return kind, b"", _contents(files[3], 2**20)[-300:]
         kind = _wait(answer, job, 1.0)
         return (ERROR if kind == DONE else kind), b"", _contents(files[2], 2**20)[-300:]
     finally:
-        for file in (*files, to_answer, from_referee, to_referee, from_answer):
+        for file in (*files, *pipes):
             os.close(file)
 
 
@@ -398,7 +402,7 @@ def _value(text: str, remote: Callable[[int], Any]) -> Any:
 # Processes, frames and files.
 
 
-def _wait(child: int, job: dict[str, Any], seconds: float) -> int:
+def _wait(child: int, job: dict[str, Any], seconds: float, exits: dict[int, int] = _EXITS_OF_ANSWER) -> int:
     """How a child ended; afterwards it is gone, and its process group where nothing else ends that."""
     end = time.monotonic() + seconds
     ended, status, used = os.wait4(child, os.WNOHANG)
@@ -418,7 +422,7 @@ def _wait(child: int, job: dict[str, Any], seconds: float) -> int:
     code = os.waitstatus_to_exitcode(status)
     if not ended or code == -signal.SIGXCPU or (code == -signal.SIGKILL and used.ru_utime + used.ru_stime > job["cpu"]):
         return TIMEOUT
-    return _EXITS.get(code, ERROR)
+    return exits.get(code, ERROR)
 
 
 def _is_abandoned(requests: int) -> bool:
