@@ -13,7 +13,7 @@ if ! cmp -s pyproject.toml "$stamp"; then
   constraint=$environment/constraint.txt
   echo "torch==2.13.0" >"$constraint" # the release with a CPU build, as in pyproject.toml
   [[ -z $version ]] || echo "trl==$version" >>"$constraint"
-  "$environment/bin/pip" install --quiet --constraint "$constraint" --editable ".[trl,report]" \
+  "$environment/bin/pip" install --quiet --constraint "$constraint" --editable ".[trl,report,math,coding]" \
     hypothesis peft pytest pytest-timeout
   cp pyproject.toml "$stamp"
 fi
