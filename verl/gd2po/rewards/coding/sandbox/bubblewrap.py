@@ -9,8 +9,6 @@ from pathlib import Path
 from gd2po.errors import SettingsError
 from gd2po.rewards.coding.sandbox import system_calls
 
-INSTALL = "pip install 'gd2po[coding]'"
-
 FILTER = "{filter}"
 """Stands in a command for the file descriptor of the system call filter."""
 
@@ -32,9 +30,9 @@ def find_bwrap() -> str:
     if path := shutil.which("bwrap"):
         return path
     raise SettingsError(
-        f"answers of a model run in sandboxes of bubblewrap, which is not here: run {INSTALL}, or install your "
-        "system's package bubblewrap; or set sandbox_url to a SandboxFusion server; or, on a machine that holds "
-        "nothing of value, write unsafe: true"
+        "answers of a model run in sandboxes of bubblewrap, which is not here: run pip install 'gd2po[coding]', or "
+        "install your system's package bubblewrap; or set sandbox_url to a SandboxFusion server; or, on a machine that "
+        "holds nothing of value, write unsafe: true"
     )
 
 
