@@ -32,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rollouts", type=int, default=8192, help="of all workers together")
     parser.add_argument("--workers", type=int, default=8, help="verl's own number (reward.num_workers)")
+    parser.add_argument("--seconds", type=float, help="leave the programs that are not scored by then")
     parser.add_argument("--json", type=Path, help="add the rows to this file")
     return parser.parse_args()
 
@@ -46,7 +47,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         config = configuration(folder)
         workers = [
-            context.Process(target=work, args=(config, number, share, start, results))
+            context.Process(target=work, args=(config, number, share, chosen.seconds, start, results))
             for number in range(chosen.workers)
         ]
         for worker in workers:
@@ -54,7 +55,7 @@ def main() -> None:
         measured = [results.get() for _ in workers]
         for worker in workers:
             worker.join()
-    rows = [row(f"{chosen.workers} workers × {share} programs", share * chosen.workers, measured)]
+    rows = [row(f"{chosen.workers} workers × {share} programs", measured)]
     show("reward_workers", rows)
     save("reward_workers", rows, chosen.json)
 
@@ -78,7 +79,7 @@ def response(case: str) -> str:
     return f"```python\n{PROGRAMS[case]}\n```"
 
 
-def work(config: Any, number: int, share: int, start: Any, results: Any) -> None:
+def work(config: Any, number: int, share: int, seconds: float | None, start: Any, results: Any) -> None:
     """A worker's process."""
     from verl.experimental.reward_loop.reward_loop import RewardLoopWorker
 
@@ -86,7 +87,7 @@ def work(config: Any, number: int, share: int, start: Any, results: Any) -> None
         worker = RewardLoopWorker(config)
         rows = [(case, rollout(worker.input_tokenizer, case, index)) for index, case in cases(number, share)]
         start.wait()
-        return await measure(worker, rows)
+        return await measure(worker, rows, seconds)
 
     results.put(asyncio.run(score_all()))
 
@@ -113,8 +114,8 @@ def rollout(tokenizer: Any, case: str, index: int) -> Any:
     return DataProto(batch, non_tensor_batch={name: np.array([value]) for name, value in fields.items()})
 
 
-async def measure(worker: Any, rows: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Seconds until all rows are scored, and the delays of a heartbeat meanwhile."""
+async def measure(worker: Any, rows: list[tuple[str, Any]], seconds: float | None) -> dict[str, Any]:
+    """The number of rows that are scored, the seconds that took, and the delays of a heartbeat meanwhile."""
     room, delays, begun = asyncio.Semaphore(CALLS_AT_A_TIME), [], []
 
     async def beat() -> None:
@@ -134,25 +135,30 @@ async def measure(worker: Any, rows: list[tuple[str, Any]]) -> dict[str, Any]:
     await asyncio.sleep(10 * HEARTBEAT_S)
     delays.clear()
     started = time.monotonic()
-    await asyncio.gather(*(call(*row) for row in rows))
+    scored, left = await asyncio.wait([asyncio.create_task(call(*row)) for row in rows], timeout=seconds)
     ended = time.monotonic()
-    heart.cancel()
+    for task in (heart, *left):
+        task.cancel()
+    for task in scored:
+        task.result()
     arrived = sorted(begun)[min(len(rows), CALLS_AT_A_TIME) - 1]
     return {
+        "scored": len(scored),
         "seconds": ended - started,
         "arrival": [delay for expected, delay in delays if expected <= arrived],
         "later": [delay for expected, delay in delays if expected > arrived],
     }
 
 
-def row(case: str, rollouts: int, measured: list[dict[str, Any]]) -> dict[str, Any]:
+def row(case: str, measured: list[dict[str, Any]]) -> dict[str, Any]:
     later = sorted(delay for worker in measured for delay in worker["later"])
-    seconds = max(worker["seconds"] for worker in measured)
+    seconds, scored = max(worker["seconds"] for worker in measured), sum(worker["scored"] for worker in measured)
     return {
         "case": case,
         "processors": len(os.sched_getaffinity(0)),
+        "scored": scored,
         "s": seconds,
-        "tests_per_s": rollouts * len(TESTS["inputs"]) / seconds,
+        "tests_per_s": scored * len(TESTS["inputs"]) / seconds,
         "longest_delay_at_arrival_ms": 1000 * max(delay for worker in measured for delay in worker["arrival"]),
         "median_delay_ms": 1000 * later[len(later) // 2],
         "delay_99th_of_100_ms": 1000 * later[int(0.99 * len(later))],
