@@ -114,7 +114,7 @@ def measure(case: str, pairs: Sequence[Pair], repeats: int) -> dict[str, Any]:
     works, counts = zip(*(as_long(scorer, pairs) for scorer in scorers), strict=True)
     times = timed_in_turn(works, repeats)
     mine, others = ([count / seconds for seconds in taken] for count, taken in zip(counts, times, strict=True))
-    ratios = [one / other for one, other in zip(mine, others, strict=True)]
+    ratios = [rate / verl_rate for rate, verl_rate in zip(mine, others, strict=True)]
     characters = sum(len(answer) for answer, _ in pairs) / len(pairs)
     return {
         "case": case,

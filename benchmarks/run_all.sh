@@ -26,6 +26,7 @@ run gpu_advantages --sizes 512 --repeats 3
 run driver_step --repeats 3
 run rewards --repeats 3
 run sandbox --programs 5 --repeats 2
+run reward_workers --rollouts 128 --workers 2
 run actor_update --repeats 2
 run gpu_update --rows 8 --repeats 2
 run cpu_rollout --models quickstart --repeats 2

@@ -7,15 +7,15 @@ cd "$(dirname "$0")/.."
 version=${1:-}
 (($# == 0)) || shift
 environment=.venv-trl${version:+-$version}
-stamp=$environment/installed-from-pyproject.toml
-if ! cmp -s pyproject.toml "$stamp"; then
+stamp=$environment/installed-from
+if ! cmp -s <(cat pyproject.toml scripts/test_trl.sh) "$stamp"; then
   [[ -x $environment/bin/python ]] || "${PYTHON:-python3}" -m venv "$environment"
   constraint=$environment/constraint.txt
   echo "torch==2.13.0" >"$constraint" # the release with a CPU build, as in pyproject.toml
   [[ -z $version ]] || echo "trl==$version" >>"$constraint"
-  "$environment/bin/pip" install --quiet --constraint "$constraint" --editable ".[trl,report]" \
+  "$environment/bin/pip" install --quiet --constraint "$constraint" --editable ".[trl,report,math,coding]" \
     hypothesis peft pytest pytest-timeout
-  cp pyproject.toml "$stamp"
+  cat pyproject.toml scripts/test_trl.sh >"$stamp"
 fi
 export OMP_NUM_THREADS=1
 (($# > 0)) || set -- tests/hosts/trl tests/lab/test_by_trl.py

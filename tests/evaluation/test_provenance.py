@@ -30,6 +30,8 @@ def folder(tmp_path):
         ("/a/gd2po_hard_seed1/global_step_30/actor/huggingface", "gd2po_hard_seed1-global_step_30"),
         ("global_step_30", "global_step_30"),
         ("gold", "gold"),
+        ("checkpoints/gd2po/run_seed1/checkpoint-20", "run_seed1-checkpoint-20"),
+        ("checkpoint-20", "checkpoint-20"),
     ],
 )
 def test_a_model_is_named_by_its_last_part_and_a_checkpoint_by_run_and_step(model, name):

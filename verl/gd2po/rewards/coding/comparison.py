@@ -19,9 +19,8 @@ def same_output(output: bytes, expected: str) -> bool:
     Words that are numbers are compared as numbers: exactly where the expected one is a whole number (`3.0` is 3, `03`
     is not), else within 1e-5 of it or 1e-6.
     """
-    given = _lines(output.decode("utf-8", "surrogateescape"))
-    wanted = _lines(expected)
-    return len(given) == len(wanted) and all(map(_same_line, given, wanted))
+    lines, expected_lines = _lines(output.decode("utf-8", "surrogateescape")), _lines(expected)
+    return len(lines) == len(expected_lines) and all(map(_same_line, lines, expected_lines))
 
 
 def _lines(text: str) -> list[list[str]]:
@@ -83,7 +82,7 @@ def _same(given: Any, expected: Any, depth: int) -> bool:
         return given.keys() == expected.keys() and all(_same(given[key], expected[key], depth + 1) for key in given)
     if isinstance(given, list) and isinstance(expected, (list, tuple)):
         return len(given) == len(expected) and all(
-            _same(one, other, depth + 1) for one, other in zip(given, expected, strict=True)
+            _same(item, expected_item, depth + 1) for item, expected_item in zip(given, expected, strict=True)
         )
     if (
         isinstance(given, (int, float))

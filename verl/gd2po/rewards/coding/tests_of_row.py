@@ -60,12 +60,13 @@ def read_tests(tests: str | Mapping[str, Any]) -> Tests:
     """
     row = _as_mapping(tests)
     if "test" in row and "entry_point" in row:
-        statements = f"{row['test']}\ncheck({row['entry_point']})\n"
-        return Tests("assert", str(row["entry_point"]), [statements], [], str(row.get("prompt") or ""))
+        statement = _statement(f"{row['test']}\ncheck({row['entry_point']})\n", 0)
+        return Tests("assert", str(row["entry_point"]), [statement], [], str(row.get("prompt") or ""))
     statements = _plain(row.get("test_list", row.get("asserts")))
     if statements is not None:
         setup = row.get("test_setup_code", row.get("setup")) or ""
-        return Tests("assert", "", _some([f"{setup}\n{statement}\n" for statement in _listed(statements)]), [])
+        listed = _some(_listed(statements))
+        return Tests("assert", "", [_statement(f"{setup}\n{text}\n", i) for i, text in enumerate(listed)], [])
     if any(part in row for part in _PARTS):
         parts = [_as_mapping(row[part]) for part in _PARTS if row.get(part)]
         row = {name: [value for part in parts for value in _column(part, name)] for name in ("inputs", "outputs")}
@@ -77,7 +78,7 @@ def read_tests(tests: str | Mapping[str, Any]) -> Tests:
     return Tests(
         "stdin",
         "",
-        [_text(given, "input", i).encode("utf-8", "surrogateescape") for i, given in enumerate(inputs)],
+        [_encoded(_text(given, "input", i), "input", i, "surrogateescape") for i, given in enumerate(inputs)],
         [_text(output, "output", i) for i, output in enumerate(outputs)],
     )
 
@@ -125,6 +126,21 @@ def _text(value: Any, what: str, index: int) -> str:
     if not isinstance(value, str):
         raise DataError(f"the {what} of test {index} is {shown(value)}, expected text")
     return value
+
+
+def _statement(text: str, index: int) -> str:
+    _encoded(text, "statement", index, "strict")
+    return text
+
+
+def _encoded(text: str, what: str, index: int, errors: str) -> bytes:
+    try:
+        return text.encode("utf-8", errors)
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"the {what} of test {index} holds half of a surrogate pair ({text[error.start : error.end]!a}), which is "
+            "no character and cannot be written: mend the text"
+        ) from error
 
 
 def _arguments(given: Any, index: int) -> list[Any]:

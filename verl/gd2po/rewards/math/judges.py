@@ -90,14 +90,14 @@ class _Pool:
     def ask(self, answer: str, reference: str) -> bool:
         with self._places:
             try:
-                asked = self._idle.get_nowait()
+                process = self._idle.get_nowait()
             except queue.Empty:
-                asked = _started()
-            verdict = asked.ask(answer, reference)
+                process = _started()
+            verdict = process.ask(answer, reference)
             if verdict is None:
                 logger.info("no verdict on %r against %r within %s s: counted as wrong", answer, reference, SECONDS)
                 return False
-            self._idle.put(asked)
+            self._idle.put(process)
             return verdict
 
     def end(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from gd2po.errors import DataError, SettingsError, nearest
-from gd2po.rewards.declared import checked_by, returns_rewards
+from gd2po.rewards.declared import called_in_threads, checked_by, returns_rewards
 from gd2po.rewards.math.comparison import check_reference, equal
 from gd2po.rewards.math.extraction import final_answer, last_box
 from gd2po.rewards.math.judges import check_installed
@@ -58,6 +58,7 @@ def check_options(**options: Any) -> None:
 
 
 @checked_by(check_options)
+@called_in_threads
 @returns_rewards(*REWARDS)
 def compute_score(
     data_source: str,

@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +10,7 @@ import httpx
 from gd2po.errors import RewardError, SettingsError
 from gd2po.retries import raise_if_passing, repeat
 from gd2po.rewards.coding.sandbox.contract import Ending, Job, Limits, ProgramRun, TestRun
+from gd2po.rewards.coding.sandbox.sent import sources
 from gd2po.rewards.scores import shown
 
 logger = logging.getLogger(__name__)
@@ -115,5 +115,9 @@ class SandboxFusion:
 
 def _driver(job: Job, arguments: list[Any] | None) -> str:
     """A program that runs the answer as the runner in our sandboxes does."""
-    runner = Path(__file__).with_name("runner.py").read_text(encoding="utf-8")
-    return f"{runner}\n\nrun_alone({job.source!r}, {job.entry!r}, {arguments!r}, {_COMPILE_EXIT})\n"
+    return (
+        f"import sys\nfor name, source in {sources('script')!r}:\n"
+        "    module = sys.modules[name] = type(sys)(name)\n"
+        "    exec(source, module.__dict__)\n"
+        f"module.run_alone({job.source!r}, {job.entry!r}, {arguments!r}, {_COMPILE_EXIT})\n"
+    )
