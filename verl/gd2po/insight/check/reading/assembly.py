@@ -9,7 +9,7 @@ from gd2po.defaults import Direction
 from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.flat import FlatSource
 from gd2po.insight.check.reading.gathering import Gathering, GoodRows
-from gd2po.insight.check.reading.sources import Faults
+from gd2po.insight.check.reading.run_settings import RunSettings
 from gd2po.insight.check.rollouts import Account, Codes, Numbers, Rollouts
 from gd2po.insight.check.step_weights import WeightSources
 from gd2po.rewards.composition import apply_gates
@@ -20,8 +20,7 @@ def assemble(
     gathering: Gathering,
     weights: WeightSources,
     directions: dict[str, Direction],
-    gates: Mapping[str, Mapping[str, float]],
-    notes: tuple[str, ...],
+    settings: RunSettings,
 ) -> Rollouts:
     """The rollouts that count, sorted by group, with an account of the others.
 
@@ -30,15 +29,14 @@ def assemble(
         gathering: The numbers of their good rows.
         weights: What tells weights, beside the columns of a dump.
         directions: Reward → direction, for every reward.
-        gates: Reward → the rewards that it requires, with their smallest scores.
-        notes: What was guessed or taken from elsewhere, in sentences.
+        settings: The settings of these rewards in their run.
 
     Raises:
         CheckError: there is no good row, or no group of two.
     """
     roles = gathering.roles
     if not gathering.rows:
-        raise CheckError(f"no row can be used. {_first_faults(gathering.faults)}")
+        raise CheckError(f"no row can be used. {'; '.join(gathering.faults.examples) or 'The files have no rows.'}")
     whole = gathering.whole()
     weighed = weights.weigh(list(roles.rewards), whole.steps, dict(zip(roles.weights, whole.weights, strict=True)))
     scored = (~np.isnan(whole.scores) & (weighed.values != 0)).any(0)
@@ -51,7 +49,7 @@ def assemble(
     last_step = weighed.values[:, rows[whole.steps[rows].argmax()]].tolist()
     return Rollouts(
         names=tuple(roles.rewards),
-        scores=_gated(roles.rewards, whole.scores[:, rows], gates),
+        scores=_gated(roles.rewards, whole.scores[:, rows], settings.gates),
         groups=groups,
         lengths=lengths if lengths_told else np.ones_like(lengths),
         sources=whole.sources[rows] if roles.source else None,
@@ -69,7 +67,7 @@ def assemble(
             by_step=roles.step is not None or bool(roles.file_steps),
             lengths_from=roles.lengths_from if lengths_told else "",
             not_taken=roles.not_taken,
-            notes=(*notes, *weighed.notes),
+            notes=(*settings.notes(), *roles.notes, *weighed.notes),
         ),
         moved_weights=weighed.values[:, rows] if weighed.move else None,
     )
@@ -100,7 +98,3 @@ def _last_outputs(whole: GoodRows) -> np.ndarray:
     last = np.ones(len(output), dtype=bool)
     last[order[:-1][same]] = False
     return last
-
-
-def _first_faults(faults: Faults) -> str:
-    return "; ".join(faults.examples) or "The files have no rows."

@@ -1,7 +1,7 @@
 """Chunks of cells to numbers: scores, group, session, source and length of each good row."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,34 +61,28 @@ class Gathering:
         """Keep the numbers of a chunk."""
         roles = self.roles
         wrong: dict[int, str] = {}
-        if not len(chunk.numbers):
-            return
-        scores = np.stack([_numbers(chunk, column, wrong) for column in roles.rewards.values()])
+        scores = _numbers(chunk, roles.rewards.values(), wrong)
         ids = [to_id(cell) for cell in chunk.column(roles.group)]
         wrong |= {row: f"no {roles.group}" for row, text in enumerate(ids) if text is None}
-        steps = self._steps(source, chunk)
-        weights = np.array([_numbers(chunk, column, wrong) for column in roles.weights.values()])
+        weights = _numbers(chunk, roles.weights.values(), wrong)
         lengths = _lengths(roles, chunk, wrong)
         for row in sorted(wrong):
             self.faults.add(f"{source.name}, {source.unit} {chunk.numbers[row]}", wrong[row])
-        good = np.array([row for row in range(len(ids)) if row not in wrong], dtype=np.int64)
-        if not len(good):
+        good = [row for row in range(len(ids)) if row not in wrong]
+        if not good:
             return
         self.rows += len(good)
+        steps = self._steps(source, chunk)
         keys = [_split(ids[row] or "", roles.sessions) for row in good]
-        groups = self._numbered([prompt for prompt, _, _ in keys], [steps[row] for row in good])
-        sessions = np.array([(session, output) for _, session, output in keys], dtype=np.int64).T
-        sources = self._sources(chunk)[good]
-        numbers = np.array([_step_number(steps[row]) for row in good], dtype=np.int64)
         self._parts.append(
             GoodRows(
-                scores[:, good],
-                groups,
-                sessions,
-                sources,
-                lengths[good].astype(np.int64),
-                numbers,
-                weights.reshape(-1, len(ids))[:, good],
+                scores=scores[:, good],
+                groups=self._numbered([(prompt, steps[row]) for row, (prompt, _, _) in zip(good, keys, strict=True)]),
+                sessions=np.array([(session, output) for _, session, output in keys], dtype=np.int64).T,
+                sources=self._sources(chunk)[good],
+                lengths=lengths[good].astype(np.int64),
+                steps=np.array([int(steps[row]) if steps[row].isdecimal() else NO_STEP for row in good]),
+                weights=weights[:, good],
             )
         )
 
@@ -106,11 +100,10 @@ class Gathering:
         ranks[np.argsort(np.array(list(self._groups), dtype="S32"))] = np.arange(len(ranks))
         return GoodRows(scores, ranks[groups], *others)
 
-    def _numbered(self, prompts: Sequence[str], steps: Sequence[str]) -> Codes:
+    def _numbered(self, keys: Sequence[tuple[str, str]]) -> Codes:
         """The number of the group of each row, in order of appearance; equal ids of different steps are different."""
-        pairs = list(zip(prompts, steps, strict=True))
-        numbers = {pair: self._groups.setdefault(_digest(*pair), len(self._groups)) for pair in dict.fromkeys(pairs)}
-        return np.array([numbers[pair] for pair in pairs], dtype=np.int64)
+        numbers = {key: self._groups.setdefault(_digest(*key), len(self._groups)) for key in dict.fromkeys(keys)}
+        return np.array([numbers[key] for key in keys], dtype=np.int64)
 
     def _sources(self, chunk: Chunk) -> Codes:
         if not self.roles.source:
@@ -119,20 +112,19 @@ class Gathering:
         return np.array([self.source_names.setdefault(name, len(self.source_names)) for name in names], dtype=np.int64)
 
 
-def _step_number(text: str) -> int:
-    return int(text) if text.isdecimal() else NO_STEP
-
-
-def _numbers(chunk: Chunk, column: str, wrong: dict[int, str]) -> Numbers:
-    values, odd = to_numbers(chunk.column(column))
-    for row, cell in odd.items():
-        wrong.setdefault(row, f"{column} is {cell:.60}, not a finite number")
+def _numbers(chunk: Chunk, columns: Collection[str], wrong: dict[int, str]) -> Numbers:
+    """The numbers in these columns [K, n], NaN where empty; rows with something else are added to the wrong ones."""
+    values = np.empty((len(columns), len(chunk.numbers)))
+    for place, column in enumerate(columns):
+        values[place], odd = to_numbers(chunk.column(column))
+        for row, cell in odd.items():
+            wrong.setdefault(row, f"{column} is {cell:.60}, not a finite number")
     return values
 
 
 def _lengths(roles: ColumnRoles, chunk: Chunk, wrong: dict[int, str]) -> Numbers:
     if roles.length:
-        lengths = np.nan_to_num(_numbers(chunk, roles.length, wrong))
+        lengths = np.nan_to_num(_numbers(chunk, [roles.length], wrong)[0])
         for row in np.flatnonzero((lengths < 0) | (lengths != np.floor(lengths))).tolist():
             wrong.setdefault(row, f"{roles.length} is {lengths[row]:g}, not a whole number of tokens")
         return lengths
