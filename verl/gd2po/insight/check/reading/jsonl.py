@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, TextIO
 
 from pydantic_core import from_json
@@ -23,7 +22,6 @@ _GAP = re.compile(rf"[\s{_BETWEEN}]*")
 
 _PIECE = 1 << 20
 _FIRST_LINES, _SHOWN = 20, 40
-_STARTS_TABLE = re.compile(r'\{\s*"(?:(?:columns|data|index|ncols|nrows)"|0"\s*:\s*\{|[^"]*"\s*:\s*\{\s*"0"\s*:)')
 _PYTHON = re.compile(r"[\[\s]*\{\s*'")
 _PYTHONS = "in the notation of Python, not JSON; write it with json.dumps"
 
@@ -33,7 +31,8 @@ class JsonFile:
 
     def __init__(self, content: Content) -> None:
         self.name, self._content = content.name, content
-        self._lines = _is_lines(content.decoded_head())
+        with content.text() as text:
+            self._lines = _is_lines(text)
         self.unit = "line" if self._lines else "object"
         if self._lines:
             with self._open_lines() as lines:
@@ -76,32 +75,18 @@ class JsonFile:
                     faults.add(f"{self.name}, object {number}", "not a JSON object")
 
 
-def _is_lines(head: str) -> bool:
+def _is_lines(text: TextIO) -> bool:
     """Whether there is an object per line, as far as the first lines tell."""
-    start = head.lstrip(_BETWEEN)
-    if start.startswith("["):
-        return start[1:].lstrip()[:1] not in ("{", "")
-    if not start.startswith("{"):
+    lines = [line for _ in range(_FIRST_LINES) if (line := text.readline(LONGEST_DOCUMENT)).strip(_BETWEEN)]
+    first = lines[0].lstrip(_BETWEEN) if lines else ""
+    if first.startswith("["):
+        return first[1:].lstrip()[:1] not in ("{", "")
+    if not first.startswith("{"):
         return True
-    if _begins_with_two(start):
-        return False
-    first, end, rest = start.partition("\n")
     row = _parsed(first)
     if isinstance(row, dict):
-        return bool(rest.strip()) or not _is_table(row)
-    if not end:  # the first line is longer than what is known of the file
-        return not _STARTS_TABLE.match(first)
-    lines = islice(head.split("\n"), _FIRST_LINES)
+        return len(lines) > 1 or not _is_table(row)
     return any(isinstance(_parsed(line), dict) for line in lines if line.startswith("{"))
-
-
-def _begins_with_two(text: str) -> bool:
-    """Whether two objects stand on the first line, nothing but spaces and commas between them."""
-    try:
-        end = json.JSONDecoder().raw_decode(text)[1]
-    except (ValueError, RecursionError):
-        return False
-    return text[end:].lstrip(" \t,").startswith("{")
 
 
 def _is_table(value: Any) -> bool:
@@ -182,9 +167,10 @@ def _values(text: TextIO, name: str) -> Iterator[Any]:
             end = len(buffer)
             if ended and position < end:
                 python = f"; {name} is {_PYTHONS}" if _PYTHON.match(buffer, position) else ""
-                reason = error.msg if isinstance(error, json.JSONDecodeError) else error
+                place = error.pos if isinstance(error, json.JSONDecodeError) else position
+                reason = str(error).partition(": line ")[0]
                 raise CheckError(
-                    f"{name} is no JSON from character {before + position + 1} on: {reason}{python}"
+                    f"{name} is no JSON from character {before + place + 1} on: {reason}{python}"
                 ) from error
         else:
             if end < len(buffer) or ended:  # a number at the end may go on
