@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from gd2po.advantages.checks import signs, weights
 from gd2po.defaults import DIRECTION, Direction
 from gd2po.insight.check.choice import CheckError, Choice
-from gd2po.insight.check.reading.assembly import assemble
 from gd2po.insight.check.reading.columns import ColumnRoles, find_roles
 from gd2po.insight.check.reading.files import open_sources
 from gd2po.insight.check.reading.flat import FlatSource
@@ -45,9 +44,8 @@ def read(names: Sequence[str], choice: Choice) -> Rollouts:
     gathering = Gathering(roles)
     for source in sources:
         with readable(source.name):
-            for chunk in source.chunks(roles.columns, gathering.faults):
-                gathering.add(source, chunk)
-    return assemble(sources, gathering, weight_sources, chosen_directions, run)
+            gathering.add(source)
+    return gathering.rollouts(weight_sources, chosen_directions, run)
 
 
 def _check_columns(sources: Sequence[FlatSource], roles: ColumnRoles) -> None:
