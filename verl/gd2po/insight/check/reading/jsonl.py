@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 from pydantic_core import from_json
@@ -32,7 +32,7 @@ class JsonFile:
     def __init__(self, content: Content) -> None:
         self.name, self._content = content.name, content
         with content.text() as text:
-            self._lines = _is_lines(text)
+            self._lines = _is_lines(text, self.name)
         self.unit = "line" if self._lines else "object"
         if self._lines:
             with self._open_lines() as lines:
@@ -75,7 +75,7 @@ class JsonFile:
                     faults.add(f"{self.name}, object {number}", "not a JSON object")
 
 
-def _is_lines(text: TextIO) -> bool:
+def _is_lines(text: TextIO, file: str) -> bool:
     """Whether there is an object per line, as far as the first lines tell."""
     lines = [line for _ in range(_FIRST_LINES) if (line := text.readline(LONGEST_DOCUMENT)).strip(_BETWEEN)]
     first = lines[0].lstrip(_BETWEEN) if lines else ""
@@ -85,47 +85,29 @@ def _is_lines(text: TextIO) -> bool:
         return True
     row = _parsed(first)
     if isinstance(row, dict):
-        return len(lines) > 1 or not _is_table(row)
+        return len(lines) > 1 or _rows_of(row, file) == [row]
     return any(isinstance(_parsed(line), dict) for line in lines if line.startswith("{"))
 
 
-def _is_table(value: Any) -> bool:
-    """Whether a value is a whole table, as pandas and trackers write one."""
-    if not isinstance(value, dict):
-        return False
-    return _is_split(value) or _is_by_index(value) or _is_by_column(value)
-
-
-def _is_split(value: dict[str, Any]) -> bool:
-    return isinstance(value.get("columns"), list) and isinstance(value.get("data"), list)
-
-
-def _is_by_index(value: dict[str, Any]) -> bool:
-    return len(value) > 1 and all(key.isdecimal() and isinstance(row, dict) for key, row in value.items())
-
-
-def _is_by_column(value: dict[str, Any]) -> bool:
-    columns = list(value.values())
-    if len(columns) < 2 or not all(isinstance(column, dict) and column for column in columns):
-        return False
-    return all(key.isdecimal() for key in columns[0]) and all(column.keys() == columns[0].keys() for column in columns)
-
-
-def _rows_of(value: Any, file: str) -> Iterable[Any]:
+def _rows_of(value: Any, file: str) -> list[Any]:
     """The rows of a table ``{columns, data}``, ``{index: row}`` or ``{column: {index: cell}}``; else the value."""
-    if not _is_table(value):
+    if not isinstance(value, dict):
         return [value]
-    if _is_split(value):
-        names = [str(name) for name in value["columns"]]
+    names, rows = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(rows, list):
+        names = list(map(str, names))
         refuse_doubled(file, names, "JSON")
-        fits = [isinstance(row, list) and len(row) == len(names) for row in value["data"]]
-        return [
-            dict(zip(names, row, strict=False)) if fit else row for fit, row in zip(fits, value["data"], strict=True)
-        ]
-    if _is_by_index(value):
-        return list(value.values())
-    cells = zip(*(column.values() for column in value.values()), strict=True)
-    return [dict(zip(value, row, strict=True)) for row in cells]
+        fit = [isinstance(row, list) and len(row) == len(names) for row in rows]
+        return [dict(zip(names, row, strict=False)) if fits else row for fits, row in zip(fit, rows, strict=True)]
+    parts = list(value.values())
+    if len(parts) < 2 or not all(isinstance(part, dict) for part in parts):
+        return [value]
+    if all(key.isdecimal() for key in value):
+        return parts
+    indices = parts[0].keys()
+    if indices and all(map(str.isdecimal, indices)) and all(part.keys() == indices for part in parts):
+        return [{name: column[index] for name, column in value.items()} for index in indices]
+    return [value]
 
 
 def _refuse_doubled_keys(line: bytes | str, file: str) -> None:
