@@ -8,7 +8,17 @@ from gd2po.insight.check.reading.cells import kind_of
 from gd2po.insight.check.reading.names import GROUPS, may_be_reward, names_summary, plain
 from gd2po.insight.check.reading.nested import object_in
 from gd2po.insight.check.reading.notations import notations_of, read_cell
-from gd2po.insight.check.reading.sources import NUMBERS_AT_LEAST, NUMERIC, Cells, Chunk, Faults, Kind, Source, overall
+from gd2po.insight.check.reading.sources import (
+    NUMBERS_AT_LEAST,
+    NUMERIC,
+    Cells,
+    Chunk,
+    Faults,
+    Kind,
+    Source,
+    filled,
+    overall,
+)
 
 SUMMARIES_AT_MOST = 10
 """Rows at the end of a file that may sum up the others, each with a name such as ``Total``."""
@@ -45,8 +55,7 @@ class FlatSource:
         self.doubled: dict[str, None] = {}
         self.left_out = self._inner_paths = 0
         columns: dict[str, Cells] = {}
-        for key in dict.fromkeys(key for row in source.sample for key in row):
-            self._flatten((key,), [row.get(key) for row in source.sample], columns)
+        self._flatten((), source.sample, columns)
         self.lists = _lists(columns, named)
         rollouts = self._spread(Chunk(columns, range(len(source.sample))), Faults())
         self.summaries = _summaries(rollouts.cells)
@@ -54,7 +63,7 @@ class FlatSource:
         self.notations = notations_of(rollouts.cells, named)
         self.sample = self._with_plain_numbers(rollouts)
         self.kinds: Mapping[str, Kind] = {
-            name: overall(map(kind_of, cells)) for name, cells in self.sample.cells.items()
+            name: overall(map(kind_of, filled(cells))) for name, cells in self.sample.cells.items()
         }
 
     def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
@@ -71,15 +80,18 @@ class FlatSource:
         """What is read on which scale in a column, in words; empty for plain numbers."""
         return next((notation.note for notation in self.notations.get(name, ()) if notation.scaled), "")
 
-    def _flatten(self, path: tuple[str, ...], cells: Cells, columns: dict[str, Cells]) -> None:
-        """Add the column at this path, and those inside of its objects."""
-        name = _name_of(path)
-        if not self._takes(name, path):
-            return
-        columns[name] = cells
-        objects = [object_in(cell, name) or {} for cell in cells] if len(path) < DEEPEST else []
-        for key in dict.fromkeys(key for item in objects for key in item):
-            self._flatten((*path, key), [item.get(key) for item in objects], columns)
+    def _flatten(self, above: tuple[str, ...], objects: Sequence[Mapping[str, Any]], columns: dict[str, Cells]) -> None:
+        """Add the columns inside of the objects at this path, one object for each row, and those inside of these."""
+        paths = {key: (*above, key) for key in dict.fromkeys(key for item in objects for key in item)}
+        inner = {key: [None] * len(objects) for key, path in paths.items() if self._takes(_name_of(path), path)}
+        for position, item in enumerate(objects):
+            for key in item.keys() & inner.keys():
+                inner[key][position] = item[key]
+        for key, cells in inner.items():
+            path, name = paths[key], _name_of(paths[key])
+            columns[name] = cells
+            if len(path) < DEEPEST and any(object_in(cell, name) for cell in filled(cells)):
+                self._flatten(path, [object_in(cell, name) or {} for cell in cells], columns)
 
     def _takes(self, name: str, path: tuple[str, ...]) -> bool:
         """Whether the cells at this path are the column of this name."""
@@ -158,7 +170,7 @@ def _summaries(columns: Mapping[str, Cells]) -> dict[str, set[str]]:
 
 def _lists(columns: Mapping[str, Cells], named: Sequence[str]) -> frozenset[str]:
     """The columns to be spread over rollouts; none where the rewards are one number per row."""
-    counts = {name: Counter(_shape(cell) for cell in cells if cell is not None) for name, cells in columns.items()}
+    counts = {name: Counter(map(_shape, filled(cells))) for name, cells in columns.items()}
     shapes = {name: counter.most_common(1)[0][0] for name, counter in counts.items() if counter}
     rewards = [name for name in named if name in shapes] or list(filter(may_be_reward, shapes))
     numbers = [name for name in rewards if shapes[name] == "numbers"]

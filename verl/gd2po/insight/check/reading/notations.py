@@ -8,7 +8,7 @@ from typing import Any
 
 from gd2po.insight.check.reading.cells import parse_number
 from gd2po.insight.check.reading.names import may_be_reward, plain, sign_of
-from gd2po.insight.check.reading.sources import Cells
+from gd2po.insight.check.reading.sources import Cells, filled
 
 _DECIMAL_COMMA = re.compile(r"\s*[-+−]?[0-9]*,[0-9]+\s*%?\s*")
 _THOUSANDS = re.compile(r"\s*[-+−]?[1-9][0-9]{0,2},[0-9]{3}\s*%?\s*")
@@ -85,7 +85,7 @@ def notations_of(columns: Mapping[str, Cells], named: Sequence[str]) -> dict[str
         columns: Column → its cells in a sample of the rows.
         named: The columns that the user calls rewards.
     """
-    notations = {name: (*_notations(name, cells, named),) for name, cells in columns.items()}
+    notations = {name: (*_notations(name, filled(cells), named),) for name, cells in columns.items()}
     return {name: ways for name, ways in notations.items() if ways}
 
 
@@ -98,9 +98,9 @@ def _notations(name: str, cells: Cells, named: Sequence[str]) -> Iterable[Notati
     is_named = any(plain(name) == plain(known) or name.endswith((f".{known}", f"/{known}")) for known in named)
     if not texts or not (is_named or (may_be_reward(name) and sign_of(name))):
         return
-    filled = sum(number is None or not math.isnan(number) for number in numbers)
+    written = sum(number is None or not math.isnan(number) for number in numbers)
     uniform = [way for way in UNIFORM if all(way.number(text) is not None for text in texts)]
-    if uniform and len(texts) == filled:
+    if uniform and len(texts) == written:
         yield from uniform
     elif is_named and any(_share(text) is not None for text in texts):
         yield PERCENT_AT_TIMES

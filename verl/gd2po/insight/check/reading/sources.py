@@ -82,6 +82,11 @@ class Source(Protocol):
         ...
 
 
+def filled(cells: Cells) -> Cells:
+    """The cells that are not empty; most columns of a file with thousands of them have few."""
+    return [cell for cell in cells if cell is not None]
+
+
 def chunks_of(rows: Iterable[tuple[int, Row]], columns: Sequence[str]) -> Iterator[Chunk]:
     """Chunks of these columns from numbered rows."""
     rows = iter(rows)
