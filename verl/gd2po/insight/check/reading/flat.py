@@ -118,7 +118,8 @@ class FlatSource:
             lengths = {name: len(cell) if isinstance(cell, list) else None for name, cell in row.items()}
             length, *others = {*lengths.values()} or {None}
             if length is None or others:
-                own = (f"{name} has {'none' if count is None else count}" for name, count in lengths.items())
+                counts = {name: lengths.get(name) for name in lists}
+                own = (f"{name} has {'none' if count is None else count}" for name, count in counts.items())
                 faults.add(f"{self.name}, {self.unit} {number}", f"lists that are not equally long: {', '.join(own)}")
                 continue
             numbers += [number] * length
