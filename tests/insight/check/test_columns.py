@@ -208,6 +208,17 @@ def test_lists_that_are_not_equally_long_are_named(write_lines):
     assert "lists that are not equally long: correct has 3, brief has 2" in result.account.bad_examples[0]
 
 
+def test_an_empty_cell_beside_lists_is_empty_for_each_rollout(write_lines):
+    rows = [{"prompt": f"p{row}", "correct": [0, 1, 0], "brief": [0.5, 0.25, 1]} for row in range(20)]
+    rows[7]["brief"] = None
+    del rows[8]["brief"]
+    rows[9] |= {"correct": None, "brief": None}
+    result = read([str(write_lines(rows))], Choice())
+    assert (result.count, result.account.bad) == (57, 1)
+    assert int(np.isnan(result.scores[1]).sum()) == 6
+    assert "lists that are not equally long: correct has none, brief has none" in result.account.bad_examples[0]
+
+
 def test_lists_of_tokens_beside_scores_are_left_alone(rollouts):
     result = rollouts(logprobs=lambda row: [0.5, 1.5], token_ids=lambda row: [5, 6])
     assert (result.count, result.names) == (32, ("correct", "brief"))

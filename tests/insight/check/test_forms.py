@@ -182,7 +182,7 @@ def test_texts_cut_within_an_escape_are_read(tmp_path):
         ("x.jsonl", b"\x93NUMPY\1\0", "is a NumPy array"),
         ("x.csv", b"\1\0\0\0\0\0\0\0", "a binary file of an unknown kind"),
         ("x.jsonl", b"prompt;a\np;1\n", "holds no JSON object: expected one per line, or an array; found 'prompt;a"),
-        ("x.json", b'[{"a": 1}, {"a": ', "is no JSON"),
+        ("x.json", b'[{"a": 1}, {"a": ', "is no JSON from character 18 on: Expecting value"),
         ("x.json", b"", "holds no JSON object"),
         ("x.csv", FORMS["table.parquet"][:40], "is no Parquet file"),
     ],

@@ -7,17 +7,22 @@
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from gd2po.errors import GD2POError
 from gd2po.files import whole_file, write_whole
+from gd2po.intervals import Interval, clustered_mean
 
 SCHEMA = 1
 SAMPLES, SUMMARY = "samples.jsonl", "summary.json"
 SHARE, REWARD = "share", "reward"
+
+Better = Literal["higher", "lower", "neither"]
+"""The direction in which a score is judged."""
 
 
 class ResultError(GD2POError, ValueError):
@@ -46,13 +51,33 @@ class Score:
     count: int
     correct: int | None = None
     unit: str = SHARE
-    better: Literal["higher", "lower", "neither"] | None = None
+    better: Better | None = None
 
     @property
     def sign(self) -> int:
         """1 where more is better, −1 where less is, 0 where it is not judged."""
         judged = self.better or ("higher" if self.unit == SHARE else "neither")
         return {"higher": 1, "lower": -1, "neither": 0}[judged]
+
+    @property
+    def interval(self) -> Interval | None:
+        """The value with the ends of its interval; None where none is known."""
+        return None if self.low is None or self.high is None else Interval(self.value, self.low, self.high)
+
+
+def mean_score(
+    name: str,
+    values: Sequence[float],
+    clusters: Sequence[Hashable],
+    unit: str,
+    better: Better | None = None,
+) -> Iterable[Score]:
+    """A mean with its interval over clusters; without an interval where there is one cluster, and none of nothing."""
+    if not values:
+        return
+    single = len(set(clusters)) < 2
+    value, low, high = (math.fsum(values) / len(values), None, None) if single else clustered_mean(values, clusters)
+    yield Score(name, value, low, high, len(values), None, unit, better)
 
 
 @dataclass(frozen=True, slots=True)

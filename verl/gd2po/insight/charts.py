@@ -27,6 +27,8 @@ NIGHT_SERIES = ("#6aa9ea", "#f0895f", "#63c48f", "#c08ad8", "#d9b13f", "#6cc3d1"
 TEXT, LINE = "#1d232b", "#d8dde3"
 """Colours of letters, and of axes and grids, by day."""
 
+_DASHES = ("-", "--", ":")
+
 _STYLE = {
     "svg.fonttype": "none",  # text stays text
     "font.family": "sans-serif",
@@ -55,6 +57,11 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _STYLE_ELEMENT = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 _REFERENCE = re.compile(r"#(\w+)")
 _ID = re.compile(r' id="([^"]+)"')
+
+
+def style_of(number: int) -> tuple[str, str]:
+    """Colour and dash of a series, by number."""
+    return SERIES[number % len(SERIES)], _DASHES[number // len(SERIES) % len(_DASHES)]
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """API-Bank from prompts to a result folder."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +89,8 @@ def messages(item: Mapping[str, Any]) -> tuple[dict[str, str], ...]:
 
 def _sample(item: Mapping[str, Any], generation: Generation) -> Sample:
     level, index = parse_sample_id(item["id"])
-    fields = asdict(generation)
-    return {
-        "id": fields.pop("id"),
-        "level": level,
-        "output": fields.pop("text"),
-        **fields,
-        **score(generation.text, item),
-        "flawed": FLAWED[level].get(index),
-    }
+    verdict = score(generation.text, item)
+    return {**generation.sample(level=level), **verdict, "flawed": FLAWED[level].get(index)}
 
 
 def _summarise(

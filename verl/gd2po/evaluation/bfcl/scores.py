@@ -12,7 +12,6 @@ from gd2po import intervals
 from gd2po.evaluation.bfcl.categories import MULTI_TURN, UNSATISFIABLE, by_reason, is_irrelevance
 from gd2po.evaluation.bfcl.files import Row, is_unanswered
 from gd2po.evaluation.results import Score, failure_notes
-from gd2po.intervals import Interval
 
 AVERAGES: Mapping[str, Mapping[str, float]] = {
     "non_live": {
@@ -100,7 +99,7 @@ def _parts(values: Mapping[str, Score]) -> list[Score]:
     parts = []
     for part, weights in AVERAGES.items():
         if weights.keys() <= values.keys():
-            estimates = [_interval(values[name]) for name in weights]
+            estimates = [interval for name in weights if (interval := values[name].interval)]
             counted = sum(values[name].count for name in weights)
             average = intervals.weighted_sum(list(weights.values()), estimates)
             parts.append(Score(f"{part}/{_MEASURE}", *average, counted))
@@ -108,11 +107,6 @@ def _parts(values: Mapping[str, Score]) -> list[Score]:
         correct, count = (sum(getattr(values[name], field) for name in _LIVE) for field in ("correct", "count"))
         parts.append(Score(f"live/{_MEASURE}", *intervals.share(correct, count), count, correct))
     return parts
-
-
-def _interval(score: Score) -> Interval:
-    assert score.low is not None and score.high is not None
-    return Interval(score.value, score.low, score.high)
 
 
 def _error_type(failure: Mapping[str, Any] | None) -> str | None:

@@ -112,6 +112,11 @@ class Generation:
         """A request without an answer."""
         return cls(id, "", "error", prompt_tokens, error=error)
 
+    def sample(self, **first: Any) -> dict[str, Any]:
+        """Fields of a line of ``samples.jsonl``: the id, what a benchmark puts ``first``, the answer, its end."""
+        fields = asdict(self)
+        return {"id": fields.pop("id"), **first, "output": fields.pop("text"), **fields}
+
 
 class Backend(Protocol):
     """An engine with a loaded model. Use it as a context manager, so that it is freed."""

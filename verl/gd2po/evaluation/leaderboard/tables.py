@@ -13,7 +13,7 @@ from gd2po.evaluation.math import sets as math
 from gd2po.evaluation.questions import summary as questions
 from gd2po.evaluation.results import SHARE, Score
 from gd2po.evaluation.safety import summary as safety
-from gd2po.intervals import Interval, difference
+from gd2po.intervals import difference
 
 HEADLINES: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = MappingProxyType({
     api_bank.BENCHMARK: api_bank.headline,
@@ -169,11 +169,5 @@ def _mark(score: Score, best: Score) -> Mark:
     if score.value == best.value:
         return "best"
     higher, lower = (best, score) if score.sign > 0 else (score, best)
-    above, below = _interval(higher), _interval(lower)
+    above, below = higher.interval, lower.interval
     return "near" if above and below and difference(above, below).low <= 0 else "none"
-
-
-def _interval(score: Score) -> Interval | None:
-    if score.low is None or score.high is None:
-        return None
-    return Interval(score.value, score.low, score.high)

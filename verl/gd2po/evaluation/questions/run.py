@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +103,8 @@ def _judged(
 
 
 def _sample(each: _Sampled, generation: Generation, verdict: Verdict | None) -> Sample:
-    fields = asdict(generation)
     return {
-        "id": fields.pop("id"),
-        "question": each.question.id,
-        "group": each.question.group,
-        "output": fields.pop("text"),
-        **fields,
+        **generation.sample(question=each.question.id, group=each.question.group),
         **({CORRECT: 0} if verdict is None else verdict),
         "flawed": each.question.flaw,
     }

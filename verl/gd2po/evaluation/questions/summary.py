@@ -16,16 +16,14 @@ equal values would say that nothing is uncertain.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from gd2po.evaluation.questions.task import CORRECT, QuestionTask
-from gd2po.evaluation.results import SHARE, Score
+from gd2po.evaluation.results import SHARE, Better, Score, mean_score
 from gd2po.intervals import Interval, clustered_mean, share
 
 Sample = Mapping[str, Any]
 PASS, EXCEED, CUT, TOKENS = "pass@", "exceed", "cut", "tokens"
-
-Better = Literal["higher", "lower", "neither"]
 
 
 def headline(units: Mapping[str, str]) -> list[str]:
@@ -91,16 +89,11 @@ def _share(name: str, samples: Sequence[Sample], hits: Sequence[bool | int], bet
 
 
 def _mean(name: str, samples: Sequence[Sample], values: Sequence[float], unit: str, better: Better) -> Iterable[Score]:
-    if not samples:
-        return
     questions = _questions(samples)
-    if unit == SHARE:
-        estimate: tuple[float, float | None, float | None] = _estimate(values, questions)
-    elif len(set(questions)) > 1:
-        estimate = clustered_mean(values, questions)
-    else:
-        estimate = (math.fsum(values) / len(values), None, None)
-    yield Score(name, *estimate, len(samples), None, unit, better)
+    if unit != SHARE:
+        yield from mean_score(name, values, questions, unit, better)
+    elif samples:
+        yield Score(name, *_estimate(values, questions), len(samples), None, unit, better)
 
 
 def _estimate(values: Sequence[float], questions: Sequence[str]) -> Interval:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from gd2po.errors import SettingsError
-from gd2po.evaluation.results import SHARE
+from gd2po.evaluation.results import SHARE, Better
 
 CORRECT = "correct"
 """The field of a verdict that says whether a response is right, 1, or not, 0."""
@@ -67,7 +67,7 @@ class Measure:
     name: str
     field: str
     unit: str = SHARE
-    better: Literal["higher", "lower", "neither"] = "neither"
+    better: Better = "neither"
 
 
 @dataclass(frozen=True, slots=True)

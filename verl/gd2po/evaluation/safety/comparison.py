@@ -14,11 +14,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from gd2po.evaluation.generation import Decoding
-from gd2po.evaluation.results import SAMPLES, SHARE, ResultError, Score, Summary, read_summary
-from gd2po.evaluation.safety.summary import Sample, by_group, mean_score
+from gd2po.evaluation.results import SAMPLES, SHARE, ResultError, Score, Summary, mean_score, read_summary
+from gd2po.evaluation.safety.summary import Sample, better_of, by_group
 from gd2po.settings import RewardSettings
 
 _NAMED = ("benchmark", *Decoding.__dataclass_fields__)
@@ -108,9 +108,8 @@ def _of_reward(
     gains = [_gain(pair, name, reward) for pair in pairs]
     wins = [(gain > 0) + 0.5 * (gain == 0) for gain in gains]
     yield from mean_score(f"{prefix}/{WINS}", wins, prompts, SHARE, "higher")
-    better: Literal["higher", "lower"] = "higher" if reward.direction == "maximize" else "lower"
     raw = [_raw_difference(pair, name) for pair in pairs]
-    yield from mean_score(f"{prefix}/{DIFFERENCE}", raw, prompts, DIFFERENCE, better)
+    yield from mean_score(f"{prefix}/{DIFFERENCE}", raw, prompts, DIFFERENCE, better_of(reward))
 
 
 def _of_all(

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -124,16 +123,12 @@ def write_result(
 
 
 def _sample(item: SafetyPrompt, answers: Answers, scores: Mapping[str, Mapping[str, Scored]]) -> dict[str, Any]:
-    fitted, fields = answers.fitted[item.id], asdict(answers.generations[item.id])
+    fitted, generation = answers.fitted[item.id], answers.generations[item.id]
+    prompt = hashlib.sha256(json.dumps(fitted.messages, sort_keys=True).encode()).hexdigest()[:16]
     scored = {name: of_reward.get(item.id) for name, of_reward in scores.items()}
     return {
-        "id": fields.pop("id"),
-        "data_source": item.data_source,
-        "prompt": hashlib.sha256(json.dumps(fitted.messages, sort_keys=True).encode()).hexdigest()[:16],
-        "prompt_cut": fitted.cut,
-        "output": fields.pop("text"),
-        **fields,
-        "refusal": is_refusal(answers.generations[item.id].text),
+        **generation.sample(data_source=item.data_source, prompt=prompt, prompt_cut=fitted.cut),
+        "refusal": is_refusal(generation.text),
         **{f"score/{name}": answer.score if answer else None for name, answer in scored.items()},
     }
 

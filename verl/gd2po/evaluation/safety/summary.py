@@ -13,11 +13,11 @@ A sample is a line of ``samples.jsonl``: ``id``, ``data_source``, ``prompt`` (a 
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from gd2po.evaluation.results import REWARD, SHARE, Score
-from gd2po.intervals import clustered_mean, share
+from gd2po.evaluation.results import REWARD, SHARE, Better, Score, mean_score
+from gd2po.intervals import share
 from gd2po.settings import RewardSettings
 
 BENCHMARK = "safety"
@@ -91,30 +91,19 @@ def by_group(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
     return {name: [sample for sample in samples if sample["data_source"] == source] for source, name in names.items()}
 
 
-def mean_score(
-    name: str,
-    values: Sequence[float],
-    clusters: Sequence[Hashable],
-    unit: str,
-    better: Literal["higher", "lower", "neither"] | None = None,
-) -> Iterable[Score]:
-    """A mean with its interval over clusters; without an interval where there is one cluster, and none of nothing."""
-    if not values:
-        return
-    single = len(set(clusters)) < 2
-    value, low, high = (sum(values) / len(values), None, None) if single else clustered_mean(values, clusters)
-    yield Score(name, value, low, high, len(values), None, unit, better)
+def better_of(reward: RewardSettings) -> Better:
+    """The direction in which scores of a reward are judged."""
+    return "higher" if reward.direction == "maximize" else "lower"
 
 
 def _group(group: str, samples: Sequence[Sample], rewards: Mapping[str, RewardSettings]) -> Iterable[Score]:
     counts = Counter(sample["prompt"] for sample in samples)
     single = [sample for sample in samples if counts[sample["prompt"]] == 1]
     for name, reward in rewards.items():
-        better: Literal["higher", "lower"] = "higher" if reward.direction == "maximize" else "lower"
         for suffix, chosen in (("", samples), (PUBLISHED, single)):
             scored = [sample for sample in chosen if sample[f"score/{name}"] is not None]
             values = [sample[f"score/{name}"] for sample in scored]
-            yield from mean_score(f"{group}/{name}{suffix}", values, _prompts(scored), REWARD, better)
+            yield from mean_score(f"{group}/{name}{suffix}", values, _prompts(scored), REWARD, better_of(reward))
     answered = [sample for sample in samples if sample["finish"] != "error"]
     yield from _share(f"{group}/{REFUSALS}", [sample["refusal"] for sample in answered])
     measured = [sample for sample in answered if sample["response_tokens"] is not None]

@@ -12,7 +12,6 @@ from gd2po.insight.check.rollouts import Rollouts
 from gd2po.insight.check.statistics.group_votes import count_groups
 from gd2po.insight.check.statistics.pairs import compare_rewards
 from gd2po.insight.check.statistics.parts import by_size, by_source
-from gd2po.insight.check.statistics.ranks import RewardRanks
 from gd2po.insight.check.statistics.rewards import describe_rewards
 
 
@@ -34,8 +33,7 @@ def measure(rollouts: Rollouts, taus: tuple[float, ...]) -> Evidence:
     """All that is measured on these rollouts, with the SNR filter at these thresholds."""
     methods = Methods(rollouts)
     conflict, votes = methods.conflict, methods.votes
-    names, sizes = rollouts.names, rollouts.sizes
-    ranks = {name: RewardRanks(rollouts.groups, scores) for name, scores in zip(names, rollouts.scores, strict=True)}
+    sizes = rollouts.sizes
     return Evidence(
         account=rollouts.account,
         rollouts=rollouts.count,
@@ -45,7 +43,7 @@ def measure(rollouts: Rollouts, taus: tuple[float, ...]) -> Evidence:
         conflict=float(conflict.mean()),
         group_votes=count_groups(rollouts, votes),
         rewards=describe_rewards(rollouts, methods.metrics),
-        pairs=compare_rewards(rollouts, methods.normalised, ranks, dict(zip(names, votes, strict=True))),
+        pairs=compare_rewards(rollouts, methods.normalised, dict(zip(rollouts.names, votes, strict=True))),
         sizes=by_size(rollouts, conflict),
         sources=by_source(rollouts, conflict),
         methods=tuple(methods.results(taus)),

@@ -1,14 +1,14 @@
 """The weight of each reward in the step of each rollout, where a dump, a log or a schedule tells it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from pydantic_core import from_json
 
 from gd2po.defaults import WEIGHT
 from gd2po.insight.check.rollouts import Codes, Numbers
+from gd2po.insight.metric_lines import MetricLines
 from gd2po.settings import RewardSettings
 from gd2po.weights import weight_at
 
@@ -89,11 +89,11 @@ class WeightSources:
         if self.folder is None or not any(np.isnan(row).any() for row in rows.values()):
             return
         for path in sorted(self.folder.glob("metrics*.jsonl"), reverse=True):
-            logged = dict(_entries(path))
+            log = MetricLines(path)
+            log.read_on()
             for name, row in rows.items():
-                weights = {step: metrics.get(f"reward/{name}/weight") for step, metrics in logged.items()}
-                numbers = {step: float(weight) for step, weight in weights.items() if isinstance(weight, int | float)}
-                _fill(row, steps, numbers)
+                key = f"reward/{name}/weight"
+                _fill(row, steps, {step: metrics[key] for step, metrics in log.steps.items() if key in metrics})
 
     def _moves(self, name: str) -> bool:
         reward = self.settings.get(name)
@@ -116,14 +116,3 @@ def _fill(values: Numbers, steps: Codes, weights: Mapping[int, float]) -> None:
     """Put the weight of its step into each place that has none."""
     for step, weight in weights.items():
         values[np.isnan(values) & (steps == step)] = weight
-
-
-def _entries(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Step and metrics of each line of verl's file logger; other lines are none."""
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                entry = from_json(line)
-                yield int(entry["step"]), entry["data"]
-            except (ValueError, LookupError, TypeError):
-                continue

@@ -1,5 +1,6 @@
 """Metrics of a series over its steps: the mean over its runs, and from the smallest to the largest."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gd2po.insight.report.rollouts import WEIGHT_BINS
+from gd2po.insight.report.run import Run
 from gd2po.insight.report.series import Series
 
 Values = Mapping[str, float]
@@ -89,12 +91,14 @@ def weights_over_time(series: Series, width: int) -> tuple[Floats, Floats]:
 
 def last_quarter(series: Series, quantity: Quantity) -> list[float]:
     """The mean of ``quantity`` over the last quarter of the steps of each run that has it."""
-    means = []
-    for run in series.runs:
-        values = [quantity(values) for step, values in run.steps.items() if step > 0.75 * run.last_step]
-        present = [value for value in values if value is not None]
-        means += [_mean(present)] if present else []
-    return means
+    quarters = (part_of(run, quantity, 0.75, math.inf) for run in series.runs)
+    return [_mean(values) for values in quarters if values]
+
+
+def part_of(run: Run, quantity: Quantity, after: float, until: float) -> list[float]:
+    """``quantity`` in the steps of a run from one share of its steps, itself left out, to another."""
+    steps = (step for step in run.steps if after * run.last_step < step <= until * run.last_step)
+    return [value for step in steps if (value := quantity(run.steps[step])) is not None]
 
 
 def _binned(steps: Mapping[int, Values], quantity: Quantity, width: int) -> dict[float, float]:

@@ -12,6 +12,7 @@ from gd2po.insight.report.trackers import ReportError
 from gd2po.method_names import method_title
 from gd2po.runs.files import STARTS_FILE, load_settings
 from gd2po.runs.identity import identity_of
+from gd2po.settings import RewardSettings
 
 _SEED_IN_NAME = re.compile(r"(seed[-_]?)\d+")
 _SECRET = re.compile(r"api_?key|secret|passw|credential|(^|_)(access|api|auth|hf)_?token$", re.IGNORECASE)
@@ -47,7 +48,10 @@ class RunDescription:
     @property
     def weights(self) -> dict[str, float]:
         """Reward → weight; where it is a schedule, the weight with which it ends."""
-        return {name: _number(reward["weight"]) for name, reward in self.settings.get("rewards", {}).items()}
+        return {
+            name: RewardSettings(weight=reward["weight"]).final_weight
+            for name, reward in self.settings.get("rewards", {}).items()
+        }
 
     @property
     def method(self) -> str | None:
@@ -112,13 +116,6 @@ def _leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         else:
             hidden = isinstance(value, str) and value and _SECRET.search(str(key))
             yield f"{prefix}{key}", "(hidden)" if hidden else value
-
-
-def _number(weight: Any) -> float:
-    if not isinstance(weight, Mapping):
-        return float(weight)
-    stairs = {int(step): value for step, value in weight.get("at", {}).items()}
-    return float(stairs[max(stairs)] if stairs else weight["to"])
 
 
 def _settings(folder: Path) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from gd2po.insight.charts import SERIES, TEXT, page_figure, to_png, to_svg
+from gd2po.insight.charts import TEXT, page_figure, style_of, to_png, to_svg
 from gd2po.insight.report.curves import Curve, Floats
 from gd2po.insight.report.series import Series
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DASHES = ("-", "--", ":")
 _STRONGEST = 0.75
 """Opacity of the fullest cell of a heat map; numbers on it stay readable."""
 
@@ -74,11 +73,6 @@ class Pictures:
         path = folder / f"{len(self.written) + 1:02d}-{_file_name(caption)}.png"
         to_png(figure, path)
         self.written.append(path)
-
-
-def style_of(number: int) -> tuple[str, str]:
-    """Colour and dash of a series, by number."""
-    return SERIES[number % len(SERIES)], _DASHES[number // len(SERIES) % len(_DASHES)]
 
 
 def lines(figure: "Figure", curves: Mapping[Series, Curve], share: bool, zero_line: bool = False) -> None:

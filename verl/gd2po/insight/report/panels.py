@@ -35,14 +35,12 @@ class Panel:
 def reward_names(series: Sequence[Series]) -> list[str]:
     """Declared rewards of all runs, in their order, and others that were measured."""
     declared = [name for experiment in series for run in experiment.runs for name in run.description.weights]
-    measured = [key.split("/", 1)[1].rpartition("/")[0] for key in _metrics(series) if _is_reward_mean(key)]
-    return list(dict.fromkeys((*declared, *measured)))
+    return list(dict.fromkeys((*declared, *_with_a_mean(series, "reward/"))))
 
 
 def watched_names(series: Sequence[Series]) -> list[str]:
     """Scores that were logged and never trained on."""
-    keys = (key for key in _metrics(series) if key.startswith("watch/") and key.endswith("/mean"))
-    return list(dict.fromkeys(key.split("/", 1)[1].rpartition("/")[0] for key in keys))
+    return _with_a_mean(series, "watch/")
 
 
 def pair_names(series: Sequence[Series]) -> list[tuple[str, str]]:
@@ -173,8 +171,10 @@ def _emptied(values: Values) -> float | None:
     return emptied / groups if emptied is not None and groups else None
 
 
-def _is_reward_mean(key: str) -> bool:
-    return key.startswith("reward/") and key.endswith("/mean")
+def _with_a_mean(series: Sequence[Series], kind: str) -> list[str]:
+    """The names of this kind that have a metric ``…/mean``."""
+    keys = (key for key in _metrics(series) if key.startswith(kind) and key.endswith("/mean"))
+    return list(dict.fromkeys(key.removeprefix(kind).removesuffix("/mean") for key in keys))
 
 
 def _metrics(series: Sequence[Series]) -> dict[str, None]:

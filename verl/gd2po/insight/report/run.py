@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gd2po.insight.metric_lines import Steps
 from gd2po.insight.report.description import RunDescription, read_description
 from gd2po.insight.report.rollouts import RolloutDump, Row, StepDump
-from gd2po.insight.report.trackers import Metrics, ReportError, Steps
+from gd2po.insight.report.trackers import Metrics, ReportError
 from gd2po.runs.files import SETTINGS_FILE
 
 SHOWN_CONFLICTS = 10

@@ -4,16 +4,13 @@ Each file is read on from where it was left. TensorBoard's own ``EventFileLoader
 still being written, so a damaged file would end without a word; here it is named.
 """
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from gd2po.errors import GD2POError
-
-Steps = dict[int, dict[str, float]]
-"""Step → metric → value."""
+from gd2po.insight.metric_lines import MetricLines, Steps
 
 
 class ReportError(GD2POError, ValueError):
@@ -60,49 +57,6 @@ class EventFile:
                 self.damage = f"{self.path}: an event cannot be read ({error}); what follows it is left out"
 
 
-class MetricLines:
-    """One file of verl's file logger: ``{"step": …, "data": {…}}`` per line.
-
-    Attributes:
-        steps: The metrics that have been read.
-        damage: The number of complete lines that were none of these, in words; empty if there are none.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._begin()
-
-    def _begin(self) -> None:
-        self.steps: Steps = {}
-        self._offset, self._last, self._unread = 0, b"", 0
-
-    @property
-    def damage(self) -> str:
-        return f"{self.path}: {self._unread} lines cannot be read and are left out" if self._unread else ""
-
-    def read_on(self) -> None:
-        """Read the complete lines that have been added; all, when the file was written anew."""
-        with self.path.open("rb") as file:
-            file.seek(self._offset - len(self._last))
-            if file.read(len(self._last)) != self._last:
-                self._begin()
-                file.seek(0)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                self._offset, self._last = self._offset + len(line), line
-                self._take(line)
-
-    def _take(self, line: bytes) -> None:
-        try:
-            record = json.loads(line)
-            step, data = int(record["step"]), record["data"].items()
-        except (ValueError, KeyError, TypeError, AttributeError):
-            self._unread += 1
-            return
-        self.steps.setdefault(step, {}).update({name: float(value) for name, value in data if _is_finite(value)})
-
-
 class Metrics:
     """The metrics of one run folder, read on from where they were left."""
 
@@ -138,7 +92,3 @@ def _in_turn(starts: Iterable[Steps]) -> Steps:
         for step, values in steps.items():
             merged[step] = merged.get(step, {}) | values
     return merged
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

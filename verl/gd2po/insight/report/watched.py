@@ -1,12 +1,13 @@
 """Watched scores beside the rewards: flagged where a reward rises while a score that nothing trains on does not."""
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from gd2po.insight.report import panels
-from gd2po.insight.report.curves import Quantity, metric
+from gd2po.insight.report.curves import Quantity, metric, part_of
 from gd2po.insight.report.series import Series
 
 STEPS_AT_LEAST = 8
@@ -56,16 +57,9 @@ def _rising_rewards(member: Series) -> Iterator[str]:
 
 def _change(member: Series, quantity: Quantity) -> Change | None:
     """Of all runs of a series; None with too few steps."""
-    quarters: tuple[list[float], list[float]] = ([], [])
-    for run in member.runs:
-        if run.last_step < STEPS_AT_LEAST:
-            continue
-        for step, values in run.steps.items():
-            value = quantity(values)
-            if value is not None and 0 < step <= 0.25 * run.last_step:
-                quarters[0].append(value)
-            elif value is not None and step > 0.75 * run.last_step:
-                quarters[1].append(value)
+    runs = [run for run in member.runs if run.last_step >= STEPS_AT_LEAST]
+    ends = ((0.0, 0.25), (0.75, math.inf))
+    quarters = [[value for run in runs for value in part_of(run, quantity, *quarter)] for quarter in ends]
     if min(map(len, quarters)) < STEPS_AT_LEAST // 4:
         return None
     variance = sum(np.var(quarter, ddof=1) / len(quarter) for quarter in quarters)

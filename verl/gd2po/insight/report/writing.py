@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from gd2po.insight import page
-from gd2po.insight.report import drawing, tables
+from gd2po.insight.charts import style_of
+from gd2po.insight.report import tables
 from gd2po.insight.report.curves import POINTS, bin_width, last_step
 from gd2po.insight.report.drawing import Pictures
 from gd2po.insight.report.run import SHOWN_CONFLICTS, Run
@@ -77,7 +78,7 @@ def _in_legend(member: Series) -> dict[str, object]:
     return {
         "label": member.label,
         "number": member.number,
-        "dash": _DASH_NAMES.get(drawing.style_of(member.number)[1], ""),
+        "dash": _DASH_NAMES.get(style_of(member.number)[1], ""),
     }
 
 

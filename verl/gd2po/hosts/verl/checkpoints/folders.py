@@ -9,6 +9,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from omegaconf import DictConfig
+
 from gd2po.files import write_whole
 
 MARKER = "gd2po_complete.json"
@@ -47,6 +49,11 @@ def tracked(run: Path) -> int | None:
 def track(run: Path, step: int) -> None:
     """Let verl's tracker file name this step."""
     write_whole(run / TRACKER, str(step))
+
+
+def kept(trainer: DictConfig) -> int | None:
+    """The number of checkpoints that verl keeps by the settings of its trainer; None if it keeps all."""
+    return 1 if trainer.get("remove_previous_ckpt_in_save", False) else trainer.get("max_actor_ckpt_to_keep", None)
 
 
 def mark(folder: Path) -> None:

@@ -51,7 +51,7 @@ def wrap_save_checkpoint(original: Callable[..., None]) -> Callable[..., None]:
             folder = _put_in_place(run, self.global_steps)
         except Exception as error:
             raise CheckpointError(_failed(self.config, self.global_steps, error)) from error
-        _prune(run, self.global_steps, _kept(self.config))
+        _prune(run, self.global_steps, folders.kept(self.config.trainer))
         for arguments in calls:
             self.checkpoint_callback.on_save(**arguments | {"checkpoint_dir": str(folder)})
 
@@ -115,11 +115,6 @@ def _await_shards(folder: Path) -> None:
                 f"wrote are not in {folder}"
             )
         time.sleep(1)
-
-
-def _kept(config: DictConfig) -> int | None:
-    trainer = config.trainer
-    return 1 if trainer.get("remove_previous_ckpt_in_save", False) else trainer.get("max_actor_ckpt_to_keep")
 
 
 def _prune(run: Path, step: int, kept: int | None) -> None:

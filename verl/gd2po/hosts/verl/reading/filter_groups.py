@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl.reading.kinds import check_block
-from gd2po.hosts.verl.reading.names import is_colocated
+from gd2po.hosts.verl.reading.names import scores_after_rollouts
 from gd2po.settings import Settings
 
 VOTES = "gd2po"
@@ -83,8 +83,7 @@ def check_filter_groups(config: DictConfig, settings: Settings) -> None:
     groups = GroupFilterSettings.of(config)
     if groups is None:
         return
-    model = config.reward.reward_model
-    if is_colocated(settings) or (model.enable and not model.enable_resource_pool):
+    if scores_after_rollouts(config, settings):
         raise SettingsError(
             f"{_KEY}.enable is true, but a reward model is colocated and scores after verl has chosen the groups; give "
             f"it placement: own_gpus or server (reward.reward_model.enable_resource_pool=true for verl's own), or set "

@@ -54,6 +54,12 @@ def is_colocated(settings: Settings) -> bool:
     return any(model.placement == "colocated" for _, model in models_of(settings))
 
 
+def scores_after_rollouts(config: DictConfig, settings: Settings) -> bool:
+    """Whether rewards are known only when all rollouts of a step are there: a model shares the trainer's devices."""
+    verls_own = config.reward.reward_model
+    return is_colocated(settings) or bool(verls_own.enable and not verls_own.enable_resource_pool)
+
+
 def own_devices(models: Iterable[tuple[str, ModelSettings]]) -> dict[str, int]:
     """Reward name → number of devices that its model has for itself."""
     return {name: model.replicas * model.tensor_parallel for name, model in models if model.placement == "own_gpus"}

@@ -201,22 +201,19 @@ def _check_names(config: DictConfig, settings: Settings, function: Any) -> None:
     returned = getattr(function, "returned_rewards", None)
     if returned is None:
         return
+    chosen = config.reward.custom_reward_function.name
     for name, reward in settings.rewards.items():
         if reward.model is not None and name in returned:
             raise SettingsError(
-                f"algorithm.gd2po.rewards.{name} has a model, and the reward function "
-                f"{config.reward.custom_reward_function.name} returns {name!r} too; give one of them another name"
+                f"algorithm.gd2po.rewards.{name} has a model, and the reward function {chosen} returns {name!r} too; "
+                "give one of them another name"
             )
-        if reward.model is None and name not in returned:
-            raise SettingsError(
-                f"algorithm.gd2po.rewards names {name!r}, but the reward function "
-                f"{config.reward.custom_reward_function.name} returns {', '.join(returned)}.{nearest(name, returned)}"
-            )
-    for name in settings.watch:
+    by_function = [("rewards", name) for name, reward in settings.rewards.items() if reward.model is None]
+    for key, name in (*by_function, *(("watch", name) for name in settings.watch)):
         if name not in returned:
             raise SettingsError(
-                f"algorithm.gd2po.watch names {name!r}, but the reward function "
-                f"{config.reward.custom_reward_function.name} returns {', '.join(returned)}.{nearest(name, returned)}"
+                f"algorithm.gd2po.{key} names {name!r}, but the reward function {chosen} returns "
+                f"{', '.join(returned)}.{nearest(name, returned)}"
             )
 
 

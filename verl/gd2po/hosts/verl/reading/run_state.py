@@ -1,6 +1,6 @@
 """What this plug-in keeps of a run: one object on verl's trainer, from its first call to its last."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -126,6 +126,16 @@ def calling(owner: Any) -> Iterator[None]:
         yield
     finally:
         _caller.reset(token)
+
+
+def wrap_calling(original: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a method of the trainer that takes no arguments: what is called inside it finds the trainer."""
+
+    def call(self: Any) -> None:
+        with calling(self):
+            original(self)
+
+    return call
 
 
 def caller() -> Any:

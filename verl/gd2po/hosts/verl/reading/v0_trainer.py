@@ -5,7 +5,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gd2po.errors import SettingsError
-from gd2po.hosts.verl.reading.names import ENVIRONMENT, is_colocated
+from gd2po.hosts.verl.reading.names import ENVIRONMENT, scores_after_rollouts
 from gd2po.settings import Settings
 
 
@@ -38,8 +38,7 @@ def refuse_what_v0_lacks(config: DictConfig, settings: Settings) -> None:
     if not is_v0(config):
         return
     remedy = "or set trainer.use_v1=true"
-    model, prompts = config.reward.reward_model, config.data.train_batch_size
-    if is_colocated(settings) or (model.enable and not model.enable_resource_pool):
+    if scores_after_rollouts(config, settings):
         raise SettingsError(
             "trainer.use_v1 is false, and a reward model is colocated; beside the V0 trainer rewards are scored during "
             "the rollouts only. Give it placement: own_gpus or server (reward.reward_model.enable_resource_pool=true "
@@ -55,6 +54,7 @@ def refuse_what_v0_lacks(config: DictConfig, settings: Settings) -> None:
             f"trainer.v1.trainer_mode is {mode}, but trainer.use_v1 is false, and the V0 trainer knows no modes; set "
             f"it to sync, {remedy}"
         )
+    prompts = config.data.train_batch_size
     if config.data.get("gen_batch_size") not in (None, prompts):
         raise SettingsError(
             f"data.gen_batch_size is {config.data.gen_batch_size}, which the V0 trainer takes for the prompts of a "

@@ -7,21 +7,14 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from gd2po.hosts.verl.reading.names import ADDRESSES, is_colocated, models_of
-from gd2po.hosts.verl.reading.run_state import Scoring, caller, calling, share_state, state_of
+from gd2po.hosts.verl.reading.run_state import Scoring, caller, share_state, state_of, wrap_calling
 from gd2po.hosts.verl.reading.scores import plain_column
 
 _ROW_FIELDS = ("data_source", "reward_model", "extra_info", "uid", "index")
 """Columns of a row that a reward function reads, and that verl does not hand to rewards after the rollouts."""
 
 
-def wrap_setup(original: Callable[..., None]) -> Callable[..., None]:
-    """Wrap ``PPOTrainer._setup``: the reward loop made inside it finds the trainer's devices."""
-
-    def _setup(self: Any) -> None:
-        with calling(self):
-            original(self)
-
-    return _setup
+wrap_setup = wrap_calling
 
 
 def wrap_init_reward_loop_workers(original: Callable[..., None]) -> Callable[..., None]:

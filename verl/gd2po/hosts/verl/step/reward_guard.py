@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from gd2po.errors import RewardError
-from gd2po.hosts.verl.reading.names import MANAGER, is_colocated
+from gd2po.hosts.verl.reading.names import MANAGER, scores_after_rollouts
 from gd2po.hosts.verl.reading.run_settings import settings_of
 from gd2po.hosts.verl.reading.run_state import state_of
 from gd2po.hosts.verl.reading.scores import ERROR_KEY
@@ -56,7 +56,7 @@ def wrap_compute_score(original: Callable[..., Awaitable[dict[str, Any]]]) -> Ca
             return _checked(await original(self, data), data, settings)
         except Exception as error:  # whatever user code raises: it stops the run, from the trainer
             text = explain(error)
-            if _scores_after_rollouts(self.config, settings):
+            if scores_after_rollouts(self.config, settings):
                 raise RewardError(text) from error
             return {"reward_score": 0.0, "reward_extra_info": {ERROR_KEY: text}}
 
@@ -74,11 +74,6 @@ def wrap_val_metrics_update(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, data_sources, sample_uids, reward_extra_infos_dict, *args, **kwargs)
 
     return _val_metrics_update
-
-
-def _scores_after_rollouts(config: Any, settings: Settings) -> bool:
-    reward_model = config.reward.reward_model
-    return is_colocated(settings) or (reward_model.enable and not reward_model.enable_resource_pool)
 
 
 def _checked(result: dict[str, Any], data: Any, settings: Settings) -> dict[str, Any]:

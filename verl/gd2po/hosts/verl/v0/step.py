@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gd2po.hosts.verl.door.ours import SKIP_MASKED
-from gd2po.hosts.verl.reading.run_state import BatchAdvantages, RunState, caller, calling, state_of
+from gd2po.hosts.verl.reading.run_state import BatchAdvantages, RunState, caller, state_of, wrap_calling
 from gd2po.hosts.verl.step.advantage import estimate_scored, with_advantages
 from gd2po.hosts.verl.step.first_step import started_state
 from gd2po.hosts.verl.step.narration import narrate
@@ -28,24 +28,7 @@ class StepOfV0:
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
-def wrap_fit(original: Callable[..., None]) -> Callable[..., None]:
-    """Wrap ``RayPPOTrainer.fit``: what is called inside it finds the trainer."""
-
-    def fit(self: Any) -> None:
-        with calling(self):
-            original(self)
-
-    return fit
-
-
-def wrap_init_workers(original: Callable[..., None]) -> Callable[..., None]:
-    """Wrap ``RayPPOTrainer.init_workers``: the reward loop made inside it finds the trainer."""
-
-    def init_workers(self: Any) -> None:
-        with calling(self):
-            original(self)
-
-    return init_workers
+wrap_fit = wrap_init_workers = wrap_calling
 
 
 def wrap_compute_advantage(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,47 +20,26 @@ _PRINTED = re.compile(
 )
 """How Python, NumPy and PyTorch print one number, and a list of one."""
 
-_KINDS: tuple[tuple[type, Kind], ...] = (
-    (type(None), "empty"),
-    (bool, "flag"),
-    (int, "integer"),
-    (float, "real"),
-    (str, "text"),
-)
-
 
 def kind_of(cell: Any) -> Kind:
     """The kind of a cell; that of text by what is written there, that of a list of one by what is in it."""
-    if isinstance(cell, list):
-        return kind_of(cell[0]) if _holds_one(cell) else "other"
-    if isinstance(cell, str):
-        return _kind_of_text(cell)
-    if isinstance(cell, float) and math.isnan(cell):
-        return "empty"
-    kind = next((kind for types, kind in _KINDS if isinstance(cell, types)), None)
-    return kind or ("real" if parse_number(cell) is not None else "other")
-
-
-def _kind_of_text(cell: str) -> Kind:
-    if cell.strip().lower() in ("true", "false"):
-        return "flag"
     number = parse_number(cell)
     if number is None:
-        return "text"
+        return "text" if isinstance(cell, str) else "other"
     if math.isnan(number):
         return "empty"
-    return "integer" if number.is_integer() else "real"
+    return "integer" if number.is_integer() and not isinstance(cell, float) else "real"
 
 
 def parse_number(cell: Any) -> float | None:
     """The number in a cell; NaN for an empty cell, 1 and 0 for true and false, None for what is no number.
 
-    Text may be written as Python, NumPy and PyTorch print a number.
+    Text may be written as Python, NumPy and PyTorch print a number. A list of one cell is read as this cell.
     """
     if cell is None:
         return math.nan
     if isinstance(cell, list):
-        return parse_number(cell[0]) if _holds_one(cell) else None
+        return parse_number(cell[0]) if len(cell) == 1 and not isinstance(cell[0], list) else None
     if not isinstance(cell, str):
         return _float(cell)
     word = cell.strip().lower().replace("−", "-")
@@ -69,10 +48,6 @@ def parse_number(cell: Any) -> float | None:
     if word in _WORDS:
         return _WORDS[word]
     return None if "_" in word else _float(word)
-
-
-def _holds_one(cells: list[Any]) -> bool:
-    return len(cells) == 1 and not isinstance(cells[0], list)
 
 
 def _float(value: Any) -> float | None:
@@ -87,8 +62,6 @@ def to_numbers(cells: Cells) -> tuple[Numbers, dict[int, str]]:
 
     Numbers in quotes are numbers, true and false are 1 and 0. What is infinite as float32 is none.
     """
-    if not len(cells):
-        return np.empty(0), {}
     wrong: dict[int, str] = {}
     values = _at_once(cells)
     if values is None:
@@ -98,6 +71,17 @@ def to_numbers(cells: Cells) -> tuple[Numbers, dict[int, str]]:
     for infinite in np.flatnonzero(np.abs(values) > np.finfo(np.float32).max).tolist():
         wrong[infinite] = repr(float(values[infinite]))
     return values, wrong
+
+
+def _at_once(cells: Cells) -> Numbers | None:
+    """The cells as numbers, None if one of them is no number at first sight."""
+    try:
+        if len(cells) and isinstance(cells[0], str):  # float() is faster on text than numpy is
+            return np.array(list(map(float, cells))) if not any("_" in cell for cell in cells) else None
+        values = np.array(cells, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return values if values.ndim == 1 else None
 
 
 def to_text(cell: Any) -> str | None:
@@ -125,14 +109,3 @@ def to_id(cell: Any) -> str | None:
 def to_bytes(text: str) -> bytes:
     """A text in UTF-8, whatever is cut or broken in it."""
     return text.encode("utf-8", "surrogatepass")
-
-
-def _at_once(cells: Cells) -> Numbers | None:
-    """The cells as numbers, None if one of them is no number at first sight."""
-    try:
-        if isinstance(cells[0], str):  # float() is faster on text than numpy is
-            return np.array(list(map(float, cells))) if not any("_" in cell for cell in cells) else None
-        values = np.array(cells, dtype=np.float64)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return values if values.ndim == 1 else None

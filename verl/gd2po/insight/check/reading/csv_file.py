@@ -2,13 +2,12 @@
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.sampling import spread
-from gd2po.insight.check.reading.sources import CHUNK_ROWS, Cells, Chunk, Faults, Row
+from gd2po.insight.check.reading.sources import CHUNK_ROWS, Cells, Chunk, Faults, Row, refuse_doubled
 from gd2po.insight.check.reading.streams import Content, printable
 
 LONGEST_CELL = 16 << 20
@@ -66,15 +65,6 @@ class CsvFile:
             except csv.Error as error:
                 reason = f"{error}; the likely cause is a quote that is not closed"
                 raise CheckError(f"{self.name}, row {number + 1}: {reason}") from error
-
-
-def refuse_doubled(file: str, names: Sequence[str], form: str) -> None:
-    """Refuse a table in which two columns have one name."""
-    doubled = [
-        f"{name!r} {'twice' if count == 2 else f'{count} times'}" for name, count in Counter(names).items() if count > 1
-    ]
-    if doubled:
-        raise CheckError(f"{file} is a {form} file with column {', '.join(doubled)}; rename or drop one of them")
 
 
 def _layout(content: Content) -> tuple[int, str]:

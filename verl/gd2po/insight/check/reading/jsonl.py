@@ -2,16 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 from pydantic_core import from_json
 
 from gd2po.insight.check.choice import CheckError
-from gd2po.insight.check.reading.csv_file import refuse_doubled
 from gd2po.insight.check.reading.sampling import spread
-from gd2po.insight.check.reading.sources import Chunk, Faults, Row, chunks_of
+from gd2po.insight.check.reading.sources import Chunk, Faults, Row, chunks_of, refuse_doubled
 from gd2po.insight.check.reading.streams import Content
 
 LONGEST_DOCUMENT = 512 << 20
@@ -20,10 +18,12 @@ LONGEST_DOCUMENT = 512 << 20
 _BETWEEN = " \t\r\n,\ufeff\x1e"
 """Characters between values: spaces, commas, byte-order marks, record separators."""
 
+_GAP = re.compile(rf"[\s{_BETWEEN}]*")
+
 _PIECE = 1 << 20
 _FIRST_LINES, _SHOWN = 20, 40
-_STARTS_TABLE = re.compile(r'\{\s*"(?:(?:columns|data|index|ncols|nrows)"|0"\s*:\s*\{|[^"]*"\s*:\s*\{\s*"0"\s*:)')
 _PYTHON = re.compile(r"[\[\s]*\{\s*'")
+_PYTHONS = "in the notation of Python, not JSON; write it with json.dumps"
 
 
 class JsonFile:
@@ -31,22 +31,22 @@ class JsonFile:
 
     def __init__(self, content: Content) -> None:
         self.name, self._content = content.name, content
-        self._lines = _is_lines(content.decoded_head())
+        with content.text() as text:
+            self._lines = _is_lines(text, self.name)
         self.unit = "line" if self._lines else "object"
         if self._lines:
             with self._open_lines() as lines:
                 head = spread(lines, len)
-            sample = [_parsed(line) for line in head]
             for line in head:
                 _refuse_doubled_keys(line, self.name)
-            self.sample: Sequence[Row] = [row for row in sample if isinstance(row, dict)]
+            self.sample: Sequence[Row] = [row for row in map(_parsed, head) if isinstance(row, dict)]
         else:
             rows = (row for _, row in self._documents(Faults()))
             self.sample = spread(rows, lambda row: len(repr(row)))
         if not self.sample:
             start = content.decoded_head()[:_SHOWN]
             if _PYTHON.match(start):
-                raise CheckError(f"{self.name} is in the notation of Python, not JSON; write it with json.dumps")
+                raise CheckError(f"{self.name} is {_PYTHONS}")
             raise CheckError(f"{self.name} holds no JSON object: expected one per line, or an array; found {start!r}")
 
     def chunks(self, columns: Sequence[str], faults: Faults) -> Iterator[Chunk]:
@@ -66,77 +66,48 @@ class JsonFile:
                     faults.add(f"{self.name}, line {number}", "not a JSON object")
 
     def _documents(self, faults: Faults) -> Iterator[tuple[int, Row]]:
-        number = 0
         with self._content.text() as text:
-            for value in _values(text, self.name):
-                for row in _rows_of(value, self.name):
-                    number += 1
-                    if isinstance(row, dict):
-                        yield number, _clean(row)
-                    else:
-                        faults.add(f"{self.name}, object {number}", "not a JSON object")
+            rows = (row for value in _values(text, self.name) for row in _rows_of(value, self.name))
+            for number, row in enumerate(rows, 1):
+                if isinstance(row, dict):
+                    yield number, _clean(row)
+                else:
+                    faults.add(f"{self.name}, object {number}", "not a JSON object")
 
 
-def _is_lines(head: str) -> bool:
+def _is_lines(text: TextIO, file: str) -> bool:
     """Whether there is an object per line, as far as the first lines tell."""
-    start = head.lstrip(_BETWEEN)
-    if not start.startswith(("{", "[")):
+    lines = [line for _ in range(_FIRST_LINES) if (line := text.readline(LONGEST_DOCUMENT)).strip(_BETWEEN)]
+    first = lines[0].lstrip(_BETWEEN) if lines else ""
+    if first.startswith("["):
+        return first[1:].lstrip()[:1] not in ("{", "")
+    if not first.startswith("{"):
         return True
-    if start.startswith("{") and _begins_with_two(start):
-        return False
-    if start.startswith("["):
-        return start[1:].lstrip()[:1] not in ("{", "")
-    first, end, rest = start.partition("\n")
     row = _parsed(first)
     if isinstance(row, dict):
-        return bool(rest.strip()) or not _is_table(row)
-    if not end:  # the first line is longer than what is known of the file
-        return not _STARTS_TABLE.match(first)
-    lines = islice(head.split("\n"), _FIRST_LINES)
+        return len(lines) > 1 or _rows_of(row, file) == [row]
     return any(isinstance(_parsed(line), dict) for line in lines if line.startswith("{"))
 
 
-def _begins_with_two(text: str) -> bool:
-    """Whether two objects stand on the first line, nothing but spaces and commas between them."""
-    try:
-        end = json.JSONDecoder().raw_decode(text)[1]
-    except (ValueError, RecursionError):
-        return False
-    return text[end:].lstrip(" \t,").startswith("{")
-
-
-def _is_table(value: Any) -> bool:
-    """Whether an object is a whole table, as pandas and trackers write one."""
-    if not isinstance(value, dict):
-        return False
-    if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
-        return True
-    return _is_by_index(value) or _is_by_column(value)
-
-
-def _is_by_index(value: dict[str, Any]) -> bool:
-    return len(value) > 1 and all(key.isdecimal() and isinstance(row, dict) for key, row in value.items())
-
-
-def _is_by_column(value: dict[str, Any]) -> bool:
-    columns = list(value.values())
-    if len(columns) < 2 or not all(isinstance(column, dict) and column for column in columns):
-        return False
-    return all(key.isdecimal() for key in columns[0]) and all(column.keys() == columns[0].keys() for column in columns)
-
-
-def _rows_of(value: Any, file: str) -> Iterable[Any]:
+def _rows_of(value: Any, file: str) -> list[Any]:
     """The rows of a table ``{columns, data}``, ``{index: row}`` or ``{column: {index: cell}}``; else the value."""
-    if not _is_table(value):
+    if not isinstance(value, dict):
         return [value]
-    if not isinstance(value.get("columns"), list):
-        if _is_by_index(value):
-            return list(value.values())
-        cells = zip(*(column.values() for column in value.values()), strict=True)
-        return [dict(zip(value, row, strict=True)) for row in cells]
-    names = [str(name) for name in value["columns"]]
-    refuse_doubled(file, names, "JSON")
-    return [dict(zip(names, row, strict=True)) if _fits(row, names) else row for row in value["data"]]
+    names, rows = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(rows, list):
+        names = list(map(str, names))
+        refuse_doubled(file, names, "JSON")
+        fit = [isinstance(row, list) and len(row) == len(names) for row in rows]
+        return [dict(zip(names, row, strict=False)) if fits else row for fits, row in zip(fit, rows, strict=True)]
+    parts = list(value.values())
+    if len(parts) < 2 or not all(isinstance(part, dict) for part in parts):
+        return [value]
+    if all(key.isdecimal() for key in value):
+        return parts
+    indices = parts[0].keys()
+    if indices and all(map(str.isdecimal, indices)) and all(part.keys() == indices for part in parts):
+        return [{name: column[index] for name, column in value.items()} for index in indices]
+    return [value]
 
 
 def _refuse_doubled_keys(line: bytes | str, file: str) -> None:
@@ -146,65 +117,53 @@ def _refuse_doubled_keys(line: bytes | str, file: str) -> None:
         json.loads(line, object_pairs_hook=keys.object_of)
     except (ValueError, RecursionError):
         return
-    keys.refuse(file)
+    refuse_doubled(file, keys.names, "JSON")
 
 
 class _DoubledKeys:
-    """Notes the keys of an object in which one stands twice, since a parser keeps only the last."""
+    """Notes the keys of the first object in which one stands twice, since a parser keeps only the last."""
 
     def __init__(self) -> None:
-        self._keys: list[str] = []
+        self.names: list[str] = []
 
     def object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         entries = dict(pairs)
-        if len(entries) < len(pairs) and not self._keys:
-            self._keys = [key for key, _ in pairs]
+        if len(entries) < len(pairs) and not self.names:
+            self.names = [key for key, _ in pairs]
         return entries
-
-    def refuse(self, file: str) -> None:
-        refuse_doubled(file, self._keys, "JSON")
-
-
-def _fits(row: Any, names: Sequence[str]) -> bool:
-    return isinstance(row, list) and len(row) == len(names)
 
 
 def _values(text: TextIO, name: str) -> Iterator[Any]:
     """The values of a document: the elements of an array at its top, or one value after the other."""
-    buffer, position, ended, wanted = "", 0, False, _PIECE
-    pythons = f"; {name} is in the notation of Python, not JSON: write it with json.dumps"
-    in_array, keys = False, _DoubledKeys()
+    buffer, position, before, in_array, ended = "", 0, 0, False, False
+    keys = _DoubledKeys()
     decoder = json.JSONDecoder(object_pairs_hook=keys.object_of)
     while True:
-        while position < len(buffer) and (buffer[position].isspace() or buffer[position] in _BETWEEN):
-            position += 1
-        if position < len(buffer) and buffer[position] == "[" and not in_array:
-            in_array, position = True, position + 1
+        position = _GAP.match(buffer, position).end()  # type: ignore[union-attr]
+        if buffer[position : position + 1] == ("]" if in_array else "["):
+            in_array, position = not in_array, position + 1
             continue
-        if position < len(buffer) and buffer[position] == "]" and in_array:
-            in_array, position = False, position + 1
-            continue
-        if position < len(buffer) and (ended or len(buffer) - position >= wanted or wanted == _PIECE):
-            try:
-                value, end = decoder.raw_decode(buffer, position)
-                if ended or end < len(buffer):
-                    keys.refuse(name)
-                    yield value
-                    position, wanted = end, _PIECE
-                    continue
-            except CheckError:
-                raise
-            except (ValueError, RecursionError) as error:
-                if ended:
-                    raise CheckError(
-                        f"{name} is no JSON from character {position + 1} of its last piece on: {error}"
-                        + (pythons if _PYTHON.match(buffer, position) else "")
-                    ) from error
+        try:
+            value, end = decoder.raw_decode(buffer, position)
+        except (ValueError, RecursionError) as error:
+            end = len(buffer)
+            if ended and position < end:
+                python = f"; {name} is {_PYTHONS}" if _PYTHON.match(buffer, position) else ""
+                place = error.pos if isinstance(error, json.JSONDecodeError) else position
+                reason = str(error).partition(": line ")[0]
+                raise CheckError(
+                    f"{name} is no JSON from character {before + place + 1} on: {reason}{python}"
+                ) from error
+        else:
+            if end < len(buffer) or ended:  # a number at the end may go on
+                refuse_doubled(name, keys.names, "JSON")
+                yield value
+                position = end
+                continue
         if ended:
             return
-        buffer, position = buffer[position:], 0
+        buffer, position, before = buffer[position:], 0, before + position
         piece = text.read(max(_PIECE, len(buffer)))
-        wanted = len(buffer) + len(piece)
         ended = not piece
         buffer += piece
         if len(buffer) > LONGEST_DOCUMENT:
@@ -214,18 +173,13 @@ def _values(text: TextIO, name: str) -> Iterator[Any]:
 
 
 def _parsed(line: bytes | str) -> Any:
+    """What a line holds; texts that are cut within an escape are read by the standard library, None if it cannot."""
     try:
         return from_json(line, cache_strings="keys")
     except (ValueError, TypeError):  # a text with half a pair is of the wrong type there
-        return _parsed_leniently(line)
-
-
-def _parsed_leniently(line: bytes | str) -> Any:
-    """What the standard library reads where the fast parser does not: texts that are cut within an escape."""
-    text = line.decode("utf-8", "surrogateescape") if isinstance(line, bytes) else line
-    text = text.strip(_BETWEEN)
+        text = line.decode("utf-8", "surrogateescape") if isinstance(line, bytes) else line
     try:
-        return _clean(json.loads(text))
+        return _clean(json.loads(text.strip(_BETWEEN)))
     except (ValueError, RecursionError):
         return None
 

@@ -27,36 +27,18 @@ def object_in(cell: Any, name: str) -> Mapping[str, Any] | None:
         return None
     if all(isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) for item in cell):
         return dict(cell)  # a map of Parquet
-    if not all(isinstance(item, dict) for item in cell) or any("role" in item for item in cell):
+    objects = [{} if item is None else item for item in cell]
+    if not all(isinstance(item, dict) for item in objects) or any("role" in item for item in objects):
         return None
-    return _of_named_scores(cell) or _by_key(cell)
-
-
-def inner_of(cell: Any, key: str) -> Any:
-    """The entry of a cell that :func:`object_in` reads as an object; None where there is none."""
-    if isinstance(cell, dict):
-        return cell.get(key)
-    if isinstance(cell, str):
-        return (_written(cell) or {}).get(key)
-    if not isinstance(cell, list):
-        return None
-    if cell and all(isinstance(item, tuple) and len(item) == 2 for item in cell):
-        return dict(cell).get(key)
-    objects = [item if isinstance(item, dict) else {} for item in cell]
-    scores = _of_named_scores(objects)
-    return scores.get(key) if scores else [item.get(key) for item in objects]
-
-
-def _by_key(objects: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """A list of objects as an object of lists."""
-    return {key: [item.get(key) for item in objects] for key in dict.fromkeys(key for item in objects for key in item)}
+    keys = dict.fromkeys(key for item in objects for key in item)
+    return _of_named_scores(objects) or {key: [item.get(key) for item in objects] for key in keys}
 
 
 def _of_named_scores(objects: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Name → score of ``[{"name": "a", "score": 1}, …]``, where each name stands once; otherwise None."""
     for name in _NAMES:
         names = [item.get(name) for item in objects]
-        if not names or not all(isinstance(text, str) for text in names) or len({*names}) < len(names):
+        if not all(isinstance(text, str) for text in names) or len({*names}) < len(names):
             continue
         value = next((value for value in _VALUES if value != name and all(value in item for item in objects)), None)
         if value:

@@ -2,14 +2,13 @@
 
 import math
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gd2po.insight.check.reading.cells import parse_number
 from gd2po.insight.check.reading.names import may_be_reward, plain, sign_of
-from gd2po.insight.check.reading.sources import Row
+from gd2po.insight.check.reading.sources import Cells, filled
 
 _DECIMAL_COMMA = re.compile(r"\s*[-+−]?[0-9]*,[0-9]+\s*%?\s*")
 _THOUSANDS = re.compile(r"\s*[-+−]?[1-9][0-9]{0,2},[0-9]{3}\s*%?\s*")
@@ -29,17 +28,17 @@ class Notation:
 
     Attributes:
         note: What is read as what, in words.
-        number: The number that a cell says, or a text that says it plainly; None where a cell is not written so.
+        number: The number that a text says, or a text that says it plainly; None where a text is not written so.
         scaled: Whether a plain number in the same column would be on another scale.
     """
 
     note: str
-    number: Callable[[Any], float | str | None]
+    number: Callable[[str], float | str | None]
     scaled: bool = False
 
     def read(self, cell: Any) -> Any:
         """A cell of a column in this notation as a number; a plain number on another scale as a text that is none."""
-        number = self.number(cell)
+        number = self.number(cell) if isinstance(cell, str) else None
         if number is not None:
             return number
         written_plainly = parse_number(cell) if self.scaled else None
@@ -48,28 +47,25 @@ class Notation:
         return cell
 
 
-def _with_point(cell: Any) -> str | None:
-    return cell.replace(",", ".") if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell) else None
+def _with_point(text: str) -> str | None:
+    return text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else None
 
 
-def _share(cell: Any) -> float | None:
-    text = cell.strip() if isinstance(cell, str) else ""
+def _share(text: str) -> float | None:
+    text = text.strip()
     number = parse_number(text[:-1]) if text.endswith("%") and text != "%" else None
     return None if number is None else number / 100
 
 
-def _fraction(cell: Any) -> float | None:
-    match = _FRACTION.fullmatch(cell) if isinstance(cell, str) else None
+def _fraction(text: str) -> float | None:
+    match = _FRACTION.fullmatch(text)
     part, whole = map(float, match.groups()) if match else (1.0, 0.0)
     return part / whole if part <= whole and whole else None
 
 
 def _of_words(words: Mapping[str, float]) -> Notation:
     one, zero = list(words)[:2]
-    return Notation(
-        f"{one} is read as 1 and {zero} as 0",
-        lambda cell: words.get(cell.strip().lower()) if isinstance(cell, str) else None,
-    )
+    return Notation(f"{one} is read as 1 and {zero} as 0", lambda text: words.get(text.strip().lower()))
 
 
 DECIMAL_COMMA = Notation("a comma is read as the decimal point", _with_point)
@@ -78,7 +74,7 @@ PERCENT_AT_TIMES = Notation(PERCENT.note, _share)
 UNIFORM = (PERCENT, Notation("7/10 is read as 0.7", _fraction, scaled=True), *map(_of_words, _PAIRS))
 
 
-def notations_of(rows: Iterable[Row], named: Sequence[str]) -> dict[str, tuple[Notation, ...]]:
+def notations_of(columns: Mapping[str, Cells], named: Sequence[str]) -> dict[str, tuple[Notation, ...]]:
     """Column → the notations of its cells, to be read one after the other; others have no entry.
 
     A decimal comma is read in every column where all numbers fit and one cannot be a thousand. The other notations are
@@ -86,34 +82,28 @@ def notations_of(rows: Iterable[Row], named: Sequence[str]) -> dict[str, tuple[N
     per cent in a named column wherever it stands.
 
     Args:
-        rows: A sample of the rows.
+        columns: Column → its cells in a sample of the rows.
         named: The columns that the user calls rewards.
     """
-    texts: defaultdict[str, list[str]] = defaultdict(list)
-    with_numbers: set[str] = set()
-    for row in rows:
-        for name, cell in row.items():
-            number = parse_number(cell)
-            if isinstance(cell, str) and number is None:
-                texts[name].append(cell)
-            elif number is None or not math.isnan(number):
-                with_numbers.add(name)
-    notations: dict[str, tuple[Notation, ...]] = {}
-    for name, cells in texts.items():
-        with_comma = [cell for cell in cells if "," in cell]
-        commas = (DECIMAL_COMMA,) if with_comma and _are_decimal_commas(with_comma) else ()
-        if commas:
-            cells = [DECIMAL_COMMA.read(cell) for cell in cells]
-        is_named = any(plain(name) == plain(known) or name.endswith((f".{known}", f"/{known}")) for known in named)
-        others: tuple[Notation, ...] = ()
-        if is_named or (may_be_reward(name) and sign_of(name)):
-            uniform = () if name in with_numbers else UNIFORM
-            others = tuple(way for way in uniform if all(way.number(cell) is not None for cell in cells))
-            if not others and is_named and any(_share(cell) is not None for cell in cells):
-                others = (PERCENT_AT_TIMES,)
-        if commas or others:
-            notations[name] = (*commas, *others)
-    return notations
+    notations = {name: (*_notations(name, filled(cells), named),) for name, cells in columns.items()}
+    return {name: ways for name, ways in notations.items() if ways}
+
+
+def _notations(name: str, cells: Cells, named: Sequence[str]) -> Iterable[Notation]:
+    numbers = [parse_number(cell) for cell in cells]
+    texts = [cell for cell, number in zip(cells, numbers, strict=True) if number is None and isinstance(cell, str)]
+    if _are_decimal_commas([text for text in texts if "," in text]):
+        yield DECIMAL_COMMA
+        texts = [DECIMAL_COMMA.read(text) for text in texts]
+    is_named = any(plain(name) == plain(known) or name.endswith((f".{known}", f"/{known}")) for known in named)
+    if not texts or not (is_named or (may_be_reward(name) and sign_of(name))):
+        return
+    written = sum(number is None or not math.isnan(number) for number in numbers)
+    uniform = [way for way in UNIFORM if all(way.number(text) is not None for text in texts)]
+    if uniform and len(texts) == written:
+        yield from uniform
+    elif is_named and any(_share(text) is not None for text in texts):
+        yield PERCENT_AT_TIMES
 
 
 def read_cell(cell: Any, notations: Iterable[Notation]) -> Any:

@@ -6,8 +6,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from gd2po.insight.check.choice import CheckError
-from gd2po.insight.check.reading.csv_file import refuse_doubled
-from gd2po.insight.check.reading.sources import CHUNK_ROWS, Cells, Chunk, Faults, Row
+from gd2po.insight.check.reading.sources import CHUNK_ROWS, Cells, Chunk, Faults, Row, refuse_doubled
 from gd2po.insight.check.reading.streams import Content
 
 SAMPLE_BATCHES, SAMPLE_ROWS = 8, 256

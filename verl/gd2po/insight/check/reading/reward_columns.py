@@ -3,13 +3,13 @@
 import csv
 import io
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from gd2po.insight.check.choice import CheckError
 from gd2po.insight.check.reading.names import COUNT, reason_against, sign_of
-from gd2po.insight.check.reading.sampled import Sampled
+from gd2po.insight.check.reading.sampled import Prompts, Sampled, is_index, same_within_groups
 from gd2po.insight.check.reading.sources import NUMERIC, first_of
 from gd2po.insight.check.reading.totals import dependence, product_of, total_of
 from gd2po.insight.check.rollouts import Numbers
@@ -20,7 +20,9 @@ LARGEST_UNSAID = 100
 _TEXT_SHOWN = 20
 
 
-def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, str], dict[str, str], list[str]]:
+def find_rewards(
+    sampled: Sampled, prompts: Prompts, taken: Collection[str]
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
     """The rewards; the columns of numbers that are left out, each with the reason; and both in sentences.
 
     Columns whose name says reward, or is a usual one, are taken; only if there are no two of them, others that are not
@@ -32,7 +34,7 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
     numbers = {
         name: sampled.numbers(name) for name, kind in sampled.kinds.items() if kind in NUMERIC and name not in taken
     }
-    left_out = {name: reason for name, values in numbers.items() if (reason := _reason(sampled, name, values))}
+    left_out = {name: reason for name, values in numbers.items() if (reason := _reason(prompts, name, values))}
     rest = {name: values for name, values in numbers.items() if name not in left_out}
     positive = {name: values for name, values in rest.items() if not (values < 0).any()}
     left_out |= {
@@ -45,15 +47,18 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
     if len(clear) >= 2:
         left_out |= {name: "its name is not that of a reward" for name in candidates if name not in clear}
         candidates = clear
-    unclear = [name for name in candidates if not sign_of(name) and _looks_counted(numbers[name])]
     texts = _texts_like_numbers(sampled, taken)
-    chosen = {name: numbers[name] for name in candidates}
-    products = (f"{name} is {product}" for name in candidates if (product := product_of(name, chosen)))
-    dependent = dependence(chosen) or next(products, "")
-    if len(candidates) < 2 or unclear or dependent:
-        raise CheckError(_question(sampled, candidates, unclear, dependent, left_out, texts))
-    option = f"--scores {_as_option(candidates)}"
-    notes = [f"the rewards are a guess by names and numbers; this says them outright:\n  {option}"]
+    others = left_out | texts
+    doubt = _doubt({name: numbers[name] for name in candidates})
+    if doubt:
+        lists = [name for name, kind in sampled.kinds.items() if kind == "other" and name not in texts]
+        doubt += [f"Other columns of numbers: {_with_reasons(others) or 'none'}"]
+        doubt += [f"Columns of lists or objects: {first_of(lists)}"] if lists else []
+        option = _as_option(candidates) if len(candidates) > 1 else "a,b"
+        raise CheckError(". ".join([*doubt, f"Name the rewards with --scores {option}"]))
+    notes = [
+        f"the rewards are a guess by names and numbers; this says them outright:\n  --scores {_as_option(candidates)}"
+    ]
     if left_out:
         notes.append(f"numbers that were not taken for rewards: {_with_reasons(left_out)}")
     if texts:
@@ -61,7 +66,25 @@ def find_rewards(sampled: Sampled, taken: Collection[str]) -> tuple[dict[str, st
     return {name: name for name in candidates}, left_out, notes
 
 
-def _reason(sampled: Sampled, name: str, values: Numbers) -> str:
+def too_few(names: Collection[str]) -> str:
+    """The sentence that there are not two rewards."""
+    are = "is a reward" if len(names) == 1 else "are rewards"
+    return f"{len(names)} of the columns {are} ({first_of(names) or 'none'}); expected two or more"
+
+
+def _doubt(candidates: Mapping[str, Numbers]) -> list[str]:
+    """Why these columns are not surely the rewards, in sentences without an end; empty if they are."""
+    unclear = [name for name, values in candidates.items() if not sign_of(name) and _looks_counted(values)]
+    products = (f"{name} is {product}" for name in candidates if (product := product_of(name, candidates)))
+    dependent = dependence(candidates) or next(products, "")
+    reasons = [f"{', '.join(unclear)} may be counts or ids"] if unclear else []
+    reasons += [f"One of them may be a total or product of others: {dependent}"] if dependent else []
+    if len(candidates) < 2:
+        return [too_few(candidates), *reasons]
+    return [f"it is not sure which columns are rewards: {', '.join(candidates)}", *reasons] if reasons else []
+
+
+def _reason(prompts: Prompts, name: str, values: Numbers) -> str:
     """What speaks against a column; a name that tells of a length does not, where the numbers are none."""
     filled = values[np.isfinite(values)]
     reason = reason_against(name)
@@ -69,9 +92,9 @@ def _reason(sampled: Sampled, name: str, values: Numbers) -> str:
         reason = ""
     if reason:
         return reason
-    if sampled.is_index(values):
+    if is_index(values):
         return "whole numbers, each once: an index"
-    if not sign_of(name) and sampled.same_within_groups(values):
+    if not sign_of(name) and same_within_groups(values, prompts):
         return "the same for all rollouts of a prompt"
     return ""
 
@@ -94,36 +117,9 @@ def _texts_like_numbers(sampled: Sampled, taken: Collection[str]) -> dict[str, s
 
 def _held(sampled: Sampled, name: str) -> str:
     if sampled.kinds[name] == "text":
-        return f"holds text such as {sampled.example(name)[:_TEXT_SHOWN]!r}"
+        text = next(cell for cell in sampled.cells(name) if isinstance(cell, str))
+        return f"holds text such as {text[:_TEXT_SHOWN]!r}"
     return "is empty" if sampled.kinds[name] == "empty" else "holds lists or objects"
-
-
-def _question(
-    sampled: Sampled,
-    candidates: list[str],
-    unclear: list[str],
-    dependent: str,
-    left_out: dict[str, str],
-    texts: dict[str, str],
-) -> str:
-    others = left_out | texts
-    lists = [name for name, kind in sampled.kinds.items() if kind == "other" and name not in texts]
-    return ". ".join(
-        filter(
-            None,
-            (
-                f"{len(candidates)} of the columns {'is a reward' if len(candidates) == 1 else 'are rewards'} "
-                f"({', '.join(candidates) or 'none'}); expected two or more"
-                if len(candidates) < 2
-                else f"it is not sure which columns are rewards: {', '.join(candidates)}",
-                f"{', '.join(unclear)} may be counts or ids" if unclear else "",
-                f"One of them may be a total or product of others: {dependent}" if dependent else "",
-                f"Other columns of numbers: {_with_reasons(others) or 'none'}",
-                f"Columns of lists or objects: {first_of(lists)}" if lists else "",
-                f"Name the rewards with --scores {_as_option(candidates) if len(candidates) > 1 else 'a,b'}",
-            ),
-        )
-    )
 
 
 def _as_option(names: Sequence[str]) -> str:

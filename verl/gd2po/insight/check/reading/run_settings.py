@@ -1,7 +1,7 @@
 """The settings of the run whose rollouts are checked."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,14 +19,41 @@ class RunSettings:
     """Rewards of a run as it was configured.
 
     Attributes:
-        file: The settings file; empty if there is none.
+        folder: The folder of the settings file; None if there is none.
         rewards: Reward → its settings.
         problem: The reason why files beside the rollouts are not used; empty if there is none.
     """
 
-    file: str = ""
-    rewards: dict[str, RewardSettings] | None = None
+    folder: Path | None = None
+    rewards: Mapping[str, RewardSettings] = field(default_factory=dict)
     problem: str = ""
+
+    def of(self, names: Collection[str]) -> "RunSettings":
+        """The settings of these rewards only."""
+        return replace(self, rewards={name: reward for name, reward in self.rewards.items() if name in names})
+
+    @property
+    def gates(self) -> dict[str, Mapping[str, float]]:
+        """Reward → the rewards that it requires, with their smallest scores, where all of them are here."""
+        requires = {name: reward.requires for name, reward in self.rewards.items() if reward.requires}
+        return {name: others for name, others in requires.items() if others.keys() <= self.rewards.keys()}
+
+    def notes(self) -> Iterator[str]:
+        """What a reader should know of the settings."""
+        if self.problem:
+            yield self.problem
+        if self.folder and self.rewards:
+            said = (f"{name} {_weight_text(reward)} {reward.direction}" for name, reward in self.rewards.items())
+            yield (
+                f"weights and directions are those of {self.folder / SETTINGS_FILE}, where no option says otherwise: "
+                + ", ".join(said)
+            )
+        for name, requires in self.gates.items():
+            conditions = ", ".join(f"{other} ≥ {least:g}" for other, least in requires.items())
+            yield f"{name} counts only where {conditions}, as in the run; elsewhere it is 0"
+        for name, reward in self.rewards.items():
+            if reward.requires and name not in self.gates:
+                yield f"{name} requires rewards that are not checked here ({', '.join(reward.requires)}): not applied"
 
 
 def settings_beside(sources: Sequence[Source]) -> RunSettings:
@@ -42,7 +69,7 @@ def settings_beside(sources: Sequence[Source]) -> RunSettings:
         return RunSettings(problem=f"{SETTINGS_FILE} beside the rollouts cannot be read, so it is not used: {reason}")
     if None in folders or any(other != rewards[0] for other in rewards):
         return RunSettings(problem=f"the files are not all of one run's settings, so no {SETTINGS_FILE} is used")
-    return RunSettings(str(runs[0] / SETTINGS_FILE), rewards[0])
+    return RunSettings(runs[0], rewards[0])
 
 
 def _folder_of_run(name: str) -> Path | None:
@@ -59,3 +86,10 @@ def _rewards(folder: Path) -> dict[str, RewardSettings]:
         }
     except ValidationError as error:
         raise ValueError(f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
+
+
+def _weight_text(reward: RewardSettings) -> str:
+    """The weight of the settings: a number, a schedule, or a constraint."""
+    if reward.target is None and isinstance(reward.weight, float):
+        return f"{reward.weight:g}"
+    return f"({reward.constraint or reward.weight})"

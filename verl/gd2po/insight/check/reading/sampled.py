@@ -1,17 +1,21 @@
-"""The sample of all files as columns: what speaks for and against each being a reward."""
+"""The samples of all files as one table: what speaks for and against each of its columns being a reward."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from gd2po.insight.check.reading.cells import parse_number, to_id
 from gd2po.insight.check.reading.flat import FlatSource
-from gd2po.insight.check.reading.names import plain
-from gd2po.insight.check.reading.sources import Kind, first_of, overall
+from gd2po.insight.check.reading.names import find_name, plain
+from gd2po.insight.check.reading.sources import NUMERIC, Cells, Kind, first_of, overall
+from gd2po.insight.check.reading.steps import steps_in_names
 from gd2po.insight.check.rollouts import Numbers
 
+STEPS = ("step", "global_step", "global_steps", "gen_step", "training_step", "train_step", "trainer_step")
 SESSION_KEY = re.compile(r"(.+)_([0-9]{1,18})_([0-9]{1,18})")
 BEGINNING = 1000
 """Rows at the beginning of a file; a column that is empty in all of them is late."""
@@ -19,147 +23,152 @@ BEGINNING = 1000
 _LEAST_FOR_INDEX = 8
 
 
+@dataclass(frozen=True)
+class Prompts:
+    """The groups by the values of one column.
+
+    Attributes:
+        column: The column that tells the prompt.
+        groups: The group of each sampled row, equal for the rollouts of a prompt in one step; None where it has none.
+        sessions: Whether the column holds verl's ``{prompt}_{session}_{output}``.
+    """
+
+    column: str
+    groups: list[tuple[str, object] | None]
+    sessions: bool = False
+
+    @property
+    def tell_groups(self) -> bool:
+        """Whether the ids are neither the same in all sampled rows nor different in each."""
+        groups = [group for group in self.groups if group is not None]
+        return 1 < len({*groups}) < len(groups)
+
+
 class Sampled:
     """Columns of the sample.
 
     Attributes:
         kinds: Column → kind over all files.
-        group: The column that tells the prompt.
-        sessions: Whether ``group`` holds verl's ``{prompt}_{session}_{output}``.
-        groups: The group of each sampled row, equal for the rollouts of a prompt in one step; None where it has none.
+        step: The column with the step of the training; None where no column tells it.
+        file_steps: File → the step in its name, where no column tells it.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[FlatSource],
-        kinds: Mapping[str, Kind],
-        group: str,
-        step: str | None,
-        file_steps: Mapping[str, int],
-        sessions: bool = False,
-    ) -> None:
-        self.kinds, self._sources, self.group = kinds, sources, group
-        self.sessions = sessions
-        self._rows = [row for source in sources for row in source.rows]
-        files = [source for source in sources for _ in source.rows]
-        self._ids = [to_id(row.get(group)) for row in self._rows]
-        self._file_of = [source.name for source in files]
-        self._steps = [
-            to_id(row.get(step)) if step else file_steps.get(source.name)
-            for row, source in zip(self._rows, files, strict=True)
-        ]
-        self._has_steps = bool(step or file_steps)
-        self._file_steps = file_steps
-        ids = [_prompt(text) if sessions else text for text in self._ids]
-        self.groups = [None if text is None else (text, stamp) for text, stamp in zip(ids, self._steps, strict=True)]
-
-    @staticmethod
-    def kinds_of(sources: Sequence[FlatSource]) -> dict[str, Kind]:
-        """Column → kind over several files."""
+    def __init__(self, sources: Sequence[FlatSource]) -> None:
+        self._sources = sources
         names = dict.fromkeys(name for source in sources for name in source.kinds)
-        kinds = {name: [source.kinds[name] for source in sources if name in source.kinds] for name in names}
-        return {name: overall(Counter(several)) for name, several in kinds.items()}
+        self.kinds: dict[str, Kind] = {
+            name: overall(source.kinds.get(name, "empty") for source in sources) for name in names
+        }
+        self.step = self.first(STEPS, (*NUMERIC, "text"))
+        self.file_steps = {} if self.step else steps_in_names([source.name for source in sources])
+        self._files = [source.name for source in sources for _ in source.sample.numbers]
+        self._steps: list[object] = [self.file_steps.get(file) for file in self._files]
+        if self.step:
+            self._steps = list(map(to_id, self.cells(self.step)))
 
-    def has_sessions(self, prompt: str | None, ours: bool) -> bool:
-        """Whether the ids are surely verl's ``{prompt}_{session}_{output}``: each once a step, its prompt one text."""
-        if plain(self.group) != "uid" or prompt is None or not self._has_steps:
-            return False
-        rows = [
-            (SESSION_KEY.fullmatch(text), stamp, row)
-            for text, stamp, row in zip(self._ids, self._steps, self._rows, strict=True)
-            if text is not None
-        ]
-        if not rows or not all(match for match, _, _ in rows):
-            return False
-        if ours:
-            return True
-        if len({(match and match[0], stamp) for match, stamp, _ in rows}) < len(rows):
-            return False
-        texts: defaultdict[tuple[str, object], set[str | None]] = defaultdict(set)
-        for match, stamp, row in rows:
-            if match:
-                texts[match[1], stamp].add(to_id(row.get(prompt)))
-        return len(texts) < len(rows) and all(len(several) == 1 for several in texts.values())
+    def first(self, names: Sequence[str], kinds: Collection[Kind]) -> str | None:
+        """The first column of these names that is of one of these kinds."""
+        return find_name(names, [name for name, kind in self.kinds.items() if kind in kinds])
 
-    def tells_groups(self) -> bool:
-        """Whether the ids are neither the same in all sampled rows nor different in each."""
-        groups = [group for group in self.groups if group is not None]
-        return 1 < len({*groups}) < len(groups)
+    def cells(self, column: str) -> Cells:
+        """The cells of a column in all files; None where a file, or a row, has none."""
+        return list(chain.from_iterable(source.sample.column(column) for source in self._sources))
 
     def numbers(self, column: str) -> Numbers:
         """The numbers of a column [n], NaN where empty or no number."""
-        return np.array([parse_number(row.get(column)) for row in self._rows], dtype=np.float64)
+        return np.array(list(map(parse_number, self.cells(column))), dtype=np.float64)
 
-    def example(self, column: str) -> str:
-        """A text of a column."""
-        return next((str(row[column]) for row in self._rows if isinstance(row.get(column), str)), "")
+    def prompts(self, column: str, prompt: str | None, ours: bool) -> Prompts:
+        """The groups that a column tells, session keys of verl taken apart.
 
-    def is_index(self, values: Numbers) -> bool:
-        """Whether these are whole numbers, each once."""
-        filled = values[~np.isnan(values)]
-        whole = len(filled) >= _LEAST_FOR_INDEX and bool((filled == np.floor(filled)).all())
-        return whole and len(np.unique(filled)) == len(filled)
+        Args:
+            column: The column.
+            prompt: The column with the text of the prompt; None if there is none.
+            ours: Whether the rollouts are a dump of this plug-in.
+        """
+        ids = list(map(to_id, self.cells(column)))
+        sessions = plain(column) == "uid" and prompt is not None and self._are_sessions(ids, prompt, ours)
+        if sessions:
+            ids = [text and SESSION_KEY.sub(r"\1", text) for text in ids]
+        groups = [None if text is None else (text, step) for text, step in zip(ids, self._steps, strict=True)]
+        return Prompts(column, groups, sessions)
 
-    def same_within_groups(self, values: Numbers) -> bool:
-        """Whether a column is the same for all rollouts of every prompt."""
-        known: dict[object, float] = {}
-        return all(
-            known.setdefault(group, value) == value
-            for group, value in zip(self.groups, values.tolist(), strict=True)
-            if group is not None and value == value
-        )
+    def _are_sessions(self, ids: Sequence[str | None], prompt: str, ours: bool) -> bool:
+        """Whether ids are surely verl's ``{prompt}_{session}_{output}``: each once a step, its prompt one text."""
+        keys = [(text, step) for text, step in zip(ids, self._steps, strict=True) if text is not None]
+        if not keys or not (self.step or self.file_steps):
+            return False
+        if not all(SESSION_KEY.fullmatch(text) for text, _ in keys):
+            return False
+        if ours:
+            return True
+        texts: defaultdict[tuple[str, object], set[str | None]] = defaultdict(set)
+        for text, step, cell in zip(ids, self._steps, self.cells(prompt), strict=True):
+            if text is not None:
+                texts[SESSION_KEY.sub(r"\1", text), step].add(to_id(cell))
+        each_once = len({*keys}) == len(keys)
+        return each_once and len(texts) < len(keys) and all(len(several) == 1 for several in texts.values())
 
-    def notes(self, rewards: Mapping[str, str]) -> Iterator[str]:
-        """What a reader should know of how these rewards and the steps were read."""
-        flags = [name for name, column in rewards.items() if self._has_flags(column)]
-        if flags:
+    def notes(self, rewards: Mapping[str, str], group: str) -> Iterator[str]:
+        """What a reader should know of how these rewards and the steps were read.
+
+        Args:
+            rewards: Reward → column.
+            group: The column that tells the prompt.
+        """
+        if flags := [name for name, column in rewards.items() if self._has_flags(column)]:
             yield f"true and false are read as 1 and 0: {', '.join(flags)}"
         for source in self._sources:
             if names := [name for several in source.summaries.values() for name in sorted(several)]:
                 yield f"rows of {source.name} that sum up the others by their names are left out: {', '.join(names)}"
-        late = [name for name, column in rewards.items() if self._is_late(column)]
-        if late:
+        if late := [name for name, column in rewards.items() if self._is_late(column)]:
             yield f"scored only later in a file, or not in every file: {', '.join(late)}"
-        spread = sorted({name for source in self._sources for name in source.lists})
-        if spread:
+        if spread := sorted({name for source in self._sources for name in source.lists}):
             yield f"lists of several rollouts were spread, one row each: {', '.join(spread)}"
-        written = [(way, name) for source in self._sources for name, ways in source.notations.items() for way in ways]
-        for note in dict.fromkeys(way.note for way, _ in written):
-            columns = {name for way, name in written if way.note == note}
-            if read_so := [name for name, column in rewards.items() if column in columns]:
+        columns: defaultdict[str, set[str]] = defaultdict(set)
+        for source in self._sources:
+            for name, ways in source.notations.items():
+                for way in ways:
+                    columns[way.note].add(name)
+        for note, written in columns.items():
+            if read_so := [name for name, column in rewards.items() if column in written]:
                 yield f"{note}: {', '.join(read_so)}"
         if beyond := dict.fromkeys(name for source in self._sources for name in source.beyond):
             yield f"{len(beyond):,} columns were not looked at, since there are too many: {first_of(beyond)}"
         if doubled := dict.fromkeys(name for source in self._sources for name in source.doubled):
             yield f"names that two columns have, of which the first was looked at: {first_of(doubled)}"
-        if self._file_steps:
+        if self.file_steps:
             yield "no column tells the step; it was read from the names of the files"
-        elif not self._has_steps and self._shared_by_files():
+        elif not self.step and self._shared_by_files(group):
             yield (
-                f"no column and no file name tells the step, and values of {self.group} occur in several files: "
+                f"no column and no file name tells the step, and values of {group} occur in several files: "
                 "they count as one group"
             )
 
     def _has_flags(self, column: str) -> bool:
-        return any(str(row.get(column)).strip().lower() in ("true", "false") for row in self._rows)
+        return any(str(cell).strip().lower() in ("true", "false") for cell in self.cells(column))
 
     def _is_late(self, column: str) -> bool:
-        filled = [_count(source, column, None) for source in self._sources]
-        if not all(filled):
-            return True
-        return any(not _count(source, column, BEGINNING) for source in self._sources)
+        beginnings = (source.sample.column(column)[:BEGINNING] for source in self._sources)
+        return any(all(cell is None for cell in cells) for cells in beginnings)
 
-    def _shared_by_files(self) -> bool:
-        files: defaultdict[object, set[str]] = defaultdict(set)
-        for text, file in zip(self._ids, self._file_of, strict=True):
-            files[text].add(file)
-        return any(len(several) > 1 for several in files.values())
+    def _shared_by_files(self, column: str) -> bool:
+        places = {*zip(map(to_id, self.cells(column)), self._files, strict=True)}
+        return len({text for text, _ in places}) < len(places)
 
 
-def _count(source: FlatSource, column: str, rows: int | None) -> int:
-    return sum(1 for row in source.rows[:rows] if row.get(column) is not None)
+def is_index(values: Numbers) -> bool:
+    """Whether these are whole numbers, each once."""
+    filled = values[~np.isnan(values)]
+    whole = len(filled) >= _LEAST_FOR_INDEX and bool((filled == np.floor(filled)).all())
+    return whole and len(np.unique(filled)) == len(filled)
 
 
-def _prompt(text: str | None) -> str | None:
-    match = SESSION_KEY.fullmatch(text or "")
-    return match[1] if match else text
+def same_within_groups(values: Numbers, prompts: Prompts) -> bool:
+    """Whether numbers [n] are the same for all rollouts of every prompt."""
+    known: dict[object, float] = {}
+    return all(
+        known.setdefault(group, value) == value
+        for group, value in zip(prompts.groups, values.tolist(), strict=True)
+        if group is not None and value == value
+    )

@@ -1,4 +1,4 @@
-"""What every format offers: the kinds of its columns, and its rows in chunks, of which few are in memory at a time."""
+"""What every format offers: a sample of its rows, and all its rows in chunks, of which few are in memory at a time."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, Protocol
 
-Kind = Literal["integer", "real", "flag", "text", "other", "empty"]
-"""What a column holds, as far as a sample tells."""
+from gd2po.insight.check.choice import CheckError
 
-NUMERIC: tuple[Kind, ...] = ("integer", "real", "flag")
+Kind = Literal["integer", "real", "text", "other", "empty"]
+"""What a column holds, as far as a sample tells; true and false are whole numbers."""
+
+NUMERIC: tuple[Kind, ...] = ("integer", "real")
 
 NUMBERS_AT_LEAST = 0.9
 """Share of the cells of a column that have to be numbers for it to be a column of numbers with some bad cells."""
@@ -80,11 +82,25 @@ class Source(Protocol):
         ...
 
 
+def filled(cells: Cells) -> Cells:
+    """The cells that are not empty; most columns of a file with thousands of them have few."""
+    return [cell for cell in cells if cell is not None]
+
+
 def chunks_of(rows: Iterable[tuple[int, Row]], columns: Sequence[str]) -> Iterator[Chunk]:
     """Chunks of these columns from numbered rows."""
     rows = iter(rows)
     while batch := list(islice(rows, CHUNK_ROWS)):
         yield Chunk({name: [row.get(name) for _, row in batch] for name in columns}, [number for number, _ in batch])
+
+
+def refuse_doubled(file: str, names: Iterable[str], form: str) -> None:
+    """Refuse a table in which two columns have one name."""
+    doubled = [
+        f"{name!r} {'twice' if count == 2 else f'{count} times'}" for name, count in Counter(names).items() if count > 1
+    ]
+    if doubled:
+        raise CheckError(f"{file} is a {form} file with column {', '.join(doubled)}; rename or drop one of them")
 
 
 def first_of(names: Iterable[str]) -> str:
@@ -94,11 +110,12 @@ def first_of(names: Iterable[str]) -> str:
     return ", ".join(listed[:LISTED_AT_MOST]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def overall(cells: Counter[Kind]) -> Kind:
-    """The kind of a column with so many cells of each kind."""
-    filled = [kind for kind in cells if kind != "empty"]
-    if len(filled) <= 1:
-        return filled[0] if filled else "empty"
-    if sum(cells[kind] for kind in NUMERIC) >= NUMBERS_AT_LEAST * sum(cells[kind] for kind in filled):
+def overall(kinds: Iterable[Kind]) -> Kind:
+    """The kind of a column with cells of these kinds."""
+    cells = Counter(kinds)
+    del cells["empty"]
+    if len(cells) <= 1:
+        return next(iter(cells), "empty")
+    if sum(cells[kind] for kind in NUMERIC) >= NUMBERS_AT_LEAST * cells.total():
         return "real"
-    return "other" if "other" in filled else "text"
+    return "other" if "other" in cells else "text"

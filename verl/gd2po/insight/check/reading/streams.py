@@ -51,8 +51,6 @@ _OTHERS = (
     *((b"\x80" + bytes([number]), "a pickle of Python") for number in (2, 3, 4, 5)),
     *((mark, "packed twice; unpack it first") for mark, _ in _UNPACKED),
     (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself with git lfs pull"),
-)
-_TEXT_MARKS = (
     (b"<!doctype", "an HTML page; is it the answer of a server instead of the file?"),
     (b"<html", "an HTML page; is it the answer of a server instead of the file?"),
     (b"<?xml", "an XML file"),
@@ -90,7 +88,7 @@ class Content:
         with readable(self.name), self.open() as stream:
             self.head = stream.read(HEAD)
         start = self.head[:64].lstrip().lower()
-        for mark, what in (*_OTHERS, *_TEXT_MARKS):
+        for mark, what in _OTHERS:
             if self.head.startswith(mark) or start.startswith(mark):
                 raise CheckError(f"{self.name} is {what}; expected JSON, CSV or Parquet")
         if self.head[257:262] == b"ustar":

@@ -1,6 +1,6 @@
 """Columns that are made of others: sums, means, weighted totals and products."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain, combinations
 
 import numpy as np
@@ -13,7 +13,6 @@ _SPARE_ROWS = 4
 """Rows beyond the number of summands from which on an exact total is no chance."""
 
 _SMALL = 1e-3
-
 
 _DIFFERENT_ROWS = 4
 """Rows in which a product has to differ from each of its factors."""
@@ -28,22 +27,17 @@ def product_of(column: str, columns: Mapping[str, Numbers]) -> str:
         column: The name of the column.
         columns: Name → numbers [n] of this column and of others, NaN where empty.
     """
-    filled = np.isfinite(columns[column])
-    values = columns[column][filled]
-    others = {name: numbers[filled] for name, numbers in columns.items() if name != column}
-    factors = {
-        name: numbers
-        for name, numbers in others.items()
-        if np.isfinite(numbers).all() and np.count_nonzero(numbers != values) >= _DIFFERENT_ROWS
-    }
-    names = list(factors)[:_FACTORS_AT_MOST]
-    if _is_constant(values) or len(names) < min(_FACTORS):
+    values, others = _beside(column, columns)
+    differ = (name for name, numbers in others.items() if np.count_nonzero(numbers != values) >= _DIFFERENT_ROWS)
+    names = list(differ)[:_FACTORS_AT_MOST]
+    if _is_constant(values):
         return ""
-    matrix = np.stack([factors[name] for name in names])
-    for chosen in chain.from_iterable(combinations(range(len(names)), count) for count in _FACTORS):
-        few = matrix[list(chosen), :_FIRST_ROWS].prod(axis=0)
-        if abs(few - values[:_FIRST_ROWS]).max() < _SMALL and _is_exact(matrix[list(chosen)].prod(axis=0), values):
-            return f"the product of {', '.join(names[position] for position in chosen)}"
+    for chosen in chain.from_iterable(combinations(names, count) for count in _FACTORS):
+        few = np.prod([others[name][:_FIRST_ROWS] for name in chosen], axis=0)
+        if abs(few - values[:_FIRST_ROWS]).max() < _SMALL and _is_exact(
+            np.prod([others[name] for name in chosen], axis=0), values
+        ):
+            return f"the product of {', '.join(chosen)}"
     return ""
 
 
@@ -56,23 +50,19 @@ def total_of(column: str, columns: Mapping[str, Numbers]) -> str:
     """
     from scipy.optimize import nnls
 
-    filled = np.isfinite(columns[column])
-    values = columns[column][filled]
-    others = {name: numbers[filled] for name, numbers in columns.items() if name != column}
-    summands = {
-        name: numbers
-        for name, numbers in others.items()
-        if np.isfinite(numbers).all() and not _is_constant(numbers) and not _is_multiple(numbers, values)
-    }
-    summands = dict(list(summands.items())[:SUMMANDS_AT_MOST])
-    if len(summands) < 2 or len(values) < len(summands) + _SPARE_ROWS or _is_constant(values):
+    values, others = _beside(column, columns)
+    varying = (
+        name for name, numbers in others.items() if not _is_constant(numbers) and not _is_multiple(numbers, values)
+    )
+    names = list(varying)[:SUMMANDS_AT_MOST]
+    if len(names) < 2 or len(values) < len(names) + _SPARE_ROWS or _is_constant(values):
         return ""
-    matrix = np.stack(list(summands.values()), axis=1)
+    matrix = np.stack([others[name] for name in names], axis=1)
     try:
         weights = nnls(matrix, values)[0]
     except RuntimeError:  # it did not converge
         return ""
-    parts = {name: weight for name, weight in zip(summands, weights.tolist(), strict=True) if weight > _SMALL}
+    parts = _parts(names, weights)
     if len(parts) < 2 or not _is_exact(matrix @ weights, values):
         return ""
     for word, weight in (("sum", 1.0), ("mean", 1 / len(parts))):
@@ -93,14 +83,23 @@ def dependence(columns: Mapping[str, Numbers]) -> str:
             continue
         if before:
             matrix = np.stack(list(before.values()), axis=1)
-            weights = np.linalg.lstsq(matrix, values, rcond=None)[0]
-            parts = {
-                part: weight for part, weight in zip(before, weights.tolist(), strict=True) if abs(weight) > _SMALL
-            }
+            weights = np.linalg.lstsq(matrix, values, rcond=None)[0].astype(np.float64)
+            parts = _parts(before, weights)
             if len(parts) > 1 and _is_exact(matrix @ weights, values):
                 return f"{name} is {_terms(parts)}"
         before[name] = values
     return ""
+
+
+def _beside(column: str, columns: Mapping[str, Numbers]) -> tuple[Numbers, dict[str, Numbers]]:
+    """The numbers of a column where it has some, and those of the other columns that all have some there."""
+    filled = np.isfinite(columns[column])
+    others = {name: numbers[filled] for name, numbers in columns.items() if name != column}
+    return columns[column][filled], {name: numbers for name, numbers in others.items() if np.isfinite(numbers).all()}
+
+
+def _parts(names: Iterable[str], weights: Numbers) -> dict[str, float]:
+    return {name: weight for name, weight in zip(names, weights.tolist(), strict=True) if abs(weight) > _SMALL}
 
 
 def _is_exact(total: Numbers, values: Numbers) -> bool:

@@ -1,6 +1,6 @@
 """Rewards two by two: how they vary together, and how often they contradict each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -36,7 +36,6 @@ class PairStatistics:
 def compare_rewards(
     rollouts: Rollouts,
     normalised: Mapping[str, Numbers],
-    ranks: Mapping[str, RewardRanks],
     votes: Mapping[str, Numbers],
 ) -> tuple[PairStatistics, ...]:
     """Statistics of all pairs of rewards.
@@ -44,40 +43,35 @@ def compare_rewards(
     Args:
         rollouts: The N rollouts.
         normalised: Reward → its group-relative advantages [N], direction applied.
-        ranks: Reward → the ranks of its scores.
         votes: Reward → its weighted group-relative advantages [N].
     """
-    return tuple(
-        _compare(
-            rollouts,
-            pair,
-            [normalised[name] for name in pair],
-            [ranks[name] for name in pair],
-            [votes[name] for name in pair],
-        )
-        for pair in combinations(sorted(rollouts.names), 2)
-    )
+    scores = zip(rollouts.names, rollouts.scores, strict=True)
+    ranks = {name: RewardRanks(rollouts.groups, values) for name, values in scores}
+    pairs = combinations(sorted(rollouts.names), 2)
+    return tuple(_compare(rollouts, pair, normalised, ranks, votes) for pair in pairs)
 
 
 def _compare(
     rollouts: Rollouts,
     pair: tuple[str, str],
-    normalised: Sequence[Numbers],
-    ranks: Sequence[RewardRanks],
-    votes: Sequence[Numbers],
+    normalised: Mapping[str, Numbers],
+    ranks: Mapping[str, RewardRanks],
+    votes: Mapping[str, Numbers],
 ) -> PairStatistics:
-    both = ranks[0].scored & ranks[1].scored
-    first, second = (reward.restricted(both) for reward in ranks)
-    varied = both & _varied(rollouts.groups, normalised[0]) & _varied(rollouts.groups, normalised[1])
+    both = ranks[pair[0]].scored & ranks[pair[1]].scored
+    first, second = (ranks[name].restricted(both) for name in pair)
+    advantages = [normalised[name] for name in pair]
+    varied = both & _varied(rollouts.groups, advantages[0]) & _varied(rollouts.groups, advantages[1])
+    opposite = opposed(*(torch.from_numpy(votes[name]) for name in pair))
     sign = -1.0 if rollouts.directions[pair[0]] != rollouts.directions[pair[1]] else 1.0
     scores = [rollouts.scores[rollouts.names.index(name)][both] for name in pair]
     return PairStatistics(
         first=pair[0],
         second=pair[1],
-        conflict=float(opposed(*map(torch.from_numpy, votes))[both].double().mean()) if both.any() else 0.0,
+        conflict=float(opposite[both].double().mean()) if both.any() else 0.0,
         pearson=_signed(sign, correlation(*map(_centred, scores))),
         spearman=_signed(sign, correlation(first.overall, second.overall)),
-        pearson_within=correlation(*(values[varied].astype(np.float64) for values in normalised)),
+        pearson_within=correlation(*(values[varied].astype(np.float64) for values in advantages)),
         spearman_within=_signed(sign, correlation(first.within[varied[both]], second.within[varied[both]])),
     )
 

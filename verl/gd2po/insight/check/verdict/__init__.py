@@ -5,9 +5,8 @@ from typing import Literal
 
 from gd2po.insight.check.evidence import Evidence
 from gd2po.insight.check.methods.runs import MethodResult
-from gd2po.insight.check.verdict.about_filters import cost, filter_findings, fitting_filter, has_work
+from gd2po.insight.check.verdict.about_filters import cost, filter_findings, fitting_filter, group_findings, has_work
 from gd2po.insight.check.verdict.about_gains import gain_findings, mended
-from gd2po.insight.check.verdict.about_groups import group_findings
 from gd2po.insight.check.verdict.about_rewards import data_findings, reward_findings
 from gd2po.insight.check.verdict.findings import Level, VerdictFinding, listed, percent, with_loss
 from gd2po.insight.check.verdict.suggestion import suggest

@@ -6,6 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
+from gd2po.hosts.verl.checkpoints.folders import kept
+
 
 @dataclass(frozen=True)
 class RunSchedule:
@@ -60,7 +62,7 @@ class RunSchedule:
             steps=steps,
             validations=_occasions(steps, trainer.test_freq, extra=int(bool(trainer.val_before_train))),
             checkpoints=checkpoints,
-            kept=None if checkpoints is None else min(checkpoints, keeps(trainer) or checkpoints),
+            kept=None if checkpoints is None else min(checkpoints, kept(trainer) or checkpoints),
         )
 
 
@@ -82,11 +84,6 @@ def rows_of(data: DictConfig) -> int | None:
     rows = sum(int(pq.read_metadata(file).num_rows) for file in files)
     limit = data.get("train_max_samples", -1)
     return min(rows, limit) if limit > 0 else rows
-
-
-def keeps(trainer: DictConfig) -> int | None:
-    """The number of checkpoints that verl keeps; None if it keeps all."""
-    return 1 if trainer.get("remove_previous_ckpt_in_save", False) else trainer.get("max_actor_ckpt_to_keep", None)
 
 
 def _steps(trainer: DictConfig, per_epoch: int | None) -> int | None:
