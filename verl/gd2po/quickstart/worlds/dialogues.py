@@ -1,8 +1,8 @@
 """Small tool-calling dialogues made from a seed: the real grammar and layout, a vocabulary for a tiny model.
 
-:func:`generate` gives records for :func:`gd2po.data.tool_calling.prepare`; :func:`demonstrations` gives, for the same
-prompts, what a supervised warm start should imitate: answers that differ in length and are not always right, so that a
-policy which has learnt them still has something to gain in each reward.
+:func:`generate` gives records for :func:`gd2po.data.tool_calling.prepare`; :func:`demonstrations` and
+:func:`faulty_demonstrations` give, for the same prompts, what a supervised warm start should imitate: answers that differ
+in length and are not always right, so that a policy which has learnt them still has something to gain in each reward.
 """
 
 import json
@@ -123,6 +123,39 @@ def demonstrations(
     ]
 
 
+def faulty_demonstrations(
+    records: Iterable[Record],
+    seed: int,
+    *,
+    fault_share: float,
+    short_thought: tuple[int, int],
+    long_thought: tuple[int, int],
+) -> list[Record]:
+    """The same prompts with answers that have a fault for each reward, drawn independently of each other.
+
+    The faults are a short thought (length), no newline after the think part (format), and numbers in quotes, where a
+    call has numbers (correctness). A policy that imitates these answers makes each fault about as often as they do, and
+    with a share above one half its greedy answers have all of them.
+
+    Args:
+        records: The records of :func:`generate`.
+        seed: The seed; equal arguments give equal demonstrations.
+        fault_share: The chance of each fault.
+        short_thought: The fewest and the most words of a short thought, drawn uniformly.
+        long_thought: The fewest and the most words of the other thoughts, drawn uniformly.
+    """
+    rng = random.Random(seed)
+    faulty = []
+    for record in records:
+        is_short, is_joined, is_quoted = (rng.random() < fault_share for _ in range(3))
+        thought = _thought(rng.randint(*(short_thought if is_short else long_thought)))
+        body = record["output"].split("\n", 1)[1]
+        if is_quoted and body.startswith("<tool_call>"):
+            body = _block((tool, {name: str(value) for name, value in values.items()}) for tool, values in _calls(body))
+        faulty.append(record | {"output": f"<think> {thought} </think>{'' if is_joined else chr(10)}{body}"})
+    return faulty
+
+
 def _dialogue(rng: random.Random) -> Record:
     kind = rng.random()
     offered = rng.sample(list(TOOLS.values()), OFFERED)
@@ -160,11 +193,15 @@ def _block(calls: Iterable[Call]) -> str:
 
 def _demonstration(gold: str, rng: random.Random, think_words: tuple[int, int], imperfect_share: float) -> str:
     body = gold.split("\n", 1)[1]
-    thought = " ".join(islice(cycle(_THOUGHT.split()), rng.randint(*think_words)))
+    thought = _thought(rng.randint(*think_words))
     imperfect, wrong_value = rng.random() < imperfect_share, rng.random() < 0.5
     if imperfect and wrong_value and body.startswith("<tool_call>"):
         return f"<think> {thought} </think>\n{_block(_spoil(_calls(body), rng))}"
     return f"<think> {thought} </think>{'' if imperfect else chr(10)}{body}"
+
+
+def _thought(words: int) -> str:
+    return " ".join(islice(cycle(_THOUGHT.split()), words))
 
 
 def _calls(block: str) -> list[Call]:
