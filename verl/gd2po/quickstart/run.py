@@ -146,14 +146,8 @@ def train(plan: Plan, method: str, on_step: Callable[[int], None]) -> list[Step]
     folder.mkdir(parents=True)
     metrics, log = folder / "metrics.jsonl", folder / "log.txt"
     command = [sys.executable, "-P", "-m", "gd2po.cli", "train"]
-    command += [
-        "--config-dir",
-        str(config_dir("tool-calling")),
-        "--config-name",
-        "base",
-        *plan.overrides(method),
-        *GREEDY,
-    ]
+    command += ["--config-dir", str(config_dir("tool-calling")), "--config-name", "base"]
+    command += [*plan.overrides(method), *GREEDY]
     environment = {"VERL_PLATFORM": "cpu", runs.METRICS_VARIABLE: str(metrics), "HYDRA_FULL_ERROR": "1"}
     code = runs.run(
         command, log, environment, lambda: on_step(max((step["step"] for step in read_steps(metrics)), default=0))

@@ -1,8 +1,9 @@
 """Small tool-calling dialogues made from a seed: the real grammar and layout, a vocabulary for a tiny model.
 
 :func:`generate` gives records for :func:`gd2po.data.tool_calling.prepare`; :func:`demonstrations` and
-:func:`faulty_demonstrations` give, for the same prompts, what a supervised warm start should imitate: answers that differ
-in length and are not always right, so that a policy which has learnt them still has something to gain in each reward.
+:func:`faulty_demonstrations` give, for the same prompts, what a supervised warm start should imitate: answers that
+differ in length and are not always right, so that a policy which has learnt them still has something to gain in each
+reward.
 """
 
 import json
