@@ -53,6 +53,12 @@ def test_every_tool_and_every_small_talk_occurs_and_is_answerable() -> None:
             assert value in record["input"]
 
 
+def test_parameters_take_their_first_values_where_so_many_are_allowed() -> None:
+    text = "\n".join(record["output"] for record in generate(500, seed=3, most_values=2))
+    assert set(re.findall(r'"city": "(\w+)"', text)) == {"paris", "tokyo"}
+    assert set(re.findall(r'"minutes": (\d+)', text)) == {"1", "2"}
+
+
 def test_perfect_demonstrations_differ_from_the_reference_in_thought_only() -> None:
     answers = demonstrations(RECORDS, seed=0, imperfect_share=0)
     assert all(scored["format"] == 1 and scored["correctness"] in (0, 3) for scored in scores(answers))

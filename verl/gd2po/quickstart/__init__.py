@@ -15,7 +15,7 @@ def prepare_task(plan: Plan) -> None:
     sizes = plan.sizes
     for split, rows, offset in (("train", sizes.train_rows, 1), ("test", sizes.test_rows, 2)):
         if not (plan.data / f"{split}.parquet").exists():
-            records = generate(rows, 3 * plan.seed + offset, brief=True)
+            records = generate(rows, 3 * plan.seed + offset, brief=True, most_values=sizes.most_values)
             prepare(records, plan.data / f"{split}.parquet", split=split)
 
 
@@ -26,7 +26,7 @@ def prepare_policy(plan: Plan, on_progress: Callable[[float], None]) -> None:
 
     sizes = plan.sizes
     records = faulty_demonstrations(
-        generate(sizes.demonstrations, 3 * plan.seed, brief=True),
+        generate(sizes.demonstrations, 3 * plan.seed, brief=True, most_values=sizes.most_values),
         plan.seed,
         fault_share=sizes.fault_share,
         short_thought=sizes.short_thought,

@@ -39,6 +39,7 @@ class Sizes:
         prompts: The number of prompts in a step; each has 8 rollouts.
         mini_batch: The number of prompts in an update.
         learning_rate: The learning rate of the reinforcement learning.
+        most_values: The most values that a parameter of a tool takes; None for all.
         fault_share: The share of the demonstrations that have a fault, for each of the three rewards.
         short_thought: The fewest and the most words of a demonstration's short thought.
         long_thought: The fewest and the most words of its other thoughts.
@@ -55,6 +56,7 @@ class Sizes:
     prompts: int
     mini_batch: int
     learning_rate: str
+    most_values: int | None = None
     fault_share: float = 0.6
     short_thought: tuple[int, int] = (2, 3)
     long_thought: tuple[int, int] = (4, 8)
@@ -65,7 +67,14 @@ class Sizes:
 
 
 TINY = Sizes(
-    train_rows=512, test_rows=64, demonstrations=4000, steps=12, prompts=16, mini_batch=8, learning_rate="1e-3"
+    train_rows=512,
+    test_rows=64,
+    demonstrations=4000,
+    steps=12,
+    prompts=16,
+    mini_batch=8,
+    learning_rate="1e-3",
+    most_values=4,
 )
 """Sizes for a policy of half a million weights on any two cores."""
 

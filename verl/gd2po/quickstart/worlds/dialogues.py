@@ -36,9 +36,9 @@ class ToyTool:
     values: dict[str, tuple[Value, ...]]
     question: str
 
-    def draw(self, rng: random.Random) -> dict[str, Value]:
-        """A value for each parameter."""
-        return {name: rng.choice(choices) for name, choices in self.values.items()}
+    def draw(self, rng: random.Random, most_values: int | None = None) -> dict[str, Value]:
+        """A value for each parameter, one of its first `most_values`."""
+        return {name: rng.choice(choices[:most_values]) for name, choices in self.values.items()}
 
     def other_value(self, parameter: str, value: Value, rng: random.Random) -> Value:
         """A value this parameter could have had instead."""
@@ -89,7 +89,7 @@ _USER_BEGIN, _USER_END = "**Dialogue Records History**\n<user> ", " </user>"
 _THOUGHT = "the user asks for this so i look at the tools and at the values and then i decide what to do next and"
 
 
-def generate(num_rows: int, seed: int, *, brief: bool = False) -> list[Record]:
+def generate(num_rows: int, seed: int, *, brief: bool = False, most_values: int | None = None) -> list[Record]:
     """``num_rows`` raw dialogues ``{instruction, input, output}``; equal arguments give equal dialogues.
 
     Every output is a perfect reference answer. About :data:`TWO_CALLS` of them hold two calls and :data:`NO_CALL` none.
@@ -100,9 +100,10 @@ def generate(num_rows: int, seed: int, *, brief: bool = False) -> list[Record]:
         seed: The seed.
         brief: Whether prompts hold the tools in one line and the bare question, without the layout of the real task;
             a third as long, for a model that reads slowly.
+        most_values: The most values that a parameter takes, for a model that learns slowly to copy them; None for all.
     """
     rng = random.Random(seed)
-    records = [_dialogue(rng) for _ in range(num_rows)]
+    records = [_dialogue(rng, most_values) for _ in range(num_rows)]
     return [_in_brief(record) for record in records] if brief else records
 
 
@@ -157,14 +158,14 @@ def faulty_demonstrations(
     return faulty
 
 
-def _dialogue(rng: random.Random) -> Record:
+def _dialogue(rng: random.Random, most_values: int | None) -> Record:
     kind = rng.random()
     offered = rng.sample(list(TOOLS.values()), OFFERED)
     if kind < NO_CALL:
         question = rng.choice(list(SMALL_TALK))
         return _record(offered, question, f"<think> no tool </think>\n<response> {SMALL_TALK[question]} </response>")
     called = rng.sample(offered, 2 if kind < NO_CALL + TWO_CALLS else 1)
-    calls = [(tool, tool.draw(rng)) for tool in called]
+    calls = [(tool, tool.draw(rng, most_values)) for tool in called]
     question = " and ".join(tool.question.format(**values) for tool, values in calls)
     return _record(offered, question, f"<think> use the tool </think>\n{_block(calls)}")
 
