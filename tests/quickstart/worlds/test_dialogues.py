@@ -82,21 +82,19 @@ def test_think_length_is_a_parameter() -> None:
 
 
 def test_faults_of_the_three_rewards_are_independent_of_each_other() -> None:
-    answers = faulty_demonstrations(RECORDS, 0, fault_share=0.6, short_thought=(2, 3), long_thought=(4, 8))
-    has_number = [re.search(r": \d", record["output"]) is not None for record in RECORDS]
+    answers = faulty_demonstrations(RECORDS, 0, fault_share=0.6, short_thought=3, long_thought=(4, 8))
     scored = scores(answers)
     faults = [
-        (think_words(answer["output"]) <= 3, item["format"] == 0, item["correctness"] != 3)
-        for answer, item, number in zip(answers, scored, has_number, strict=True)
-        if number
+        (think_words(answer["output"]) == 3, item["format"] == 0, item["correctness"] < 3)
+        for answer, item in zip(answers, scored, strict=True)
+        if "<tool_call>" in answer["output"]
     ]
     shares = [sum(column) / len(faults) for column in zip(*faults, strict=True)]
     assert shares == pytest.approx([0.6, 0.6, 0.6], abs=0.08)
     assert sum(map(all, faults)) / len(faults) == pytest.approx(0.6**3, abs=0.06)
-    assert all(number or item["correctness"] in (0, 3) for number, item in zip(has_number, scored, strict=True))
 
 
 def test_without_a_fault_the_answers_are_right() -> None:
-    answers = faulty_demonstrations(RECORDS, 0, fault_share=0, short_thought=(2, 3), long_thought=(8, 8))
+    answers = faulty_demonstrations(RECORDS, 0, fault_share=0, short_thought=3, long_thought=(8, 8))
     assert {think_words(answer["output"]) for answer in answers} == {8}
     assert all(item["format"] == 1 and item["correctness"] in (0, 3) for item in scores(answers))

@@ -41,7 +41,7 @@ class Sizes:
         learning_rate: The learning rate of the reinforcement learning.
         most_values: The most values that a parameter of a tool takes; None for all.
         fault_share: The share of the demonstrations that have a fault, for each of the three rewards.
-        short_thought: The fewest and the most words of a demonstration's short thought.
+        short_thought: The words of a demonstration's short thought.
         long_thought: The fewest and the most words of its other thoughts.
         target_words: The words of thinking for full length score; the published 512 would take minutes a step.
         prompt_tokens: The most tokens of a prompt.
@@ -58,7 +58,7 @@ class Sizes:
     learning_rate: str
     most_values: int | None = None
     fault_share: float = 0.6
-    short_thought: tuple[int, int] = (2, 3)
+    short_thought: int = 3
     long_thought: tuple[int, int] = (4, 8)
     target_words: int = 8
     prompt_tokens: int = 96
@@ -73,8 +73,8 @@ TINY = Sizes(
     steps=12,
     prompts=16,
     mini_batch=8,
-    learning_rate="1e-3",
-    most_values=4,
+    learning_rate="5e-4",
+    most_values=6,
 )
 """Sizes for a policy of half a million weights on any two cores."""
 

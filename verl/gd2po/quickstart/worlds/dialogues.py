@@ -130,30 +130,30 @@ def faulty_demonstrations(
     seed: int,
     *,
     fault_share: float,
-    short_thought: tuple[int, int],
+    short_thought: int,
     long_thought: tuple[int, int],
 ) -> list[Record]:
     """The same prompts with answers that have a fault for each reward, drawn independently of each other.
 
-    The faults are a short thought (length), no newline after the think part (format), and numbers in quotes, where a
-    call has numbers (correctness). A policy that imitates these answers makes each fault about as often as they do, and
-    with a share above one half its greedy answers have all of them.
+    The faults are a short thought (length), no newline after the think part (format), and calls without their last
+    parameter (correctness). A policy that imitates these answers makes each fault about as often as they do, and with a
+    share above one half its greedy answers have all of them.
 
     Args:
         records: The records of :func:`generate`.
         seed: The seed; equal arguments give equal demonstrations.
         fault_share: The chance of each fault.
-        short_thought: The fewest and the most words of a short thought, drawn uniformly.
+        short_thought: The words of a short thought.
         long_thought: The fewest and the most words of the other thoughts, drawn uniformly.
     """
     rng = random.Random(seed)
     faulty = []
     for record in records:
-        is_short, is_joined, is_quoted = (rng.random() < fault_share for _ in range(3))
-        thought = _thought(rng.randint(*(short_thought if is_short else long_thought)))
+        is_short, is_joined, is_incomplete = (rng.random() < fault_share for _ in range(3))
+        thought = _thought(short_thought if is_short else rng.randint(*long_thought))
         body = record["output"].split("\n", 1)[1]
-        if is_quoted and body.startswith("<tool_call>"):
-            body = _block((tool, {name: str(value) for name, value in values.items()}) for tool, values in _calls(body))
+        if is_incomplete and body.startswith("<tool_call>"):
+            body = _block((tool, dict(list(values.items())[:-1])) for tool, values in _calls(body))
         faulty.append(record | {"output": f"<think> {thought} </think>{'' if is_joined else chr(10)}{body}"})
     return faulty
 
