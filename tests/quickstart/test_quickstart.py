@@ -28,7 +28,7 @@ from gd2po.quickstart.progress import Progress
 from gd2po.quickstart.run import train
 from gd2po.quickstart.summary import examples, plot, table
 from gd2po.quickstart.tokenizer import CHAT_TEMPLATE, TAGS, train_tokenizer
-from gd2po.quickstart.warm_start import WarmStart, warm_start
+from gd2po.quickstart.warm_start import WarmStart, build_policy, warm_start
 from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 from gd2po.runs.process import TrainingError, read_steps
 
@@ -170,6 +170,25 @@ def test_on_a_terminal_there_are_bars():
         progress.update(2, "resting")
         progress.tell("a sentence")
     assert "resting" in written.getvalue() and "2/2" in written.getvalue() and "a sentence" in written.getvalue()
+
+
+def test_a_tiny_policy_has_its_deviation_and_learns_in_one_thread(tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    threads, before = [], torch.get_num_threads()
+    records = demonstrations(generate(2, 1, brief=True), 1)
+    size = PolicySize(vocabulary=400, hidden=64, layers=1, weight_deviation=0.3)
+    build_policy(
+        records,
+        tmp_path / "policy",
+        WarmStart(epochs=1.0, batch=2, learning_rate=1e-9),
+        1,
+        lambda share: threads.append(torch.get_num_threads()),
+        size,
+    )
+    assert threads == [1] and torch.get_num_threads() == before
+    weights = AutoModelForCausalLM.from_pretrained(tmp_path / "policy").model.layers[0].mlp.up_proj.weight
+    assert weights.std().item() == pytest.approx(0.3, rel=0.05)
 
 
 def test_a_pretrained_model_is_warm_started_and_saved_in_bfloat16(tmp_path):

@@ -21,7 +21,7 @@ def prepare_task(plan: Plan) -> None:
 
 def prepare_policy(plan: Plan, on_progress: Callable[[float], None]) -> None:
     """Build and warm-start the policy, unless it is there."""
-    from gd2po.quickstart.policy import PolicySize
+    from gd2po.quickstart.policy import TINY_POLICY
     from gd2po.quickstart.warm_start import LANGUAGE_MODEL, WarmStart, build_policy, warm_start
     from gd2po.quickstart.worlds.dialogues import faulty_demonstrations, generate
 
@@ -34,6 +34,6 @@ def prepare_policy(plan: Plan, on_progress: Callable[[float], None]) -> None:
         long_thought=sizes.long_thought,
     )
     if plan.is_tiny:
-        build_policy(records, plan.policy, WarmStart(), plan.seed, on_progress, PolicySize(weight_deviation=0.08))
+        build_policy(records, plan.policy, WarmStart(), plan.seed, on_progress, TINY_POLICY)
     else:
         warm_start(plan.model, records, plan.policy, LANGUAGE_MODEL, plan.seed, on_progress)

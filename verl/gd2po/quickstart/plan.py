@@ -85,7 +85,7 @@ LANGUAGE_MODEL = Sizes(
     steps=8,
     prompts=8,
     mini_batch=8,
-    learning_rate="1e-4",
+    learning_rate="3e-5",
     overrides=(
         # One update a step: the log-probabilities of the rollouts are those of the weights that it starts from.
         "algorithm.rollout_correction.bypass_mode=true",

@@ -13,7 +13,7 @@ HEAD = 32
 
 @dataclass(frozen=True)
 class PolicySize:
-    """The shape of the policy. The defaults are the quickstart's, half a million parameters.
+    """The shape of the policy. The defaults have half a million parameters.
 
     Attributes:
         vocabulary: The largest number of tokens.
@@ -29,6 +29,10 @@ class PolicySize:
     layers: int = 2
     context: int = 512
     weight_deviation: float = 0.02
+
+
+TINY_POLICY = PolicySize(weight_deviation=0.08)
+"""The shape of the policy that learns the quickstart's task."""
 
 
 def make_policy(demonstrations: Sequence[Record], destination: Path, size: PolicySize, seed: int) -> int:
