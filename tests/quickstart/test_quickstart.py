@@ -28,7 +28,7 @@ from gd2po.quickstart.progress import Progress
 from gd2po.quickstart.run import train
 from gd2po.quickstart.summary import examples, plot, table
 from gd2po.quickstart.tokenizer import CHAT_TEMPLATE, TAGS, train_tokenizer
-from gd2po.quickstart.warm_start import WarmStart, warm_start
+from gd2po.quickstart.warm_start import WarmStart, build_policy, warm_start
 from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 from gd2po.runs.process import TrainingError, read_steps
 
@@ -96,7 +96,7 @@ def test_the_table_shows_before_and_after_with_intervals(run_folder, capsys):
     outcomes = {"gd2po_hard": read_outcome(run_folder, REWARDS, 2)}
     Console(width=160).print(table({"gd2po_hard": STEPS}, outcomes, plan))
     shown = capsys.readouterr().out
-    for text in ("GD²PO-Hard", "2 sampled, 64 test", "-1.50 → 0.25 (±0.00)", "40%", "50%", "1.05 → 2.05"):
+    for text in ("GD²PO-Hard", "greedy, 64 test", "-1.50 → 0.25 (±0.00)", "40%", "50%", "1.05 → 2.05"):
         assert text in shown
 
 
@@ -108,15 +108,15 @@ def test_the_change_of_a_score_is_that_of_its_prompts(run_folder):
     assert outcome.training["format"].change.value == pytest.approx(1)
 
 
-def test_examples_begin_with_the_answers_that_improved_most(run_folder):
-    shown = examples(read_outcome(run_folder, REWARDS, 2), 1)
-    assert shown == "question 3\n  before  0 ⏎ 3\n  after   2 ⏎ 3"
+def test_examples_are_the_best_the_middle_and_the_worst_of_the_changes(run_folder):
+    shown = examples(read_outcome(run_folder, REWARDS, 2)).splitlines()
+    assert shown[:3] == ["question 3", "  before  0 ⏎ 3", "  after   2 ⏎ 3"]
+    assert shown[3::3] == ["question 2", "question 0"]
 
 
 def test_a_real_model_has_sizes_and_folders_of_its_own(tmp_path):
     tiny, real = (Plan(("gdpo",), 1, 1, tmp_path, model=model) for model in ("tiny", "/models/smol"))
     assert tiny.policy.name == "policy-seed1" and real.policy.name == "policy-smol-seed1"
-    assert "actor_rollout_ref.rollout.val_kwargs.do_sample=false" in real.overrides("gdpo")
     assert "algorithm.rollout_correction.bypass_mode=true" in real.overrides("gdpo")
     assert real.sizes.prompts == real.sizes.mini_batch  # one update a step, which makes that exact enough
 
@@ -170,6 +170,25 @@ def test_on_a_terminal_there_are_bars():
         progress.update(2, "resting")
         progress.tell("a sentence")
     assert "resting" in written.getvalue() and "2/2" in written.getvalue() and "a sentence" in written.getvalue()
+
+
+def test_a_tiny_policy_has_its_deviation_and_learns_in_one_thread(tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    threads, before = [], torch.get_num_threads()
+    records = demonstrations(generate(2, 1, brief=True), 1)
+    size = PolicySize(vocabulary=400, hidden=64, layers=1, weight_deviation=0.3)
+    build_policy(
+        records,
+        tmp_path / "policy",
+        WarmStart(epochs=1.0, batch=2, learning_rate=1e-9),
+        1,
+        lambda share: threads.append(torch.get_num_threads()),
+        size,
+    )
+    assert threads == [1] and torch.get_num_threads() == before
+    weights = AutoModelForCausalLM.from_pretrained(tmp_path / "policy").model.layers[0].mlp.up_proj.weight
+    assert weights.std().item() == pytest.approx(0.3, rel=0.05)
 
 
 def test_a_pretrained_model_is_warm_started_and_saved_in_bfloat16(tmp_path):
@@ -255,12 +274,13 @@ def test_the_tokenizer_keeps_what_the_rewards_read():
 @pytest.mark.timeout(1500)
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
 def test_the_command_trains_and_shows_what_happened(tmp_path):
-    command = [sys.executable, "-P", "-c", f"import gd2po.quickstart as q; q.DEMONSTRATIONS = 200\n{_RUN}"]
+    command = [sys.executable, "-P", "-c", _RUN]
     found = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
     for shown in (
         "GRPO, training, steps: 2 of 2",
-        "The three test prompts",
+        "Answers to the three test prompts",
+        "greedy, 64 test",
         "sampled, training",
     ):
         assert shown in found.stdout
@@ -283,6 +303,8 @@ def _check_report(folder):
         assert text in page.read_text(), text
 
 
-_RUN = "import sys; from gd2po.cli import app; " + (
+_RUN = (
+    "import sys; from dataclasses import replace; import gd2po.quickstart.plan as plan; from gd2po.cli import app; "
+    "plan.TINY = replace(plan.TINY, demonstrations=200); "
     "app(['quickstart', '--model', 'tiny', '--steps', '2', '--methods', 'grpo,gd2po_snr', '--output', sys.argv[1]])"
 )

@@ -138,7 +138,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Any:
     torch.set_num_threads(1)  # threads that spin make a model this small much slower on a busy machine
     plan = Plan(("gd2po_hard",), 3, 1, tmp_path_factory.mktemp("vllm"))
     prepare_task(plan)
-    build_policy(demonstrations(generate(800, 0), 0, think_words=(2, 8)), plan.policy, WarmStart(epochs=3), 0)
+    build_policy(
+        demonstrations(generate(800, 0, brief=True), 0, think_words=(2, 8)), plan.policy, WarmStart(epochs=3), 0
+    )
     return plan
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gd2po.quickstart.plan import DEMONSTRATIONS, METHODS, Plan
+from gd2po.quickstart.plan import METHODS, Plan
 
 __all__ = ["METHODS", "Plan", "prepare_policy", "prepare_task"]
 
@@ -15,24 +15,25 @@ def prepare_task(plan: Plan) -> None:
     sizes = plan.sizes
     for split, rows, offset in (("train", sizes.train_rows, 1), ("test", sizes.test_rows, 2)):
         if not (plan.data / f"{split}.parquet").exists():
-            records = generate(rows, 3 * plan.seed + offset, brief=sizes.brief)
+            records = generate(rows, 3 * plan.seed + offset, brief=True, most_values=sizes.most_values)
             prepare(records, plan.data / f"{split}.parquet", split=split)
 
 
 def prepare_policy(plan: Plan, on_progress: Callable[[float], None]) -> None:
     """Build and warm-start the policy, unless it is there."""
+    from gd2po.quickstart.policy import TINY_POLICY
     from gd2po.quickstart.warm_start import LANGUAGE_MODEL, WarmStart, build_policy, warm_start
-    from gd2po.quickstart.worlds.dialogues import demonstrations, generate
+    from gd2po.quickstart.worlds.dialogues import faulty_demonstrations, generate
 
     sizes = plan.sizes
-    count = DEMONSTRATIONS if plan.is_tiny else sizes.demonstrations
-    records = demonstrations(
-        generate(count, 3 * plan.seed, brief=sizes.brief),
+    records = faulty_demonstrations(
+        generate(sizes.demonstrations, 3 * plan.seed, brief=True, most_values=sizes.most_values),
         plan.seed,
-        think_words=sizes.think_words,
-        imperfect_share=sizes.imperfect_share,
+        fault_share=sizes.fault_share,
+        short_thought=sizes.short_thought,
+        long_thought=sizes.long_thought,
     )
     if plan.is_tiny:
-        build_policy(records, plan.policy, WarmStart(), plan.seed, on_progress)
+        build_policy(records, plan.policy, WarmStart(), plan.seed, on_progress, TINY_POLICY)
     else:
         warm_start(plan.model, records, plan.policy, LANGUAGE_MODEL, plan.seed, on_progress)

@@ -20,12 +20,8 @@ METHODS = {
 """Config group ``method`` → name in tables and plots."""
 
 REWARDS = ("correctness", "format", "length")
-TRAIN_ROWS, TEST_ROWS, TEST_ROLLOUTS = 512, 64, 2
-DEMONSTRATIONS = 4000
-THINK_WORDS = (2, 16)  # of the demonstrations
-TARGET_WORDS = 16
-"""Words of thinking for full length score; the published 512 would not fit a tiny policy's context."""
-
+TEST_ROLLOUTS = 2
+"""The sampled answers to a test prompt, where the trainer cannot answer greedily."""
 
 TINY_MODEL = "tiny"
 """The name of the policy that is made from scratch."""
@@ -38,54 +34,58 @@ class Sizes:
     Attributes:
         train_rows: The number of training prompts.
         test_rows: The number of test prompts.
-        brief: Whether prompts are written without the layout of the real task.
         demonstrations: The number of demonstrations of the warm start.
-        think_words: The fewest and the most words of thinking in a demonstration.
-        imperfect_share: The share of the demonstrations that have a fault.
-        target_words: The words of thinking for full length score.
         steps: The number of training steps, unless the user says otherwise.
         prompts: The number of prompts in a step; each has 8 rollouts.
         mini_batch: The number of prompts in an update.
+        learning_rate: The learning rate of the reinforcement learning.
+        most_values: The most values that a parameter of a tool takes; None for all.
+        fault_share: The share of the demonstrations that have a fault, for each of the three rewards.
+        short_thought: The words of a demonstration's short thought.
+        long_thought: The fewest and the most words of its other thoughts.
+        target_words: The words of thinking for full length score; the published 512 would take minutes a step.
         prompt_tokens: The most tokens of a prompt.
         response_tokens: The most tokens of an answer.
-        learning_rate: The learning rate of the reinforcement learning.
-        test_rollouts: The number of sampled answers to a test prompt; 0 for one greedy answer.
         overrides: Further Hydra overrides.
     """
 
-    train_rows: int = TRAIN_ROWS
-    test_rows: int = TEST_ROWS
-    brief: bool = False
-    demonstrations: int = DEMONSTRATIONS
-    think_words: tuple[int, int] = THINK_WORDS
-    imperfect_share: float = 0.3
-    target_words: int = TARGET_WORDS
-    steps: int = 16
-    prompts: int = 16
-    mini_batch: int = 8
-    prompt_tokens: int = 160
-    response_tokens: int = 96
-    learning_rate: str = "5e-4"
-    test_rollouts: int = TEST_ROLLOUTS
+    train_rows: int
+    test_rows: int
+    demonstrations: int
+    steps: int
+    prompts: int
+    mini_batch: int
+    learning_rate: str
+    most_values: int | None = None
+    fault_share: float = 0.6
+    short_thought: int = 3
+    long_thought: tuple[int, int] = (4, 8)
+    target_words: int = 8
+    prompt_tokens: int = 96
+    response_tokens: int = 80
     overrides: tuple[str, ...] = ()
 
 
-TINY = Sizes()
+TINY = Sizes(
+    train_rows=512,
+    test_rows=64,
+    demonstrations=4000,
+    steps=14,
+    prompts=16,
+    mini_batch=8,
+    learning_rate="5e-4",
+    most_values=6,
+)
+"""Sizes for a policy of half a million weights on any two cores."""
 
 LANGUAGE_MODEL = Sizes(
     train_rows=128,
     test_rows=48,
-    brief=True,
     demonstrations=256,
-    think_words=(2, 8),
-    imperfect_share=0.5,
-    target_words=8,
     steps=8,
     prompts=8,
-    prompt_tokens=96,
-    response_tokens=80,
+    mini_batch=8,
     learning_rate="3e-5",
-    test_rollouts=0,
     overrides=(
         # One update a step: the log-probabilities of the rollouts are those of the weights that it starts from.
         "algorithm.rollout_correction.bypass_mode=true",
@@ -94,6 +94,13 @@ LANGUAGE_MODEL = Sizes(
     ),
 )
 """Sizes for a real language model on two cores; docs/performance.md has what was tried."""
+
+GREEDY = (
+    "actor_rollout_ref.rollout.val_kwargs.do_sample=false",
+    "actor_rollout_ref.rollout.val_kwargs.temperature=0",
+    "actor_rollout_ref.rollout.val_kwargs.n=1",
+)
+"""Hydra overrides by which verl answers test prompts greedily; TRL cannot."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +171,6 @@ class Plan:
     def overrides(self, method: str) -> list[str]:
         """Hydra overrides over ``tool-calling/config``: the task made small, nothing else."""
         sizes = self.sizes
-        sampled = sizes.test_rollouts > 0
         return [
             *self._method_overrides(method),
             "rewards=correctness_length_format",
@@ -180,9 +186,9 @@ class Plan:
             f"actor_rollout_ref.actor.ppo_mini_batch_size={sizes.mini_batch}",
             f"actor_rollout_ref.actor.optim.lr={sizes.learning_rate}",
             "actor_rollout_ref.rollout.n=8",
-            f"actor_rollout_ref.rollout.val_kwargs.do_sample={str(sampled).lower()}",
-            f"actor_rollout_ref.rollout.val_kwargs.temperature={float(sampled)}",
-            f"actor_rollout_ref.rollout.val_kwargs.n={max(1, sizes.test_rollouts)}",
+            "actor_rollout_ref.rollout.val_kwargs.do_sample=true",
+            "actor_rollout_ref.rollout.val_kwargs.temperature=1.0",
+            f"actor_rollout_ref.rollout.val_kwargs.n={TEST_ROLLOUTS}",
             f"trainer.total_training_steps={self.steps}",
             f"trainer.test_freq={self.steps}",
             "trainer.save_freq=-1",

@@ -13,19 +13,26 @@ HEAD = 32
 
 @dataclass(frozen=True)
 class PolicySize:
-    """The shape of the policy. The defaults are the quickstart's, half a million parameters.
+    """The shape of the policy. The defaults have half a million parameters.
 
     Attributes:
         vocabulary: The largest number of tokens.
         hidden: The width; a multiple of :data:`HEAD`.
         layers: The number of transformer blocks.
         context: The longest prompt and response together, in tokens.
+        weight_deviation: The standard deviation of the initial weights. A narrow policy learns to read its prompt in
+            fewer updates with one over the root of its width than with the transformers default, which suits wide ones.
     """
 
     vocabulary: int = 640
     hidden: int = 128
     layers: int = 2
     context: int = 512
+    weight_deviation: float = 0.02
+
+
+TINY_POLICY = PolicySize(weight_deviation=0.08)
+"""The shape of the policy that learns the quickstart's task."""
 
 
 def make_policy(demonstrations: Sequence[Record], destination: Path, size: PolicySize, seed: int) -> int:
@@ -59,6 +66,7 @@ def make_policy(demonstrations: Sequence[Record], destination: Path, size: Polic
             num_attention_heads=size.hidden // HEAD,
             num_key_value_heads=max(1, size.hidden // (2 * HEAD)),
             max_position_embeddings=size.context,
+            initializer_range=size.weight_deviation,
             tie_word_embeddings=True,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,

@@ -17,7 +17,7 @@ from gd2po.quickstart import Plan, prepare_policy, prepare_task
 from gd2po.quickstart.by_trl import train_by_trl
 from gd2po.quickstart.models import AUTO, resolve_model
 from gd2po.quickstart.outcome import Outcome, read_outcome
-from gd2po.quickstart.plan import REWARDS, TINY, TINY_MODEL
+from gd2po.quickstart.plan import GREEDY, REWARDS, TINY, TINY_MODEL
 from gd2po.quickstart.progress import Progress
 from gd2po.quickstart.summary import examples, plot, table
 from gd2po.runs import process as runs
@@ -99,7 +99,8 @@ def _show(
     trained = list(results)
     first, last = trained[0], trained[-1]
     if last in outcomes:
-        console.print(f"\nThe three test prompts whose scores rose most under {plan.titles[last]}, before and after\n")
+        title = "Answers to the three test prompts whose scores rose most, in the middle and least"
+        console.print(f"\n{title} under {plan.titles[last]}\n")
         console.print(examples(outcomes[last]), highlight=False, markup=False, soft_wrap=True)
     console.print(f"\ngd2po check on the rollouts of {plan.titles[first]}\n")
     console.print(verdict, highlight=False, markup=False, soft_wrap=True)
@@ -145,7 +146,8 @@ def train(plan: Plan, method: str, on_step: Callable[[int], None]) -> list[Step]
     folder.mkdir(parents=True)
     metrics, log = folder / "metrics.jsonl", folder / "log.txt"
     command = [sys.executable, "-P", "-m", "gd2po.cli", "train"]
-    command += ["--config-dir", str(config_dir("tool-calling")), "--config-name", "base", *plan.overrides(method)]
+    command += ["--config-dir", str(config_dir("tool-calling")), "--config-name", "base"]
+    command += [*plan.overrides(method), *GREEDY]
     environment = {"VERL_PLATFORM": "cpu", runs.METRICS_VARIABLE: str(metrics), "HYDRA_FULL_ERROR": "1"}
     code = runs.run(
         command, log, environment, lambda: on_step(max((step["step"] for step in read_steps(metrics)), default=0))

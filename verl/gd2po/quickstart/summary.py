@@ -46,21 +46,23 @@ def table(results: Results, outcomes: Mapping[str, Outcome], plan: Plan) -> "Tab
         costs = f"{conflict:.0%}", f"{masked:.0%}", f"{seconds:.0f} s"
         if method in outcomes:
             test, sampled = ([str(changes[name]) for name in REWARDS] for changes in _changes(outcomes[method]))
-            shown.add_row(plan.titles[method], _test_answers(plan), *test, *costs)
+            shown.add_row(plan.titles[method], f"greedy, {plan.sizes.test_rows} test", *test, *costs)
             shown.add_row("", "sampled, training", *sampled)
         else:
             test = [f"{_validated(steps[0], name):.2f} → {_validated(steps[-1], name):.2f}" for name in REWARDS]
-            shown.add_row(plan.titles[method], _test_answers(plan), *test, *costs)
+            answers = f"{TEST_ROLLOUTS} sampled, {plan.sizes.test_rows} test"
+            shown.add_row(plan.titles[method], answers, *test, *costs)
     return shown
 
 
-def examples(outcome: Outcome, count: int = 3) -> str:
-    """Test prompts with the answers before and after the training, as text."""
-    parts = [
+def examples(outcome: Outcome) -> str:
+    """Three test prompts with the answers before and after: those whose scores rose most, in the middle and least."""
+    last = len(outcome.examples) - 1
+    chosen = [outcome.examples[position] for position in sorted({0, last // 2, last})]
+    return "\n".join(
         f"{example.prompt}\n  before  {_one_line(example.before)}\n  after   {_one_line(example.after)}"
-        for example in outcome.examples[:count]
-    ]
-    return "\n".join(parts)
+        for example in chosen
+    )
 
 
 def plot(results: Results, titles: Mapping[str, str], path: Path) -> None:
@@ -87,12 +89,6 @@ def plot(results: Results, titles: Mapping[str, str], path: Path) -> None:
 
 def _changes(outcome: Outcome) -> tuple[Mapping[str, Change], Mapping[str, Change]]:
     return outcome.test, outcome.training
-
-
-def _test_answers(plan: Plan) -> str:
-    sizes = plan.sizes
-    kind = f"{sizes.test_rollouts} sampled" if sizes.test_rollouts else "greedy"
-    return f"{kind}, {sizes.test_rows} test"
 
 
 def _validated(step: Step, reward: str) -> float:

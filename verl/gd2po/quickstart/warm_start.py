@@ -4,7 +4,8 @@
 weights than their arithmetic does: 108 s instead of 30 s for the same 750 updates on two cores.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,7 +60,8 @@ def build_policy(
     with TemporaryDirectory(dir=destination.parent) as scratch:
         policy = Path(scratch, "policy")
         make_policy(demonstrations, policy, size, seed)
-        _train(str(policy), policy, demonstrations, _arguments(scratch, settings, seed), _progress(on_progress))
+        with _one_thread():
+            _train(str(policy), policy, demonstrations, _arguments(scratch, settings, seed), _progress(on_progress))
         policy.rename(destination)
 
 
@@ -91,6 +93,19 @@ def warm_start(
         arguments = _arguments(scratch, settings, seed, bf16=True, optim="adamw_torch_fused")
         _train(model, policy, demonstrations, arguments, _progress(on_progress), save_as="bfloat16")
         policy.rename(destination)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute in one thread: matrices this small gain nothing from two, which wait for each other on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _train(

@@ -53,7 +53,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """The quickstart's task, with a policy that has seen just enough to answer in the grammar at times."""
     plan = Plan(("gd2po_hard",), 4, 1, tmp_path_factory.mktemp("runs"))
     prepare_task(plan)
-    build_policy(demonstrations(generate(400, 0), 0, think_words=(2, 8)), plan.policy, WarmStart(epochs=2), 0)
+    build_policy(
+        demonstrations(generate(400, 0, brief=True), 0, think_words=(2, 8)), plan.policy, WarmStart(epochs=2), 0
+    )
     (plan.folder / "rewards.py").write_text(REWARDS)
     return plan
 

@@ -1,8 +1,9 @@
 """Small tool-calling dialogues made from a seed: the real grammar and layout, a vocabulary for a tiny model.
 
-:func:`generate` gives records for :func:`gd2po.data.tool_calling.prepare`; :func:`demonstrations` gives, for the same
-prompts, what a supervised warm start should imitate: answers that differ in length and are not always right, so that a
-policy which has learnt them still has something to gain in each reward.
+:func:`generate` gives records for :func:`gd2po.data.tool_calling.prepare`; :func:`demonstrations` and
+:func:`faulty_demonstrations` give, for the same prompts, what a supervised warm start should imitate: answers that
+differ in length and are not always right, so that a policy which has learnt them still has something to gain in each
+reward.
 """
 
 import json
@@ -35,9 +36,9 @@ class ToyTool:
     values: dict[str, tuple[Value, ...]]
     question: str
 
-    def draw(self, rng: random.Random) -> dict[str, Value]:
-        """A value for each parameter."""
-        return {name: rng.choice(choices) for name, choices in self.values.items()}
+    def draw(self, rng: random.Random, most_values: int | None = None) -> dict[str, Value]:
+        """A value for each parameter, one of its first `most_values`."""
+        return {name: rng.choice(choices[:most_values]) for name, choices in self.values.items()}
 
     def other_value(self, parameter: str, value: Value, rng: random.Random) -> Value:
         """A value this parameter could have had instead."""
@@ -88,7 +89,7 @@ _USER_BEGIN, _USER_END = "**Dialogue Records History**\n<user> ", " </user>"
 _THOUGHT = "the user asks for this so i look at the tools and at the values and then i decide what to do next and"
 
 
-def generate(num_rows: int, seed: int, *, brief: bool = False) -> list[Record]:
+def generate(num_rows: int, seed: int, *, brief: bool = False, most_values: int | None = None) -> list[Record]:
     """``num_rows`` raw dialogues ``{instruction, input, output}``; equal arguments give equal dialogues.
 
     Every output is a perfect reference answer. About :data:`TWO_CALLS` of them hold two calls and :data:`NO_CALL` none.
@@ -99,9 +100,10 @@ def generate(num_rows: int, seed: int, *, brief: bool = False) -> list[Record]:
         seed: The seed.
         brief: Whether prompts hold the tools in one line and the bare question, without the layout of the real task;
             a third as long, for a model that reads slowly.
+        most_values: The most values that a parameter takes, for a model that learns slowly to copy them; None for all.
     """
     rng = random.Random(seed)
-    records = [_dialogue(rng) for _ in range(num_rows)]
+    records = [_dialogue(rng, most_values) for _ in range(num_rows)]
     return [_in_brief(record) for record in records] if brief else records
 
 
@@ -123,14 +125,47 @@ def demonstrations(
     ]
 
 
-def _dialogue(rng: random.Random) -> Record:
+def faulty_demonstrations(
+    records: Iterable[Record],
+    seed: int,
+    *,
+    fault_share: float,
+    short_thought: int,
+    long_thought: tuple[int, int],
+) -> list[Record]:
+    """The same prompts with answers that have a fault for each reward, drawn independently of each other.
+
+    The faults are a short thought (length), no newline after the think part (format), and calls without their last
+    parameter (correctness). A policy that imitates these answers makes each fault about as often as they do, and with a
+    share above one half its greedy answers have all of them.
+
+    Args:
+        records: The records of :func:`generate`.
+        seed: The seed; equal arguments give equal demonstrations.
+        fault_share: The chance of each fault.
+        short_thought: The words of a short thought.
+        long_thought: The fewest and the most words of the other thoughts, drawn uniformly.
+    """
+    rng = random.Random(seed)
+    faulty = []
+    for record in records:
+        is_short, is_joined, is_incomplete = (rng.random() < fault_share for _ in range(3))
+        thought = _thought(short_thought if is_short else rng.randint(*long_thought))
+        body = record["output"].split("\n", 1)[1]
+        if is_incomplete and body.startswith("<tool_call>"):
+            body = _block((tool, dict(list(values.items())[:-1])) for tool, values in _calls(body))
+        faulty.append(record | {"output": f"<think> {thought} </think>{'' if is_joined else chr(10)}{body}"})
+    return faulty
+
+
+def _dialogue(rng: random.Random, most_values: int | None) -> Record:
     kind = rng.random()
     offered = rng.sample(list(TOOLS.values()), OFFERED)
     if kind < NO_CALL:
         question = rng.choice(list(SMALL_TALK))
         return _record(offered, question, f"<think> no tool </think>\n<response> {SMALL_TALK[question]} </response>")
     called = rng.sample(offered, 2 if kind < NO_CALL + TWO_CALLS else 1)
-    calls = [(tool, tool.draw(rng)) for tool in called]
+    calls = [(tool, tool.draw(rng, most_values)) for tool in called]
     question = " and ".join(tool.question.format(**values) for tool, values in calls)
     return _record(offered, question, f"<think> use the tool </think>\n{_block(calls)}")
 
@@ -160,11 +195,15 @@ def _block(calls: Iterable[Call]) -> str:
 
 def _demonstration(gold: str, rng: random.Random, think_words: tuple[int, int], imperfect_share: float) -> str:
     body = gold.split("\n", 1)[1]
-    thought = " ".join(islice(cycle(_THOUGHT.split()), rng.randint(*think_words)))
+    thought = _thought(rng.randint(*think_words))
     imperfect, wrong_value = rng.random() < imperfect_share, rng.random() < 0.5
     if imperfect and wrong_value and body.startswith("<tool_call>"):
         return f"<think> {thought} </think>\n{_block(_spoil(_calls(body), rng))}"
     return f"<think> {thought} </think>{'' if imperfect else chr(10)}{body}"
+
+
+def _thought(words: int) -> str:
+    return " ".join(islice(cycle(_THOUGHT.split()), words))
 
 
 def _calls(block: str) -> list[Call]:
