@@ -17,8 +17,6 @@ import math
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from scipy import stats
-
 from gd2po.errors import GD2POError
 
 CONFIDENCE = 0.95
@@ -47,6 +45,8 @@ def share(correct: int, count: int) -> Interval:
     Raises:
         IntervalError: not 0 ≤ correct ≤ count, or nothing was counted.
     """
+    from scipy import stats  # takes half a second, and help pages read this module
+
     if not 0 <= correct <= count or count == 0:
         raise IntervalError(f"{correct} correct of {count} is no share; expected 0 ≤ correct ≤ count, count > 0")
     ends = stats.binomtest(correct, count).proportion_ci(CONFIDENCE, method="wilson")
@@ -59,6 +59,8 @@ def mean(values: Sequence[float]) -> Interval:
     Raises:
         IntervalError: fewer than two values.
     """
+    from scipy import stats  # takes half a second, and help pages read this module
+
     if len(values) < 2:
         raise IntervalError(f"{len(values)} values have no spread to judge their mean by; expected two or more")
     middle = math.fsum(values) / len(values)
@@ -78,6 +80,7 @@ def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable]) -> Int
         IntervalError: fewer than two clusters.
     """
     import numpy as np
+    from scipy import stats  # takes half a second, and help pages read this module
 
     numbers = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
     if len(numbers) < 2:
