@@ -58,10 +58,10 @@ def _outcome(evidence: Evidence, chosen: MethodResult | None) -> tuple[Outcome, 
     if justified:
         names, each = listed(method.name for method in justified), "each" if len(justified) > 1 else "it"
         return "will starve training", (
-            f"On these rollouts {names} would mend a gain, but {each} leaves too little to train on. GDPO is "
-            "suggested, with other weights."
+            f"On these rollouts {names} would mend a gain, but {each} leaves too little to train on. GDPO "
+            "with the normaliser shrunk and other weights is suggested."
         )
     return "filtering is not justified", (
-        f"Filtering is not justified on these rollouts: no filter mends the gain of a reward. {cost(evidence)} GDPO is "
-        "suggested."
+        f"Filtering is not justified on these rollouts: no filter mends the gain of a reward. {cost(evidence)} GDPO "
+        "with the normaliser shrunk is suggested."
     )
