@@ -147,3 +147,21 @@ def test_passes_on_cpu_are_computed_in_the_precision_that_is_faster_there(precis
     assert fields("trl.bf16=false")["bf16"] is False
     monkeypatch.delenv("GD2PO_CPU_PRECISION")
     assert fields()["bf16"] is False  # no model is there whose size would say that bfloat16 pays
+
+
+def test_vllm_shares_the_gpu_of_the_trainer(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    chosen = fields("actor_rollout_ref.rollout.name=vllm", "actor_rollout_ref.rollout.gpu_memory_utilization=0.4")
+    assert {name: value for name, value in chosen.items() if "vllm" in name} == {
+        "use_vllm": True,
+        "vllm_mode": "colocate",
+        "vllm_gpu_memory_utilization": 0.4,
+        "vllm_tensor_parallel_size": 1,
+    }
+    assert not chosen["use_cpu"] and chosen["bf16"]
+
+
+def test_a_server_of_vllm_is_chosen_by_the_fields_of_trl():
+    chosen = fields("trl.use_vllm=true", "trl.vllm_mode=server", "trl.vllm_server_base_url=http://rollouts:8000")
+    args = GRPOConfig(**chosen | {"report_to": "none"})
+    assert (args.use_vllm, args.vllm_mode, args.vllm_server_base_url) == (True, "server", "http://rollouts:8000")

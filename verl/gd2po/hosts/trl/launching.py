@@ -30,10 +30,7 @@ logger = logging.getLogger(__name__)
 HOST = "pkg://gd2po.hosts.trl.config"
 """The place of the settings of verl that TRL has too."""
 
-_OURS = {
-    **{"logging_steps": 1, "log_completions": True, "num_completions_to_print": 0, "disable_tqdm": True},
-    "use_cpu": not torch.cuda.is_available(),
-}
+_OURS = {"logging_steps": 1, "log_completions": True, "num_completions_to_print": 0, "disable_tqdm": True}
 """Fields of ``GRPOConfig`` of each run: verl logs each step and dumps each rollout, too."""
 
 
@@ -155,7 +152,11 @@ def grpo_fields(config: DictConfig) -> dict[str, Any]:
     Raises:
         SettingsError: TRL does not know a value or a field, or the batch does not divide.
     """
-    fields = {**_OURS, "bf16": _computes_in_bfloat16(config.actor_rollout_ref.model.path)}
+    fields = {
+        **_OURS,
+        "use_cpu": not torch.cuda.is_available(),
+        "bf16": _computes_in_bfloat16(config.actor_rollout_ref.model.path),
+    }
     for _, counterparts in trl_fields(config):
         fields |= counterparts
     known = GRPOConfig.__dataclass_fields__
