@@ -67,8 +67,8 @@ TRAININGS = {
     ),
     "cispo": Training(
         "gd2po_snr",
-        {"filter": {"threshold": 0.3}, "normalise": "batch", "combine": "mgda"},
-        "GD²PO-SNR τ=0.3, batch, mgda",
+        {"filter": {"threshold": 0.8}, "normalise": "batch", "combine": "mgda"},
+        "GD²PO-SNR τ=0.8, batch, mgda",
     ),
     "clip_cov": Training(
         "gd2po_hard",
