@@ -22,7 +22,6 @@ from gd2po.lab.comparing import (
 from gd2po.lab.methods import METHODS, PUBLISHED, REFERENCE
 from gd2po.lab.results import LabError, Result, Setup, Stage, Task, Verdicts
 from gd2po.lab.rules import CANDIDATES, STAGES, checked_rules, fixed_rules, scored_rules, shortfalls
-from gd2po.lab.tasks import TASKS
 
 SummaryFormat = Literal["gd2po-lab-summary-2"]
 SUMMARY_FORMAT: SummaryFormat = "gd2po-lab-summary-2"
@@ -272,15 +271,7 @@ def _by_method(trainings: Sequence[Result]) -> dict[str, Result]:
         if its == most:
             before = methods.get(training.method)
             methods[training.method] = merged(before, training) if before else training
-    return {method: _with_ranges(result) for method, result in methods.items()}
-
-
-def _with_ranges(result: Result) -> Result:
-    """The same with the weights that the task has here: they are a matter of comparing, not of training."""
-    if result.task.name not in TASKS:
-        return result
-    weights = TASKS[result.task.name].weights
-    return result.model_copy(update={"task": result.task.model_copy(update={"weights": weights})})
+    return methods
 
 
 def _of_setup(setup: Setup, tasks: Mapping[str, Mapping[str, Result]]) -> Trained | None:
