@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from gd2po.lab import trained_story
+from gd2po.lab.outcomes import Cell
 from gd2po.lab.page import read_summary, to_markdown
 from gd2po.lab.results import Setup, Task
-from gd2po.lab.summary import Cell, Course, Trained
+from gd2po.lab.trained import Course, Trained
 
 WORLDS = read_summary(Path(__file__).parents[2] / "docs" / "results.json").model_copy(update={"trained": []})
 TASK = Task(

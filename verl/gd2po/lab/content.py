@@ -8,8 +8,9 @@ import numpy as np
 
 from gd2po.lab.comparing import mean_interval
 from gd2po.lab.methods import METHODS, PUBLISHED, REFERENCE
+from gd2po.lab.outcomes import Cell, Ends, published_shortfall
 from gd2po.lab.results import Stage, Task
-from gd2po.lab.summary import SETS, Cell, Ends, Summary, published_shortfall
+from gd2po.lab.summary import SETS, Summary
 
 Tone = Literal["", "good", "bad", "strong-good", "strong-bad"]
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from gd2po.lab import content, trained_story
 from gd2po.lab.content import Section, Table, percent, plain, signed, with_ends
 from gd2po.lab.methods import METHODS, REFERENCE
+from gd2po.lab.outcomes import Ends
+from gd2po.lab.predicting import RuleOutcome
 from gd2po.lab.rules import CHECK, UNFILTERED
-from gd2po.lab.summary import SETS, Ends, RuleOutcome, Summary
+from gd2po.lab.summary import SETS, Summary
 
 TITLE = "Results: which method in which regime"
 

@@ -6,8 +6,10 @@ from typing import Literal
 from gd2po.lab import content
 from gd2po.lab.content import Table, TableCell, plain, with_ends
 from gd2po.lab.methods import REFERENCE
+from gd2po.lab.outcomes import Cell, Ends
 from gd2po.lab.results import Setup
-from gd2po.lab.summary import Cell, Ends, Summary, Trained
+from gd2po.lab.summary import Summary
+from gd2po.lab.trained import Trained
 
 FEW = 5
 """The number of seeds below which the document says how few there are."""
