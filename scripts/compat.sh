@@ -43,7 +43,7 @@ from gd2po.quickstart.policy import PolicySize, make_policy
 from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
 prepare(generate(16, 1), "prompts.parquet", split="train")
-records = demonstrations(generate(50, 3), 1, think_words=(2, 16))
+records = demonstrations(generate(50, 3), 1, fault_share=0.3, long_thought=(2, 16))
 make_policy(records, Path("policy"), PolicySize(hidden=32, context=300), seed=1)
 PYTHON
 export VERL_PLATFORM=cpu HF_HUB_OFFLINE=1

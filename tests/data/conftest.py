@@ -215,7 +215,7 @@ def made_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     records = generate(30, seed=5)
     pq.write_table(_prompts("train", records[:10]), folder / "rlla_4k" / "train.parquet")
     pq.write_table(_prompts("test", records[10:14]), folder / "rlla_4k" / "test.parquet")
-    answers = demonstrations([*records[14:19], records[11], *records[20:22]], 1, imperfect_share=0)
+    answers = demonstrations([*records[14:19], records[11], *records[20:22]], 1)
     answers[2] |= {"output": answers[2]["output"].replace("<think>", "<think> in <tool_call> i say", 1)}
     (folder / "rlla_4k" / "rlla_sft.json").write_text(json.dumps(answers), encoding="utf-8")
     for level in (1, 2, 3):

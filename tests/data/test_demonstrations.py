@@ -7,7 +7,7 @@ from gd2po.data.demonstrations import SCHEMA, prepare_demonstrations
 from gd2po.errors import DataError
 from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
-RECORDS = demonstrations(generate(6, 1), 1, imperfect_share=0)
+RECORDS = demonstrations(generate(6, 1), 1)
 
 
 def test_a_demonstration_is_a_dialogue_that_ends_with_the_answer(tmp_path):

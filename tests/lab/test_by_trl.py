@@ -26,7 +26,7 @@ def model(tmp_path_factory):
     from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
     folder = tmp_path_factory.mktemp("models") / "small"
-    records = demonstrations(generate(50, 3, brief=True), 1, think_words=(2, 8))
+    records = demonstrations(generate(50, 3, brief=True), 1, fault_share=0.3, long_thought=(2, 8))
     make_policy(records, folder, PolicySize(hidden=32, layers=1, context=256), seed=1)
     return folder
 

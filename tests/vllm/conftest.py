@@ -139,7 +139,10 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Any:
     plan = Plan(("gd2po_hard",), 3, 1, tmp_path_factory.mktemp("vllm"))
     prepare_task(plan)
     build_policy(
-        demonstrations(generate(800, 0, brief=True), 0, think_words=(2, 8)), plan.policy, WarmStart(epochs=3), 0
+        demonstrations(generate(800, 0, brief=True), 0, fault_share=0.3, long_thought=(2, 8)),
+        plan.policy,
+        WarmStart(epochs=3),
+        0,
     )
     return plan
 

@@ -29,7 +29,7 @@ def tool_calling(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tool_calling")
     for split, rows in (("train", 16), ("test", 4)):
         prepare(generate(rows, len(split)), folder / f"{split}.parquet", split=split)
-    records = demonstrations(generate(50, 3), 1, think_words=(2, 16))
+    records = demonstrations(generate(50, 3), 1, fault_share=0.3, long_thought=(2, 16))
     make_policy(records, folder / "policy", PolicySize(hidden=32, context=300), seed=1)
     return folder
 

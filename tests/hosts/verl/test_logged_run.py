@@ -76,7 +76,7 @@ def items() -> dict[str, list[dict]]:
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("policy") / "policy"
-    records = demonstrations(one_easy_call(generate(3000, 1)), 1, think_words=(2, 4), imperfect_share=0)
+    records = demonstrations(one_easy_call(generate(3000, 1)), 1, long_thought=(2, 4))
     build_policy(records, path, WarmStart(), 1)
     return path
 

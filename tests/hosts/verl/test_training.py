@@ -32,7 +32,10 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     plan = Plan(("gd2po_hard",), 4, 1, tmp_path_factory.mktemp("runs"))
     prepare_task(plan)
     build_policy(
-        demonstrations(generate(400, 0, brief=True), 0, think_words=(2, 8)), plan.policy, WarmStart(epochs=2), 0
+        demonstrations(generate(400, 0, brief=True), 0, fault_share=0.3, long_thought=(2, 8)),
+        plan.policy,
+        WarmStart(epochs=2),
+        0,
     )
     return plan
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from gd2po.quickstart.worlds.dialogues import SMALL_TALK, TOOLS, demonstrations, faulty_demonstrations, generate
+from gd2po.quickstart.worlds.dialogues import SMALL_TALK, TOOLS, demonstrations, generate
 from gd2po.rewards.tool_calling import score
 from gd2po.rewards.tool_calling.length import think_words
 
@@ -59,30 +59,16 @@ def test_parameters_take_their_first_values_where_so_many_are_allowed() -> None:
     assert set(re.findall(r'"minutes": (\d+)', text)) == {"1", "2"}
 
 
-def test_perfect_demonstrations_differ_from_the_reference_in_thought_only() -> None:
-    answers = demonstrations(RECORDS, seed=0, imperfect_share=0)
+def test_demonstrations_without_a_fault_differ_from_the_reference_in_thought_only() -> None:
+    answers = demonstrations(RECORDS, seed=0, long_thought=(3, 40))
     assert all(scored["format"] == 1 and scored["correctness"] in (0, 3) for scored in scores(answers))
     words = [think_words(answer["output"]) for answer in answers]
     assert (min(words), max(words)) == (3, 40)
     assert [answer["input"] for answer in answers] == [record["input"] for record in RECORDS]
 
 
-def test_faults_come_in_their_share_and_one_at_a_time() -> None:
-    scored = scores(demonstrations(RECORDS, seed=0, imperfect_share=0.4))
-    misshapen = [item["format"] == 0 for item in scored]
-    wrong = [item["correctness"] not in (0, 3) for item in scored]
-    assert not any(map(all, zip(misshapen, wrong, strict=True)))
-    assert (sum(misshapen) + sum(wrong)) / len(scored) == pytest.approx(0.4, abs=0.05)
-    assert sum(wrong) > 100
-
-
-def test_think_length_is_a_parameter() -> None:
-    answers = demonstrations(RECORDS[:50], seed=0, think_words=(7, 7), imperfect_share=1)
-    assert {think_words(answer["output"]) for answer in answers} == {7}
-
-
 def test_faults_of_the_three_rewards_are_independent_of_each_other() -> None:
-    answers = faulty_demonstrations(RECORDS, 0, fault_share=0.6, short_thought=3, long_thought=(4, 8))
+    answers = demonstrations(RECORDS, 0, fault_share=0.6, short_thought=3, long_thought=(4, 8))
     scored = scores(answers)
     faults = [
         (think_words(answer["output"]) == 3, item["format"] == 0, item["correctness"] < 3)
@@ -92,9 +78,3 @@ def test_faults_of_the_three_rewards_are_independent_of_each_other() -> None:
     shares = [sum(column) / len(faults) for column in zip(*faults, strict=True)]
     assert shares == pytest.approx([0.6, 0.6, 0.6], abs=0.08)
     assert sum(map(all, faults)) / len(faults) == pytest.approx(0.6**3, abs=0.06)
-
-
-def test_without_a_fault_the_answers_are_right() -> None:
-    answers = faulty_demonstrations(RECORDS, 0, fault_share=0, short_thought=3, long_thought=(8, 8))
-    assert {think_words(answer["output"]) for answer in answers} == {8}
-    assert all(item["format"] == 1 and item["correctness"] in (0, 3) for item in scores(answers))

@@ -23,10 +23,10 @@ def prepare_policy(plan: Plan, on_progress: Callable[[float], None]) -> None:
     """Build and warm-start the policy, unless it is there."""
     from gd2po.quickstart.policy import TINY_POLICY
     from gd2po.quickstart.warm_start import LANGUAGE_MODEL, WarmStart, build_policy, warm_start
-    from gd2po.quickstart.worlds.dialogues import faulty_demonstrations, generate
+    from gd2po.quickstart.worlds.dialogues import demonstrations, generate
 
     sizes = plan.sizes
-    records = faulty_demonstrations(
+    records = demonstrations(
         generate(sizes.demonstrations, 3 * plan.seed, brief=True, most_values=sizes.most_values),
         plan.seed,
         fault_share=sizes.fault_share,

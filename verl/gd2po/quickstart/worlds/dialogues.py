@@ -1,9 +1,8 @@
 """Small tool-calling dialogues made from a seed: the real grammar and layout, a vocabulary for a tiny model.
 
-:func:`generate` gives records for :func:`gd2po.data.tool_calling.prepare`; :func:`demonstrations` and
-:func:`faulty_demonstrations` give, for the same prompts, what a supervised warm start should imitate: answers that
-differ in length and are not always right, so that a policy which has learnt them still has something to gain in each
-reward.
+:func:`generate` gives records for :func:`gd2po.data.tool_calling.prepare`; :func:`demonstrations` gives, for the same
+prompts, what a supervised warm start should imitate: answers that differ in length and may have faults, so that a
+policy that has learnt them still has something to gain in each reward.
 """
 
 import json
@@ -39,10 +38,6 @@ class ToyTool:
     def draw(self, rng: random.Random, most_values: int | None = None) -> dict[str, Value]:
         """A value for each parameter, one of its first `most_values`."""
         return {name: rng.choice(choices[:most_values]) for name, choices in self.values.items()}
-
-    def other_value(self, parameter: str, value: Value, rng: random.Random) -> Value:
-        """A value this parameter could have had instead."""
-        return rng.choice([choice for choice in self.values[parameter] if choice != value])
 
 
 TOOLS = {
@@ -108,32 +103,14 @@ def generate(num_rows: int, seed: int, *, brief: bool = False, most_values: int 
 
 
 def demonstrations(
-    records: Iterable[Record], seed: int, *, think_words: tuple[int, int] = (3, 40), imperfect_share: float = 0.3
-) -> list[Record]:
-    """The same prompts with answers to imitate.
-
-    Args:
-        records: The records of :func:`generate`.
-        seed: The seed; equal arguments give equal demonstrations.
-        think_words: The fewest and the most words of thinking, drawn uniformly.
-        imperfect_share: The chance that an answer has one fault: a wrong parameter value, or no newline after the think
-            part (always the latter where no tool is called).
-    """
-    rng = random.Random(seed)
-    return [
-        record | {"output": _demonstration(record["output"], rng, think_words, imperfect_share)} for record in records
-    ]
-
-
-def faulty_demonstrations(
     records: Iterable[Record],
     seed: int,
     *,
-    fault_share: float,
-    short_thought: int,
-    long_thought: tuple[int, int],
+    fault_share: float = 0.0,
+    short_thought: int = 3,
+    long_thought: tuple[int, int] = (4, 8),
 ) -> list[Record]:
-    """The same prompts with answers that have a fault for each reward, drawn independently of each other.
+    """The same prompts with answers to imitate, which may have a fault for each reward, drawn independently.
 
     The faults are a short thought (length), no newline after the think part (format), and calls without their last
     parameter (correctness). A policy that imitates these answers makes each fault about as often as they do, and with a
@@ -193,15 +170,6 @@ def _block(calls: Iterable[Call]) -> str:
     return write_answer([{"name": tool.name, "parameters": values} for tool, values in calls], think=None)
 
 
-def _demonstration(gold: str, rng: random.Random, think_words: tuple[int, int], imperfect_share: float) -> str:
-    body = gold.split("\n", 1)[1]
-    thought = _thought(rng.randint(*think_words))
-    imperfect, wrong_value = rng.random() < imperfect_share, rng.random() < 0.5
-    if imperfect and wrong_value and body.startswith("<tool_call>"):
-        return f"<think> {thought} </think>\n{_block(_spoil(_calls(body), rng))}"
-    return f"<think> {thought} </think>{'' if imperfect else chr(10)}{body}"
-
-
 def _thought(words: int) -> str:
     return " ".join(islice(cycle(_THOUGHT.split()), words))
 
@@ -209,12 +177,3 @@ def _thought(words: int) -> str:
 def _calls(block: str) -> list[Call]:
     parsed = [json.loads(line) for line in block.split("\n")[1:-1]]
     return [(TOOLS[call["name"]], call["parameters"]) for call in parsed]
-
-
-def _spoil(calls: list[Call], rng: random.Random) -> list[Call]:
-    """One parameter of one call gets another value."""
-    at = rng.randrange(len(calls))
-    tool, values = calls[at]
-    name = rng.choice(list(values))
-    wrong = values | {name: tool.other_value(name, values[name], rng)}
-    return [*calls[:at], (tool, wrong), *calls[at + 1 :]]
