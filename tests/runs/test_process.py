@@ -1,6 +1,7 @@
 """A trainer in a process of its own: followed while it runs, and gone when it is stopped."""
 
 import os
+import signal
 import sys
 import time
 
@@ -17,7 +18,9 @@ def test_its_output_and_exit_code_are_kept_and_it_is_watched(tmp_path):
     assert (tmp_path / "log.txt").read_text() == "set\n"
 
 
-def test_an_interrupt_ends_it_and_what_it_started(tmp_path):
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_and_what_it_started(tmp_path, kind):
+    before = signal.getsignal(signal.SIGTERM)
     child = "import time; time.sleep(600)"
     program = (
         f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {child!r}]); print(p.pid, flush=True)"
@@ -25,10 +28,11 @@ def test_an_interrupt_ends_it_and_what_it_started(tmp_path):
 
     def interrupt() -> None:
         if (tmp_path / "log.txt").read_text():
-            raise KeyboardInterrupt
+            signal.raise_signal(kind)
 
     with pytest.raises(KeyboardInterrupt):
         run([sys.executable, "-c", f"{program}; p.wait()"], tmp_path / "log.txt", {}, interrupt)
+    assert signal.getsignal(signal.SIGTERM) is before
     grandchild = int((tmp_path / "log.txt").read_text().split()[0])
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:

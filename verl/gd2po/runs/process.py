@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,9 @@ def run(command: Sequence[str], log: Path, environment: Mapping[str, str], watch
         command: program and arguments.
         log: file for all that it prints.
         environment: variables beside those of this process.
-        watch: called twice a second; when it raises, or at an interrupt, the command is ended.
+        watch: called twice a second; when it raises, or at an interrupt or SIGTERM, the command is ended.
     """
-    with log.open("w") as output:
+    with log.open("w") as output, _terminated_as_interrupted():
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, env=os.environ | environment, start_new_session=True
         )
@@ -46,6 +48,19 @@ def run(command: Sequence[str], log: Path, environment: Mapping[str, str], watch
         finally:
             _stop(process)
     return process.returncode
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM raises :class:`KeyboardInterrupt`, as Ctrl-C does; only the main thread can arrange that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def read_steps(path: Path) -> Iterator[Step]:
