@@ -8,7 +8,7 @@ from gd2po.quickstart.plan import TINY_MODEL
 
 AUTO, DEFAULT = "auto", "smollm2-135m-instruct"
 
-MIN_GFLOPS = 400.0
+MIN_GFLOPS = 490.0
 """The speed of training passes in bfloat16, in 1e9 operations a second, at which the quickstart takes ten minutes."""
 
 
