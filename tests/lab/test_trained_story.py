@@ -52,6 +52,16 @@ def test_what_agrees_with_the_worlds_and_what_does_not_is_told_apart():
     assert "worse, as in the worlds: `gd2po_hard` −.100" in item
     assert "not told apart from `gdpo`: `gdpo_shrunk` 0" in item
     assert "better, **against the worlds**, where it is worse: `gdpo_softmin` +.100" in item
+    _, at_equal_time = item.split("**After as much time**")
+    assert "worse: `gd2po_hard` −.100" in at_equal_time and "better: `gdpo_softmin` +.100" in at_equal_time
+
+
+def test_a_method_that_changed_nothing_shows_the_noise_of_the_time():
+    summary = with_trainings(gd2po_guard=0.0)
+    assert "noise of the measured time" not in to_markdown(summary)
+    [trained] = summary.trained
+    same = summary.model_copy(update={"trained": [trained.model_copy(update={"overall": {"gd2po_guard": (0, 0, 0)}})]})
+    assert "`gd2po_guard` ended as `gdpo`" in " ".join(to_markdown(same).split())
 
 
 @pytest.mark.parametrize(
@@ -62,15 +72,17 @@ def test_what_agrees_with_the_worlds_and_what_does_not_is_told_apart():
     ],
 )
 def test_the_list_of_decisions_tells_what_speaks_against_it(differences, said):
-    assert f"**Against this list**: in trainings (TRL, the tiny policy, CPU) {said}" in " ".join(
-        to_markdown(with_trainings(**differences)).split()
-    )
+    document = " ".join(to_markdown(with_trainings(**differences)).split())
+    for measure in ("rollouts", "time"):
+        assert (
+            f"**Against this list**: in trainings (TRL, the tiny policy, CPU), at equal {measure}, {said}" in document
+        )
     assert "Against this list" not in to_markdown(with_trainings(gd2po_hard=-0.1, gdpo_shrunk=0.1))
 
 
 def test_claims_of_papers_stand_beside_trainings():
     document = to_markdown(with_trainings(gd2po_hard=-0.1))
-    assert "In trainings its mean difference is −.100 (−.110 to −.090) (TRL, the tiny policy, CPU)." in document
+    assert "In trainings its mean difference is −.100 (−.110 to −.090) at equal rollouts," in document
 
 
 def test_few_seeds_are_named_and_clear_differences_stand_out():

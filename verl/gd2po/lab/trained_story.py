@@ -38,28 +38,38 @@ def in_worlds(summary: Summary, method: str) -> Ends | None:
 
 
 def in_short(summary: Summary) -> Iterator[str]:
-    """For each setup: which methods did what they did in the worlds, and which did not."""
+    """For each setup: which methods did what they did in the worlds, and which did not; and what equal time changes."""
     for trained in summary.trained:
         if not trained.overall:
             continue
-        groups: dict[str, list[str]] = {}
-        for method, ends in trained.overall.items():
-            groups.setdefault(_beside(summary, method, ends), []).append(f"`{method}` {with_ends(ends)}")
-        told_first = sorted(groups.items(), key=lambda item: item[0].startswith(_SAME))
-        said = "; ".join(f"{group}: {', '.join(methods)}" for group, methods in told_first)
+        by_rollouts = _grouped((_beside(summary, *item), *item) for item in trained.overall.items())
+        by_time = _grouped((_alone(ends), method, ends) for method, ends in trained.overall_equal_time.items())
         yield (
             f"**In a real trainer** ({setup_title(trained.setup)}; {_tasks(trained)}, {_seeds(trained)}), mean "
-            f"differences to `{REFERENCE}` after as many rollouts: {said}."
+            f"differences to `{REFERENCE}` after as many rollouts: {by_rollouts}. **After as much time**, in which a "
+            f"method that drops rows makes more steps: {by_time}."
         )
+
+
+def _grouped(told: Iterable[tuple[str, str, Ends]]) -> str:
+    """What is told of methods, with their differences; those that are not told apart last."""
+    groups: dict[str, list[str]] = {}
+    for group, method, ends in told:
+        groups.setdefault(group, []).append(f"`{method}` {with_ends(ends)}")
+    told_first = sorted(groups.items(), key=lambda item: item[0].startswith(_SAME))
+    return "; ".join(f"{group}: {', '.join(methods)}" for group, methods in told_first)
+
+
+def _alone(ends: Ends) -> str:
+    seen = direction(ends)
+    return f"{seen} from `{REFERENCE}`" if seen == _SAME else seen
 
 
 def _beside(summary: Summary, method: str, ends: Ends) -> str:
     """What a difference says, and whether the worlds say the same."""
     seen, worlds = direction(ends), in_worlds(summary, method)
-    if seen == _SAME:
-        return f"{seen} from `{REFERENCE}`"
-    if worlds is None:
-        return seen
+    if seen == _SAME or worlds is None:
+        return _alone(ends)
     expected = direction(worlds)
     if seen == expected:
         return f"{seen}, as in the worlds"
@@ -69,7 +79,8 @@ def _beside(summary: Summary, method: str, ends: Ends) -> str:
 def of_method(summary: Summary, method: str) -> str:
     """A sentence of what trainings say of a method, with a space before it; nothing where there are none."""
     parts = [
-        f"{with_ends(trained.overall[method])} ({setup_title(trained.setup)})"
+        f"{with_ends(trained.overall[method])} at equal rollouts, "
+        f"{with_ends(trained.overall_equal_time[method])} at equal time ({setup_title(trained.setup)})"
         for trained in summary.trained
         if method in trained.overall
     ]
@@ -79,13 +90,14 @@ def of_method(summary: Summary, method: str) -> str:
 def contradictions(summary: Summary, recommended: str, discouraged: Iterable[str]) -> Iterator[str]:
     """An item for the list of decisions for each method of which a setup says the opposite."""
     for trained in summary.trained:
-        for method, ends in trained.overall.items():
-            bad = "worse" if method == recommended else "better" if method in discouraged else None
-            if direction(ends) == bad:
-                yield (
-                    f"**Against this list**: in trainings ({setup_title(trained.setup)}) `{method}` was {bad} than "
-                    f"`{REFERENCE}`: {with_ends(ends)}."
-                )
+        for measure, overall in (("rollouts", trained.overall), ("time", trained.overall_equal_time)):
+            for method, ends in overall.items():
+                bad = "worse" if method == recommended else "better" if method in discouraged else None
+                if direction(ends) == bad:
+                    yield (
+                        f"**Against this list**: in trainings ({setup_title(trained.setup)}), at equal {measure}, "
+                        f"`{method}` was {bad} than `{REFERENCE}`: {with_ends(ends)}."
+                    )
 
 
 def parts(summary: Summary) -> Iterator["str | tuple[str, ...] | Table"]:
@@ -102,7 +114,8 @@ def parts(summary: Summary) -> Iterator["str | tuple[str, ...] | Table"]:
         "*Equal rollouts*: after the last step, when all methods have generated as many.",
         "*Equal time*: at the time at which the faster of the two ended its training, between validations by linear "
         "interpolation. Time is that of generation, rewards and updates, without validations; for the tiny policy on "
-        "a CPU it is processor time of one thread. Rows that a filter drops cost nothing in the update.",
+        "a CPU it is processor time of one thread. Rows that a filter drops cost nothing in the update; how "
+        "much that is worth depends on the share of updates in a step, which is large on a CPU.",
         "The number of steps and the learning rate of each task were chosen by what `gdpo` learned, before another "
         "method was run on it.",
     )
@@ -114,10 +127,18 @@ def parts(summary: Summary) -> Iterator["str | tuple[str, ...] | Table"]:
             continue
         yield f"Difference to `{REFERENCE}` at equal rollouts:"
         yield differences(trained, "difference")
-        yield "At equal time:"
+        yield f"At equal time:{_noise_of_time(trained)}"
         yield differences(trained, "equal_time")
         yield "Each reward at the end, in the order of the list above:"
         yield _ends_of_rewards(trained)
+
+
+def _noise_of_time(trained: Trained) -> str:
+    """Names the methods that changed nothing, whose differences at equal time are noise."""
+    same = [f"`{method}`" for method, ends in trained.overall.items() if ends == (0, 0, 0)]
+    if not same:
+        return ""
+    return f" ({', '.join(same)} ended as `{REFERENCE}`, so what differs in that row is the noise of the measured time)"
 
 
 def _tasks(trained: Trained) -> str:
