@@ -1,6 +1,6 @@
 """What the document says of trainings in a real trainer: tables, and sentences that follow from the figures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal
 
 from gd2po.lab import content
@@ -52,10 +52,10 @@ def in_short(summary: Summary) -> Iterator[str]:
 
 
 def _grouped(told: Iterable[tuple[str, str, Ends]]) -> str:
-    """What is told of methods, with their differences; those that are not told apart last."""
+    """What is told of methods, with their differences; those that are not told apart last, without."""
     groups: dict[str, list[str]] = {}
     for group, method, ends in told:
-        groups.setdefault(group, []).append(f"`{method}` {with_ends(ends)}")
+        groups.setdefault(group, []).append(f"`{method}`" + ("" if group.startswith(_SAME) else f" {with_ends(ends)}"))
     told_first = sorted(groups.items(), key=lambda item: item[0].startswith(_SAME))
     return "; ".join(f"{group}: {', '.join(methods)}" for group, methods in told_first)
 
@@ -87,17 +87,20 @@ def of_method(summary: Summary, method: str) -> str:
     return f" In trainings its mean difference is {', '.join(parts)}." if parts else ""
 
 
-def contradictions(summary: Summary, recommended: str, discouraged: Iterable[str]) -> Iterator[str]:
-    """An item for the list of decisions for each method of which a setup says the opposite."""
+def contradictions(summary: Summary, recommended: str, discouraged: Collection[str]) -> Iterator[str]:
+    """Items for the list of decisions: the methods of which the trainings of a setup say the opposite."""
     for trained in summary.trained:
         for measure, overall in (("rollouts", trained.overall), ("time", trained.overall_equal_time)):
+            against: dict[Direction, list[str]] = {}
             for method, ends in overall.items():
-                bad = "worse" if method == recommended else "better" if method in discouraged else None
-                if direction(ends) == bad:
-                    yield (
-                        f"**Against this list**: in trainings ({setup_title(trained.setup)}), at equal {measure}, "
-                        f"`{method}` was {bad} than `{REFERENCE}`: {with_ends(ends)}."
-                    )
+                told = direction(ends)
+                if (told == "worse" and method == recommended) or (told == "better" and method in discouraged):
+                    against.setdefault(told, []).append(f"`{method}` by {with_ends(ends)}")
+            for told, methods in against.items():
+                yield (
+                    f"**Against this list**: in trainings ({setup_title(trained.setup)}), at equal {measure}, {told} "
+                    f"than `{REFERENCE}` was {', '.join(methods)}."
+                )
 
 
 def parts(summary: Summary) -> Iterator["str | tuple[str, ...] | Table"]:
