@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gd2po.lab.content import signed
 from gd2po.lab.methods import METHODS
 from gd2po.lab.page import read_summary, to_json, to_markdown
 from gd2po.lab.story import RECOMMENDED, Figures
@@ -73,3 +74,10 @@ def test_counts_in_other_documents_are_those_of_the_summary(summary, name):
     assert [(method, (int(better), int(worse))) for method, better, worse in claims] == [
         (method, figures.clear(method)) for method, _, _ in claims
     ]
+
+
+def test_the_gain_at_equal_time_in_the_readme_is_that_of_the_summary(summary):
+    [trained] = summary.trained
+    gain, low, _ = trained.overall_equal_time["gd2po_hard"]
+    assert low > 0 and trained.overall["gd2po_hard"][1] < 0 < trained.overall["gd2po_hard"][2]
+    assert f"(`gd2po_hard` by {signed(gain)} of" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -130,7 +130,7 @@ def parts(summary: Summary) -> Iterator["str | tuple[str, ...] | Table"]:
             continue
         yield f"Difference to `{REFERENCE}` at equal rollouts:"
         yield differences(trained, "difference")
-        yield f"At equal time:{_noise_of_time(trained)}"
+        yield f"At equal time{_noise_of_time(trained)}:"
         yield differences(trained, "equal_time")
         yield "Each reward at the end, in the order of the list above:"
         yield _ends_of_rewards(trained)
