@@ -133,7 +133,7 @@ SPEED = Measurement("here", product=8.0, training=2.4, gflops=900.0)
     ("measured", "expected", "said"),
     [
         (SPEED, "/cache/models/smollm2-135m-instruct", "training the language model smollm2-135m-instruct"),
-        (replace(SPEED, gflops=200.0), "tiny", r"needs 400, .* training a tiny policy instead.* about 20 minutes"),
+        (replace(SPEED, gflops=200.0), "tiny", r"needs 490, .* training a tiny policy instead.* about 24 minutes"),
         (replace(SPEED, training=0.5), "tiny", r"0\.5 times as fast as in float32 here"),
     ],
 )
