@@ -78,3 +78,14 @@ def test_faults_of_the_three_rewards_are_independent_of_each_other() -> None:
     shares = [sum(column) / len(faults) for column in zip(*faults, strict=True)]
     assert shares == pytest.approx([0.6, 0.6, 0.6], abs=0.08)
     assert sum(map(all, faults)) / len(faults) == pytest.approx(0.6**3, abs=0.06)
+
+
+def test_think_length_is_a_parameter() -> None:
+    answers = demonstrations(RECORDS[:50], 0, fault_share=1, short_thought=7)
+    assert {think_words(answer["output"]) for answer in answers} == {7}
+
+
+def test_without_a_fault_the_answers_are_right() -> None:
+    answers = demonstrations(RECORDS, 0, long_thought=(8, 8))
+    assert {think_words(answer["output"]) for answer in answers} == {8}
+    assert all(item["format"] == 1 and item["correctness"] in (0, 3) for item in scores(answers))

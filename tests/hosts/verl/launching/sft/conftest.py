@@ -17,7 +17,7 @@ from gd2po.quickstart.worlds.dialogues import Record, demonstrations, generate
 @pytest.fixture(scope="session")
 def records() -> list[Record]:
     """64 demonstrations of at most 192 tokens."""
-    return demonstrations(generate(64, 0), 0, long_thought=(3, 4))
+    return demonstrations(generate(64, 0), 0, long_thought=(3, 3))
 
 
 def _write_messages(path: Path, records: Sequence[Record], key: str = "messages") -> Path:
