@@ -23,9 +23,10 @@ from results import save, show, spread, timed_in_turn
 from torch import Tensor
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
-from gd2po.hosts.verl.cpu.rollout.engine import DecodeEngine
-from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest
-from gd2po.hosts.verl.cpu.rollout.sampling import Sampling, uniform_numbers
+from gd2po.decoding.engine import DecodeEngine
+from gd2po.decoding.request import GenerationRequest
+from gd2po.decoding.sampling import Sampling
+from gd2po.hosts.verl.cpu.rollout.random_numbers import uniform_numbers
 
 SHAPES = {"quickstart": (128, 2, 640), "20 M": (384, 8, 8_192)}  # hidden size, layers, vocabulary
 WORKLOADS = {"equal": (48, 48), "mixed": (1, 96)}  # fewest and most tokens of a request

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest
+    from gd2po.decoding.request import GenerationRequest
 
 MARK = "RESULT "
 

@@ -1,15 +1,17 @@
-"""Answers per second of the transformers backend: batched, against one prompt at a time.
+"""Tokens of answers per second of the transformers backend on CPU: padded batches and continuous ones, against one row.
 
     python benchmarks/eval_throughput.py        # two minutes on one core
 
-Both go through the same backend with the same prompts and weights; only the token budget of a batch differs. The models
-have random weights and their end token is switched off, so every answer has the same length and both do equal work.
-"Equal" prompts have one length and need no padding, "mixed" have 50 to 400 tokens.
+All go through the same backend with the same prompts and weights. "Padded" is the way on a GPU: `generate`, in which a
+row that has ended waits for the longest of its batch. "Continuous" is the way on CPU: the next prompt takes its place.
+"Equal" prompts have one length, "mixed" have 50 to 400 tokens; their answers all have one length. In "mixed answers"
+each token ends the answer with a chance of 1 in 40, up to 8 times the usual length.
 """
 
 import argparse
 import random
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,8 +25,21 @@ from gd2po.evaluation.generation.transformers_backend import TransformersBackend
 from gd2po.quickstart.tokenizer import train_tokenizer
 
 SIZES = {"tiny": (128, 2), "small": (384, 6)}  # hidden size, layers
-WORDS = {"equal": (220, 220), "mixed": (50, 400)}  # fewest and most words of a prompt
+WORDS = {
+    "equal prompts": (220, 220),
+    "mixed prompts": (50, 400),
+    "mixed prompts, mixed answers": (50, 400),
+}
+"""Case → fewest and most words of a prompt."""
 VOCABULARY = 640
+
+
+@dataclass(frozen=True)
+class Way:
+    """How answers are made: the most tokens under way, and whether rows come and go."""
+
+    budget: int
+    continuous: bool
 
 
 def build_model(folder: Path, hidden: int, layers: int) -> None:
@@ -47,31 +62,37 @@ def draw_requests(count: int, fewest: int, most: int) -> list[GenerationRequest]
     """Prompts of one-letter words."""
     rng = random.Random(0)
     texts = (" ".join(rng.choices("abcdefgh", k=rng.randint(fewest, most))) for _ in range(count))
-    return [GenerationRequest(str(index), ({"role": "user", "content": text},)) for index, text in enumerate(texts)]
+    return [
+        GenerationRequest(str(index), ({"role": "user", "content": text},), seed=index)
+        for index, text in enumerate(texts)
+    ]
 
 
-def seconds(folder: Path, requests: list[GenerationRequest], tokens: int, budget: int) -> float:
-    """Wall time of all answers, the model being loaded already."""
-    with TransformersBackend(str(folder), batch_tokens=budget) as backend:
-        backend._ends = frozenset()  # no token ends an answer
-        backend._model.generation_config.eos_token_id = None
+def speed(folder: Path, requests: list[GenerationRequest], decoding: Decoding, way: Way) -> float:
+    """Tokens of answers per second, the model being loaded already."""
+    with TransformersBackend(str(folder), batch_tokens=way.budget) as backend:
+        ends = frozenset(range(VOCABULARY // 40)) if decoding.temperature else frozenset()
+        backend._ends, backend._continuous = ends, way.continuous
+        backend._model.generation_config.eos_token_id = sorted(ends) or None
         start = time.perf_counter()
-        answers = list(backend.generate(requests, Decoding(max_tokens=tokens)))
+        answers = list(backend.generate(requests, decoding))
         taken = time.perf_counter() - start
-    assert {(answer.finish, answer.response_tokens) for answer in answers} == {("length", tokens)}
-    return taken
+    assert {answer.finish for answer in answers} <= {"stop", "length"} and len(answers) == len(requests)
+    return sum(answer.response_tokens or 0 for answer in answers) / taken
 
 
 def measure(folder: Path, case: str, requests: list[GenerationRequest], given: argparse.Namespace) -> dict[str, Any]:
-    """A row of the table. Budgets alternate, so that a busy machine slows all of them."""
-    runs = [
-        [seconds(folder, requests, given.tokens, budget) for budget in (1, *given.budgets)]
-        for _ in range(given.repeats)
-    ]
-    alone, *batched = (spread([len(requests) / taken for taken in column]) for column in zip(*runs, strict=True))
-    row = {"case": case, "alone_answers_per_s": alone}
-    for budget, found in zip(given.budgets, batched, strict=True):
-        row |= {f"batch_{budget}_answers_per_s": found, f"batch_{budget}_ratio": found["median"] / alone["median"]}
+    """A row of the table. Ways alternate, so that a busy machine slows all of them."""
+    decoding = Decoding(max_tokens=given.tokens)
+    if "mixed answers" in case:
+        decoding = Decoding(max_tokens=8 * given.tokens, temperature=1.0)
+    ways = [Way(1, True), *(Way(budget, continuous) for budget in given.budgets for continuous in (False, True))]
+    runs = [[speed(folder, requests, decoding, way) for way in ways] for _ in range(given.repeats)]
+    alone, *batched = (spread(list(column)) for column in zip(*runs, strict=True))
+    row = {"case": case, "one_row_tokens_per_s": alone}
+    for way, found in zip(ways[1:], batched, strict=True):
+        name = f"{'continuous' if way.continuous else 'padded'}_{way.budget}"
+        row |= {f"{name}_tokens_per_s": found, f"{name}_ratio": found["median"] / alone["median"]}
     return row
 
 
@@ -93,7 +114,7 @@ def main() -> None:
             build_model(Path(scratch), *SIZES[name])
             for kind, words in WORDS.items():
                 requests = draw_requests(given.requests, *words)
-                rows.append(measure(Path(scratch), f"{name}, {kind} prompts", requests, given))
+                rows.append(measure(Path(scratch), f"{name}, {kind}", requests, given))
     show("eval_throughput", rows)
     save("eval_throughput", rows, given.json)
 

@@ -21,9 +21,8 @@ from gd2po.trl import MultiRewardGRPOTrainer
 STOCK = "trl"
 """TRL's own estimator for several rewards, in the place of a method of ours."""
 
-VERL_ALONE = ("algorithm.rollout_correction.", "actor_rollout_ref.rollout.val_kwargs.")
-"""Beginnings of overrides that TRL needs not: with one update a step it has no old log-probabilities, and nothing is
-validated."""
+VALIDATION = "actor_rollout_ref.rollout.val_kwargs."
+"""The beginning of overrides that TRL needs not: nothing is validated."""
 
 
 class OwnTime:
@@ -111,7 +110,7 @@ def main() -> None:
     chosen = parser.parse_args()
     method = "gdpo" if chosen.method == STOCK else chosen.method
     plan = Plan((method,), chosen.steps, seed=1, folder=chosen.folder, model=chosen.model)
-    overrides = [override for override in plan.overrides(method) if not override.startswith(VERL_ALONE)]
+    overrides = [override for override in plan.overrides(method) if not override.startswith(VALIDATION)]
     config = compose(config_dir("tool-calling"), "base", ["scale=cpu", *overrides, *chosen.overrides])
     trainer = make_trainer(config)
     if chosen.method == STOCK:

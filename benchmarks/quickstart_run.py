@@ -8,6 +8,7 @@ from typing import Any
 
 from gd2po.paths import config_dir
 from gd2po.quickstart import Plan
+from gd2po.quickstart.plan import OF_VERL
 from gd2po.runs import process as runs
 
 Steps = list[dict[str, Any]]
@@ -35,7 +36,7 @@ def train(
     folder.mkdir(parents=True)
     metrics, log = folder / "metrics.jsonl", folder / "log.txt"
     command = [sys.executable, "-P", "-m", "gd2po.cli", "train", "--config-dir", str(config_dir("tool-calling"))]
-    command += ["--config-name", "base", *plan.overrides(method)]
+    command += ["--config-name", "base", *plan.overrides(method), *OF_VERL]
     command += ["trainer.test_freq=-1", "trainer.val_before_train=false", *overrides]
     environment = {"VERL_PLATFORM": "cpu", runs.METRICS_VARIABLE: str(metrics)}
     code = runs.run(command, log, environment, lambda: watch(metrics))

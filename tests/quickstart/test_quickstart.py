@@ -117,8 +117,7 @@ def test_examples_are_the_best_the_middle_and_the_worst_of_the_changes(run_folde
 def test_a_real_model_has_sizes_and_folders_of_its_own(tmp_path):
     tiny, real = (Plan(("gdpo",), 1, 1, tmp_path, model=model) for model in ("tiny", "/models/smol"))
     assert tiny.policy.name == "policy-seed1" and real.policy.name == "policy-smol-seed1"
-    assert "algorithm.rollout_correction.bypass_mode=true" in real.overrides("gdpo")
-    assert real.sizes.prompts == real.sizes.mini_batch  # one update a step, which makes that exact enough
+    assert real.sizes.prompts == real.sizes.mini_batch  # in bfloat16, log-probabilities of rollouts serve one update
 
 
 @pytest.mark.parametrize("method", METHODS)

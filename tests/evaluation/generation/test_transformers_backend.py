@@ -22,9 +22,23 @@ SHORT = Decoding(max_tokens=50)
 
 
 @pytest.fixture(scope="module")
-def backend(tiny_model):
+def loaded(tiny_model):
     with TransformersBackend(str(tiny_model)) as backend:
         yield backend
+
+
+@pytest.fixture(params=["continuous", "padded"])
+def backend(loaded, request, monkeypatch):
+    """The backend as it is on CPU, and as it is on a GPU or for a model with a recurrent state."""
+    assert loaded._continuous
+    monkeypatch.setattr(loaded, "_continuous", request.param == "continuous")
+    return loaded
+
+
+@pytest.fixture
+def padded(loaded, monkeypatch):
+    monkeypatch.setattr(loaded, "_continuous", False)
+    return loaded
 
 
 def answers(backend, requests, decoding=SHORT, batch_tokens=100_000):
@@ -33,26 +47,40 @@ def answers(backend, requests, decoding=SHORT, batch_tokens=100_000):
 
 
 @pytest.fixture
-def rows(backend, monkeypatch):
-    """Rows of each batch that the model has been given."""
+def rows(loaded, monkeypatch):
+    """Rows of each pass through the model."""
     seen = []
-    generate = backend._model.generate
+    forward = loaded._model.forward
 
     def noting(input_ids, **options):
         seen.append(len(input_ids))
-        return generate(input_ids, **options)
+        return forward(input_ids=input_ids, **options)
 
-    monkeypatch.setattr(backend._model, "generate", noting)
+    monkeypatch.setattr(loaded._model, "forward", noting)
     return seen
 
 
 def test_a_batch_answers_as_each_prompt_is_answered_alone(backend, ask, rows):
     together = answers(backend, ask(*TEXTS))
-    assert rows == [16]
+    assert rows[0] == 16
+    rows.clear()
     alone = answers(backend, ask(*TEXTS), batch_tokens=1)
-    assert rows == [16] + [1] * 16
+    assert set(rows) == {1}
     assert together == alone
     assert {generation.finish for generation in alone.values()} == {"stop", "length"}
+
+
+def test_a_row_is_free_for_the_next_prompt_as_soon_as_its_answer_ends(loaded, ask, rows):
+    generations = answers(loaded, ask(*TEXTS), batch_tokens=4 * 180)
+    assert max(rows) == 4
+    lengths = [generation.response_tokens for generation in generations.values()]
+    passes = 16 + sum(length - 1 for length in lengths)  # a prompt is read in its first
+    assert sum(rows) == passes and min(lengths) < 50 == max(lengths)
+
+
+def test_the_first_answer_is_there_before_the_last_is_begun(loaded, ask, rows):
+    first = next(iter(loaded.generate(ask(*TEXTS), SHORT)))
+    assert first.finish == "stop" and sum(rows) < 16 * 50
 
 
 def test_answers_are_the_models_greedy_tokens_without_its_penalties(backend, ask, tiny_model):
@@ -85,20 +113,20 @@ def test_no_answer_outgrows_the_model_or_the_context(backend, ask):
     assert generations["16"].finish == "error" and "the 256 tokens this model can read" in generations["16"].error
 
 
-def test_white_space_before_punctuation_stays(backend, monkeypatch):
-    tokenizer = backend._files.tokenizer
+def test_white_space_before_punctuation_stays(loaded, monkeypatch):
+    tokenizer = loaded._files.tokenizer
     monkeypatch.setattr(tokenizer, "clean_up_tokenization_spaces", True)
     monkeypatch.setattr(tokenizer, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", True)
     text = '{"a" : [1 , 2] , "b" : "it \'s"}'
     tokens = tokenizer(text)["input_ids"]
     prompt = type("Prompt", (), {"id": "x", "tokens": [0], "room": 99})
-    assert backend._read(prompt, tokens).text == text
+    assert loaded._read(prompt, tokens).text == text
 
 
-def test_the_batch_is_halved_until_it_fits(backend, ask, monkeypatch, caplog):
-    expected = answers(backend, ask(*TEXTS))
+def test_the_batch_is_halved_until_it_fits(padded, ask, monkeypatch, caplog):
+    expected = answers(padded, ask(*TEXTS))
     seen = []
-    generate = backend._model.generate
+    generate = padded._model.generate
 
     def small_device(input_ids, **options):
         seen.append(len(input_ids))
@@ -106,29 +134,29 @@ def test_the_batch_is_halved_until_it_fits(backend, ask, monkeypatch, caplog):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return generate(input_ids, **options)
 
-    monkeypatch.setattr(backend._model, "generate", small_device)
+    monkeypatch.setattr(padded._model, "generate", small_device)
     with caplog.at_level(logging.WARNING):
-        assert answers(backend, ask(*TEXTS)) == expected
+        assert answers(padded, ask(*TEXTS)) == expected
     assert seen[0] == 16 and max(seen[3:]) <= 5, seen
     assert "16 rows do not fit the device" in caplog.text
 
 
-def test_a_row_that_does_not_fit_alone_is_an_error_and_the_others_go_on(backend, ask, monkeypatch):
-    generate = backend._model.generate
+def test_a_row_that_does_not_fit_alone_is_an_error_and_the_others_go_on(padded, ask, monkeypatch):
+    generate = padded._model.generate
 
     def tiny_device(input_ids, **options):
         if input_ids.shape[1] > 60:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return generate(input_ids, **options)
 
-    monkeypatch.setattr(backend._model, "generate", tiny_device)
-    generations = answers(backend, ask("z" * 100, "a"))
+    monkeypatch.setattr(padded._model, "generate", tiny_device)
+    generations = answers(padded, ask("z" * 100, "a"))
     assert generations["0"].finish == "error" and generations["0"].error.startswith("out of memory on its own: 1")
     assert generations["1"].finish != "error"
 
 
-def test_it_says_what_it_is(backend, tiny_model):
-    description = backend.describe()
+def test_it_says_what_it_is(loaded, tiny_model):
+    description = loaded.describe()
     assert (description["name"], description["model"], description["model_context"]) == (
         "transformers",
         str(tiny_model),
@@ -136,6 +164,23 @@ def test_it_says_what_it_is(backend, tiny_model):
     )
     assert (description["dtype"], description["device"]) == ("float32", "cpu")
     assert len(description["model_hash"]) == 64 and set(description["versions"]) == {"torch", "transformers"}
+
+
+def test_a_model_with_a_recurrent_state_is_answered_in_padded_batches(tiny_model, monkeypatch):
+    from transformers import Qwen2ForCausalLM
+
+    monkeypatch.setattr(Qwen2ForCausalLM, "_is_stateful", True)
+    with TransformersBackend(str(tiny_model)) as backend:
+        assert not backend._continuous
+
+
+def test_the_precision_is_the_one_that_this_machine_is_told_to_compute_in(tiny_model, ask, monkeypatch, caplog):
+    monkeypatch.setenv("GD2PO_CPU_PRECISION", "bfloat16")
+    with caplog.at_level(logging.INFO), TransformersBackend(str(tiny_model)) as backend:
+        assert backend.describe()["dtype"] == "bfloat16"
+        generations = answers(backend, ask(*TEXTS))
+    assert "computing in bfloat16: GD2PO_CPU_PRECISION=bfloat16" in caplog.text
+    assert all(generation.finish in ("stop", "length") for generation in generations.values())
 
 
 def seeded(ask, *texts, seeds):
@@ -152,7 +197,7 @@ def test_a_sampled_answer_depends_on_its_prompt_and_seed_alone(backend, ask):
     assert answers(backend, ask("hello"), replace(warm, seed=1))["0"].text == together["0"].text
 
 
-def test_samples_follow_the_softmax_at_a_temperature_within_the_nucleus(backend):
+def test_samples_follow_the_softmax_at_a_temperature_within_the_nucleus():
     logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
     for temperature, top_p, kept in ((1.0, 1.0, 4), (0.5, 1.0, 4), (1.0, 0.7, 2), (1.0, 0.6, 1)):
         draw = SeededSampling(range(4000), temperature, top_p, "cpu")

@@ -48,6 +48,8 @@ def safe_alignment(tmp_path_factory, tool_calling):
         model = Qwen2ForSequenceClassification(
             Qwen2Config(**config | {"num_labels": 1, "pad_token_id": tokenizer.pad_token_id})
         )
+        with torch.no_grad():
+            model.score.weight.mul_(100)  # untrained, it gives about 0.1, which the check takes for a probability
         model.save_pretrained(folder / "toy" / name)
         tokenizer.save_pretrained(folder / "toy" / name)
     return folder

@@ -36,7 +36,7 @@ _OPTIONS: dict[str, Any] = {
     "timeout": Annotated[float, typer.Option(min=1, help="seconds that one answer may take", rich_help_panel=OPENAI)],
     "api_key_env": Annotated[str, typer.Option(help="environment variable that holds the key", rich_help_panel=OPENAI)],
     "batch_tokens": Annotated[
-        int, typer.Option(min=1, help="tokens in one padded batch", rich_help_panel=TRANSFORMERS)
+        int, typer.Option(min=1, help="tokens of prompts and answers under way at once", rich_help_panel=TRANSFORMERS)
     ],
     "tensor_parallel": Annotated[int, typer.Option(min=1, help="GPUs that share the model", rich_help_panel=VLLM)],
     "gpu_memory": Annotated[

@@ -327,7 +327,7 @@ def _files() -> tuple["str | tuple[str, ...] | Table", ...]:
 
 def _commands() -> tuple[str, ...]:
     return (
-        "The first command takes about half an hour on two cores, goes on where it was stopped, and gives the same "
+        "The first command takes about 20 minutes on two cores, goes on where it was stopped, and gives the same "
         "figures again; `--worlds`, `--methods`, `--held-out` and `--seeds` choose a part. The second needs TRL or "
         "verl, trains until `--hours` are over, and goes on, too; other machines can train into folders of their own, "
         "as `bash scripts/gpu_evidence.sh` does on a GPU, of which `gd2po lab page` makes one page. The page shows all "

@@ -87,20 +87,23 @@ LANGUAGE_MODEL = Sizes(
     mini_batch=8,
     learning_rate="3e-5",
     overrides=(
-        # One update a step: the log-probabilities of the rollouts are those of the weights that it starts from.
-        "algorithm.rollout_correction.bypass_mode=true",
         # Logits of 49,152 tokens of a vocabulary: as many rows at a time as a laptop's memory holds.
         "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=1024",
     ),
 )
 """Sizes for a real language model on two cores; docs/performance.md has what was tried."""
 
-GREEDY = (
+OF_VERL = (
+    "algorithm.rollout_correction.bypass_mode=true",
     "actor_rollout_ref.rollout.val_kwargs.do_sample=false",
     "actor_rollout_ref.rollout.val_kwargs.temperature=0",
     "actor_rollout_ref.rollout.val_kwargs.n=1",
 )
-"""Hydra overrides by which verl answers test prompts greedily; TRL cannot."""
+"""Hydra overrides for verl alone, which TRL does not have.
+
+The old log-probabilities are those with which the rollouts were drawn, and no pass computes them again: on CPU they are
+those of the trainer up to rounding. Test prompts are answered greedily.
+"""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from gd2po.quickstart import Plan, prepare_policy, prepare_task
 from gd2po.quickstart.by_trl import train_by_trl
 from gd2po.quickstart.models import AUTO, resolve_model
 from gd2po.quickstart.outcome import Outcome, read_outcome
-from gd2po.quickstart.plan import GREEDY, REWARDS, TINY, TINY_MODEL
+from gd2po.quickstart.plan import OF_VERL, REWARDS, TINY, TINY_MODEL
 from gd2po.quickstart.progress import Progress
 from gd2po.quickstart.summary import examples, plot, table
 from gd2po.runs import process as runs
@@ -69,20 +70,22 @@ def run(
     if not console.is_terminal:
         console.width = _WIDTH
     results: dict[str, list[Step]] = {}
-    with Progress(console) as progress:
+    with Progress(console) as progress, ThreadPoolExecutor(1) as beside:
         plan = replace(plan, model=resolve_model(model, progress.tell))
         if steps is None:
             plan = replace(plan, steps=plan.sizes.steps)
         _prepare(plan, progress)
-        for method in methods:
+        results[methods[0]] = _train(plan, methods[0], progress, host)
+        verdict = beside.submit(_check, plan, methods[0])  # while the next method trains
+        for method in methods[1:]:
             results[method] = _train(plan, method, progress, host)
         progress.begin("reading what happened", 1)
         of_verl = methods if host == "verl" else ()  # TRL saves no answers to test prompts
         outcomes = {method: read_outcome(plan.run_folder(method), REWARDS, plan.steps) for method in of_verl}
         plot(results, plan.titles, folder / "curves.png")
-        verdict = _check(plan, methods[0])
+        wait([verdict])
         progress.update(1)
-    _show(console, plan, results, outcomes, verdict)
+    _show(console, plan, results, outcomes, verdict.result())
     console.print(
         f"{time.perf_counter() - start:.0f} s in all; seed {seed}: one seed shows that it works, not which is better"
     )
@@ -147,7 +150,7 @@ def train(plan: Plan, method: str, on_step: Callable[[int], None]) -> list[Step]
     metrics, log = folder / "metrics.jsonl", folder / "log.txt"
     command = [sys.executable, "-P", "-m", "gd2po.cli", "train"]
     command += ["--config-dir", str(config_dir("tool-calling")), "--config-name", "base"]
-    command += [*plan.overrides(method), *GREEDY]
+    command += [*plan.overrides(method), *OF_VERL]
     environment = {"VERL_PLATFORM": "cpu", runs.METRICS_VARIABLE: str(metrics), "HYDRA_FULL_ERROR": "1"}
     code = runs.run(
         command, log, environment, lambda: on_step(max((step["step"] for step in read_steps(metrics)), default=0))

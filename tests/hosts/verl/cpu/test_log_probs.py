@@ -13,10 +13,10 @@ from verl.utils import tensordict_utils as tu
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
 from verl.workers.utils.padding import left_right_2_no_padding, no_padding_2_padding
 
+from gd2po.decoding.engine import DecodeEngine
+from gd2po.decoding.request import GenerationRequest
+from gd2po.decoding.sampling import Sampling
 from gd2po.hosts.verl.cpu.log_probs import wrap_prepare_model_inputs, wrap_prepare_model_outputs
-from gd2po.hosts.verl.cpu.rollout.engine import DecodeEngine
-from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest
-from gd2po.hosts.verl.cpu.rollout.sampling import Sampling
 
 ENGINE = SimpleNamespace(pad_to_length=None, engine_config=SimpleNamespace(entropy_checkpointing=False))
 STOCK = (FSDPEngineWithLMHead.prepare_model_inputs, FSDPEngineWithLMHead.prepare_model_outputs)

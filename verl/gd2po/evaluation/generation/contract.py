@@ -19,7 +19,7 @@ TIMEOUT = 600.0
 """Seconds that a server may take for one answer."""
 
 BATCH_TOKENS = 65_536
-"""Tokens in one padded batch of the transformers backend: 16 rows of API-Bank's context."""
+"""Tokens under way at once in the transformers backend: 16 rows of API-Bank's context."""
 
 TENSOR_PARALLEL = 1
 """GPUs that share the model in vLLM; the published runs used 4."""

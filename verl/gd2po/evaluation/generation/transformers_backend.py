@@ -1,4 +1,4 @@
-"""Answers from a Hugging Face model, batch by batch, on CPU or one GPU."""
+"""Answers from a Hugging Face model, on CPU or one GPU."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gd2po.cpu_precision import choose_precision
+from gd2po.evaluation.generation.continuous import decode
 from gd2po.evaluation.generation.contract import (
     BATCH_TOKENS,
     Decoding,
@@ -26,16 +28,18 @@ LEAST_SHARE = 0.5
 
 
 class TransformersBackend:
-    """A causal language model under ``generate``: left-padded batches of prompts of about one length.
+    """A causal language model, by :func:`.continuous.decode` on CPU, by ``generate`` on a GPU.
 
-    The model's own generation settings (penalties, sampling) are set aside, save its end tokens: answers are greedy,
-    or drawn by :class:`.sampling.SeededSampling` at a temperature. Weights are float32 on CPU and of their own type on
-    a GPU.
+    ``generate`` gets left-padded batches of prompts of about one length; so does, on CPU, a model with a recurrent
+    state, which is more than keys and values. The model's own generation settings (penalties, sampling) are set aside,
+    save its end tokens: answers are greedy, or drawn with the seed of each at a temperature. Weights are of their own
+    type on a GPU, and on CPU of that in which this machine computes faster (:mod:`gd2po.cpu_precision`). In bfloat16
+    the rounding of logits depends on the batch, and so may a greedy answer, where two tokens are about equally likely.
 
     Args:
         model: A folder, or a name on the Hugging Face hub.
         batch_tokens: The bound on the memory of a batch, rows × (longest prompt + longest answer), in tokens. It is
-            halved for the rest of the run whenever a batch does not fit the device.
+            halved for the rest of the run whenever a batch does not fit the GPU.
         trust_remote_code: Whether to run Python code that comes with the model.
         hash_cache: A file that remembers the hash of the weights.
 
@@ -57,6 +61,7 @@ class TransformersBackend:
         self._batch_tokens = batch_tokens
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = _load(model, self._device, trust_remote_code)
+        self._continuous = self._device == "cpu" and not getattr(self._model, "_is_stateful", False)
         self._ends = _end_tokens(self._model, self._files.tokenizer)
         self._set_greedy()
 
@@ -80,10 +85,16 @@ class TransformersBackend:
         }
 
     def generate(self, requests: Sequence[GenerationRequest], decoding: Decoding) -> Iterator[Generation]:
-        """Yield answers batch by batch, longest prompts first; an answer is the one its prompt gets alone."""
+        """Yield answers, longest prompts first; an answer is the one its prompt gets alone."""
         prompts, failures = read_prompts(requests, self._files.tokenizer, decoding, self._files.context)
         yield from failures
-        yield from self._answer(sorted(prompts, key=lambda prompt: len(prompt.tokens), reverse=True), decoding)
+        prompts.sort(key=lambda prompt: len(prompt.tokens), reverse=True)
+        if prompts and self._continuous:
+            rows = max(1, self._batch_tokens // batch_size(prompts, rows=1))
+            for prompt, drawn in decode(self._model, prompts, self._ends, decoding, rows):
+                yield self._read(prompt, drawn)
+        else:
+            yield from self._answer(prompts, decoding)
 
     def _answer(self, waiting: Sequence[TokenizedPrompt], decoding: Decoding) -> Iterator[Generation]:
         while waiting:
@@ -148,11 +159,14 @@ def _load(name: str, device: str, trust_remote_code: bool) -> Any:
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    dtype = "auto" if device == "cuda" else torch.float32
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, trust_remote_code=trust_remote_code)
+        model: Any = AutoModelForCausalLM.from_pretrained(name, dtype="auto", trust_remote_code=trust_remote_code)
     except (OSError, ValueError) as error:
         raise GenerationError(f"{name} cannot be loaded: {error}") from error
+    if device == "cpu":
+        choice = choose_precision(model.num_parameters())
+        logger.info("computing in %s: %s", choice.precision, choice.why)
+        model = model.to(getattr(torch, choice.precision))
     return model.to(device).eval()
 
 
@@ -169,10 +183,15 @@ def _no_memory(prompt: TokenizedPrompt) -> Generation:
     return Generation.failed(prompt.id, error, len(prompt.tokens))
 
 
-def batch_size(prompts: Sequence[TokenizedPrompt]) -> int:
-    """The tokens of a padded batch at its end: rows × (longest prompt + longest answer)."""
+def batch_size(prompts: Sequence[TokenizedPrompt], rows: int | None = None) -> int:
+    """The tokens of a padded batch at its end: rows × (longest prompt + longest answer).
+
+    Args:
+        prompts: The prompts, at least one.
+        rows: The number of rows; that of the prompts if not given.
+    """
     longest = max(len(prompt.tokens) for prompt in prompts) + max(prompt.room for prompt in prompts)
-    return len(prompts) * longest
+    return (rows or len(prompts)) * longest
 
 
 def next_batch(prompts: Sequence[TokenizedPrompt], budget: int) -> Sequence[TokenizedPrompt]:

@@ -1,10 +1,9 @@
 """verl's sampling parameters, translated or refused."""
 
 import pytest
-import torch
 
-from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest, Limits, StopReason, check_prompt, parse_sampling
-from gd2po.hosts.verl.cpu.rollout.sampling import Sampling
+from gd2po.decoding.sampling import Sampling
+from gd2po.hosts.verl.cpu.rollout.request import Limits, check_prompt, parse_sampling
 
 LIMITS = Limits(prompt_length=16, response_length=32, max_model_len=64, eos_ids=frozenset({7}))
 SENT_BY_VERL = {"temperature": 0.8, "top_p": 0.9, "top_k": -1, "repetition_penalty": 1.0, "logprobs": True}
@@ -52,11 +51,3 @@ def test_stop_tokens():
     assert LIMITS.stop_ids({}) == {7}
     assert LIMITS.stop_ids({"stop_token_ids": [9]}) == {7, 9}
     assert LIMITS.stop_ids({"stop_token_ids": [9], "ignore_eos": True}) == {9}
-
-
-def test_a_request_is_complete_at_its_length():
-    request = GenerationRequest((1,), Sampling(), frozenset(), torch.zeros(2))
-    request.append(3, -0.5)
-    assert request.stop is None
-    request.append(4, -0.5)
-    assert request.stop is StopReason.COMPLETED

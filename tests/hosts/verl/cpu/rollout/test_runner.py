@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gd2po.hosts.verl.cpu.rollout.request import StopReason
+from gd2po.decoding.request import StopReason
 from gd2po.hosts.verl.cpu.rollout.runner import Gate, Runner
 
 LONG = 60

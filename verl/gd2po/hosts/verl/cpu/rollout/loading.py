@@ -4,7 +4,7 @@ from typing import Any
 
 from verl.workers.config import HFModelConfig, RolloutConfig
 
-from gd2po.hosts.verl.cpu.rollout.engine import DecodeEngine
+from gd2po.decoding.engine import DecodeEngine
 from gd2po.hosts.verl.cpu.rollout.request import Limits
 
 

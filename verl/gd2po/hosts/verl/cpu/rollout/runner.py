@@ -5,8 +5,8 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from gd2po.hosts.verl.cpu.rollout.engine import DecodeEngine
-from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest
+from gd2po.decoding.engine import DecodeEngine
+from gd2po.decoding.request import GenerationRequest
 
 _GATHER_SECONDS = 0.01  # an idle engine waits this long for more requests: those of a trainer come in one burst
 

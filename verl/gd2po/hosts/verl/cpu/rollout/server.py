@@ -8,10 +8,11 @@ from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.config import HFModelConfig, RolloutConfig
 from verl.workers.rollout.replica import TokenOutput
 
+from gd2po.decoding.request import GenerationRequest, StopReason
 from gd2po.hosts.verl.cpu.rollout.loading import build_engine, build_limits
-from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest, StopReason, check_prompt, parse_sampling
+from gd2po.hosts.verl.cpu.rollout.random_numbers import Occurrences, prompt_key, uniform_numbers
+from gd2po.hosts.verl.cpu.rollout.request import check_prompt, parse_sampling
 from gd2po.hosts.verl.cpu.rollout.runner import Gate, Runner
-from gd2po.hosts.verl.cpu.rollout.sampling import Occurrences, prompt_key, uniform_numbers
 from gd2po.hosts.verl.cpu.rollout.weights import Packed, WeightLoader
 from gd2po.hosts.verl.reading.names import server_name
 

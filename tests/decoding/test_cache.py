@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from gd2po.hosts.verl.cpu.rollout.cache import Rows
+from gd2po.decoding.cache import Rows
 
 HEADS, SIZE, LAYERS = 2, 3, 2
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-from gd2po.hosts.verl.cpu.rollout.engine import DecodeEngine
-from gd2po.hosts.verl.cpu.rollout.request import StopReason
-from gd2po.hosts.verl.cpu.rollout.sampling import Sampling
+from gd2po.decoding.engine import DecodeEngine
+from gd2po.decoding.request import StopReason
+from gd2po.decoding.sampling import Sampling
 
 PROMPTS = [[1, 2, 3], [5, 6, 7, 8, 9, 10, 11], [1, 2, 3], [4], list(range(20, 60))]
 WARM = Sampling(temperature=0.7)

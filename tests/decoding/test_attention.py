@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from gd2po.hosts.verl.cpu.rollout.attention import NAME, attend, use_shared_heads
+from gd2po.decoding.attention import NAME, attend, use_shared_heads
 
 ROWS, WIDTH, SIZE = 3, 11, 8
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache, PreTrainedModel
 
-from gd2po.hosts.verl.cpu.rollout.attention import use_shared_heads
-from gd2po.hosts.verl.cpu.rollout.cache import Rows
-from gd2po.hosts.verl.cpu.rollout.request import GenerationRequest, StopReason
-from gd2po.hosts.verl.cpu.rollout.sampling import Sampling, choose
+from gd2po.decoding.attention import use_shared_heads
+from gd2po.decoding.cache import Rows
+from gd2po.decoding.request import GenerationRequest, StopReason
+from gd2po.decoding.sampling import Sampling, choose
 
 
 class DecodeEngine:
