@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -129,14 +130,16 @@ SPEED = Measurement("here", product=8.0, training=2.4, gflops=900.0)
 
 
 @pytest.mark.parametrize(
-    ("measured", "expected", "said"),
+    ("measured", "gib", "expected", "said"),
     [
-        (SPEED, "/cache/models/smollm2-135m-instruct", "training the language model smollm2-135m-instruct"),
-        (replace(SPEED, gflops=200.0), "tiny", r"needs 490, .* training a tiny policy instead.* about 24 minutes"),
-        (replace(SPEED, training=0.5), "tiny", r"0\.5 times as fast as in float32 here"),
+        (SPEED, 12, "/cache/models/smollm2-135m-instruct", "training the language model smollm2-135m-instruct"),
+        (replace(SPEED, gflops=200.0), 12, "tiny", r"needs 340, .* training a tiny policy instead.* about 17 minutes"),
+        (replace(SPEED, training=0.5), 12, "tiny", r"0\.5 times as fast as in float32 here"),
+        (SPEED, 4, "tiny", r"4\.0 GiB of memory are free, and smollm2-135m-instruct needs 9: training a tiny policy"),
     ],
 )
-def test_a_slow_machine_trains_the_tiny_policy_and_says_why(monkeypatch, measured, expected, said):
+def test_a_slow_or_small_machine_trains_the_tiny_policy_and_says_why(monkeypatch, measured, gib, expected, said):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=gib * 2**30))
     monkeypatch.setenv("GD2PO_CACHE", "/cache")
     monkeypatch.setattr("gd2po.quickstart.models.measurement", lambda: measured)
     monkeypatch.setattr("gd2po.pretrained.get_model", lambda model, folder, tell: "there")

@@ -3,13 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from gd2po.cpu_precision import describe, measurement
 from gd2po.quickstart.plan import TINY_MODEL
 
 AUTO, DEFAULT = "auto", "smollm2-135m-instruct"
 
-MIN_GFLOPS = 490.0
+MIN_GFLOPS = 340.0
 """The speed of training passes in bfloat16, in 1e9 operations a second, at which the quickstart takes ten minutes."""
+
+MIN_GIB = 9.0
+"""The free memory, in GiB, with which the quickstart trains the language model."""
 
 
 def resolve_model(name: str, tell: Callable[[str], None]) -> str:
@@ -39,15 +44,22 @@ def resolve_model(name: str, tell: Callable[[str], None]) -> str:
 
 
 def _choose(tell: Callable[[str], None]) -> str:
-    """The real model, where a measurement says that it takes minutes."""
+    """The real model, where it takes minutes by a measurement, and memory is free for it."""
     measured = measurement()
     speed = f"{describe(measured)}, and reaches {measured.gflops:.0f} GFLOP/s"
-    if measured.bfloat16_pays and measured.gflops >= MIN_GFLOPS:
-        tell(f"{speed}: training the language model {DEFAULT}")
-        return DEFAULT
-    tell(
-        f"{speed}; {DEFAULT} needs {MIN_GFLOPS:.0f}, as processors with AMX have, to be trained in ten minutes: "
-        f"training a tiny policy instead. --model {DEFAULT} trains the language model nevertheless, in about "
-        f"{max(10, 10 * MIN_GFLOPS / measured.gflops):.0f} minutes"
-    )
-    return TINY_MODEL
+    free = psutil.virtual_memory().available / 2**30
+    if not (measured.bfloat16_pays and measured.gflops >= MIN_GFLOPS):
+        tell(
+            f"{speed}; {DEFAULT} needs {MIN_GFLOPS:.0f}, as two cores with AMX or AVX-512-BF16 have, to be trained in "
+            f"ten minutes: training a tiny policy instead. --model {DEFAULT} trains it nevertheless, in about "
+            f"{max(10, 10 * MIN_GFLOPS / measured.gflops):.0f} minutes"
+        )
+        return TINY_MODEL
+    if free < MIN_GIB:
+        tell(
+            f"{free:.1f} GiB of memory are free, and {DEFAULT} needs {MIN_GIB:.0f}: training a tiny policy instead. "
+            f"--model {DEFAULT} tries the language model nevertheless"
+        )
+        return TINY_MODEL
+    tell(f"{speed}: training the language model {DEFAULT}")
+    return DEFAULT

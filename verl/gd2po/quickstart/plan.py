@@ -70,11 +70,13 @@ TINY = Sizes(
     train_rows=512,
     test_rows=64,
     demonstrations=4000,
-    steps=14,
+    steps=12,
     prompts=16,
     mini_batch=8,
-    learning_rate="5e-4",
+    learning_rate="6e-4",
     most_values=6,
+    # Micro-batches of several rows of about one length.
+    overrides=("actor_rollout_ref.actor.ppo_max_token_len_per_gpu=2048",),
 )
 """Sizes for a policy of half a million weights on any two cores."""
 
@@ -82,10 +84,10 @@ LANGUAGE_MODEL = Sizes(
     train_rows=128,
     test_rows=48,
     demonstrations=256,
-    steps=8,
+    steps=6,
     prompts=8,
     mini_batch=8,
-    learning_rate="3e-5",
+    learning_rate="4e-5",
     overrides=(
         # Logits of 49,152 tokens of a vocabulary: as many rows at a time as a laptop's memory holds.
         "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=1024",
