@@ -90,7 +90,7 @@ LANGUAGE_MODEL = Sizes(
     learning_rate="4e-5",
     overrides=(
         # Logits of 49,152 tokens of a vocabulary: as many rows at a time as a laptop's memory holds.
-        "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=1024",
+        "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=768",
     ),
 )
 """Sizes for a real language model on two cores; docs/performance.md has what was tried."""

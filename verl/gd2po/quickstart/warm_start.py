@@ -4,8 +4,6 @@
 weights than their arithmetic does: 108 s instead of 30 s for the same 750 updates on two cores.
 """
 
-import ctypes
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from gd2po.memory import give_back
 from gd2po.quickstart.policy import PolicySize, make_policy
 from gd2po.quickstart.worlds.dialogues import Record
 
@@ -95,14 +94,7 @@ def warm_start(
         arguments = _arguments(scratch, settings, seed, bf16=True, optim="adamw_torch_fused")
         _train(model, policy, demonstrations, arguments, _progress(on_progress), save_as="bfloat16")
         policy.rename(destination)
-    _give_memory_back()
-
-
-def _give_memory_back() -> None:
-    """Return freed memory to the system; glibc keeps gigabytes of it, which the trainings that follow need."""
-    gc.collect()
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-        trim(0)
+    give_back()
 
 
 @contextmanager

@@ -3,11 +3,14 @@
 verl's engine without packed sequences pads each micro-batch to its longest row, but fills micro-batches by the number
 of tokens without padding, long and short rows mixed: of a language model's answers, 10 to 80 tokens each, it computes
 1.7 times as many tokens as there are. Here rows stand by length, and padding counts within the limit of a micro-batch,
-which then also bounds its memory. Gradients are the same up to rounding: verl divides by the tokens of the mini-batch.
+which then also bounds its memory. What was freed before a pass goes back to the system first. Gradients are the same
+up to rounding: verl divides by the tokens of the mini-batch.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from gd2po.memory import give_back
 
 
 def wrap_prepare_micro_batches(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -16,6 +19,7 @@ def wrap_prepare_micro_batches(original: Callable[..., Any]) -> Callable[..., An
     def prepare_micro_batches(data: Any, dp_group: Any = None, **options: Any) -> tuple[list[Any], list[list[int]]]:
         from verl.utils import tensordict_utils as tu
 
+        give_back()
         if not _is_usual(data, dp_group):
             return original(data=data, dp_group=dp_group, **options)
         lengths = data["input_ids"].offsets().diff().tolist()
