@@ -116,7 +116,9 @@ def _train(
     """Train the model of ``source`` in float32, and save it with its tokenizer in ``folder``."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, PrinterCallback, Trainer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # the quickstart has lines of its own
     tokenizer = AutoTokenizer.from_pretrained(source)
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
     trainer = Trainer(
