@@ -23,7 +23,7 @@ from gd2po.errors import SettingsError
 from gd2po.quickstart import METHODS, Plan
 from gd2po.quickstart.models import resolve_model
 from gd2po.quickstart.outcome import read_outcome
-from gd2po.quickstart.plan import REWARDS
+from gd2po.quickstart.plan import OF_VERL, REWARDS
 from gd2po.quickstart.policy import PolicySize, make_policy
 from gd2po.quickstart.progress import Progress
 from gd2po.quickstart.run import train
@@ -118,6 +118,7 @@ def test_examples_are_the_best_the_middle_and_the_worst_of_the_changes(run_folde
 def test_a_real_model_has_sizes_and_folders_of_its_own(tmp_path):
     tiny, real = (Plan(("gdpo",), 1, 1, tmp_path, model=model) for model in ("tiny", "/models/smol"))
     assert tiny.policy.name == "policy-seed1" and real.policy.name == "policy-smol-seed1"
+    assert "algorithm.rollout_correction.bypass_mode=true" in OF_VERL
     assert real.sizes.prompts == real.sizes.mini_batch  # in bfloat16, log-probabilities of rollouts serve one update
 
 

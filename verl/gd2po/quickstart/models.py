@@ -11,7 +11,7 @@ from gd2po.quickstart.plan import TINY_MODEL
 AUTO, DEFAULT = "auto", "smollm2-135m-instruct"
 
 MIN_GFLOPS = 340.0
-"""The speed of training passes in bfloat16, in 1e9 operations a second, at which the quickstart takes about ten minutes."""
+"""The speed of training passes in bfloat16, in 1e9 operations a second, at which it takes about ten minutes."""
 
 MIN_GIB = 9.0
 """The free memory, in GiB, with which the quickstart trains the language model."""
