@@ -175,3 +175,63 @@ def reply() -> Callable[..., str]:
         return "\n".join([f"<think> {think} </think>", "<tool_call>", *block, "</tool_call>"])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """A model of thousands of weights is slower with two threads, and much slower on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def build_model() -> Callable[[int], Any]:
+    """A random Qwen2, from a seed, so small that a test can afford to ask transformers for the right answer."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    def build(seed: int) -> Any:
+        torch.manual_seed(seed)
+        config = Qwen2Config(
+            vocab_size=259,  # bytes, and the three special tokens of the tokenizer below
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=256,
+            initializer_range=0.2,  # a peaked distribution: a wrong place or mask changes the next token
+            eos_token_id=256,
+            pad_token_id=257,
+            bos_token_id=None,
+        )
+        return Qwen2ForCausalLM(config).eval()
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def byte_tokenizer() -> Any:
+    """The tokenizer of that model, with a chat template."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import Qwen2Tokenizer
+
+    tokenizer = Qwen2Tokenizer(
+        vocab={symbol: index for index, symbol in enumerate(sorted(ByteLevel.alphabet()))},
+        merges=[],
+        unk_token=None,
+        bos_token=None,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>"],
+    )
+    assert len(tokenizer) == 259
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    return tokenizer

@@ -13,61 +13,23 @@ import pytest
 
 from gd2po.evaluation.generation import Generation, GenerationRequest
 
-CONTEXT = 256  # of the tiny model
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """A model this small is slower with two threads, and much slower on a busy machine."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def in_one_thread(one_thread: None) -> None:
+    """All tests of this folder compute in one thread."""
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_model(
+    tmp_path_factory: pytest.TempPathFactory, build_model: Callable[[int], Any], byte_tokenizer: Any
+) -> Path:
     """A random Qwen2 with a byte tokenizer, and with generation settings that an evaluation must set aside."""
-    import torch
-    from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
-
     path = tmp_path_factory.mktemp("tiny") / "model"
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=259,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
-        initializer_range=0.2,  # a peaked distribution: a wrong place or mask changes the next token
-        eos_token_id=256,
-        pad_token_id=257,
-        bos_token_id=None,
-    )
-    model = Qwen2ForCausalLM(config)
+    model = build_model(0)
     model.lm_head.weight.data[256] *= 2  # so that some answers end by themselves
     model.generation_config.update(repetition_penalty=1.5, do_sample=True, temperature=0.7, top_k=20)
     model.save_pretrained(path)
-    tokenizer = Qwen2Tokenizer(
-        vocab={symbol: index for index, symbol in enumerate(sorted(ByteLevel.alphabet()))},
-        merges=[],
-        unk_token=None,
-        bos_token=None,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=["<|im_start|>"],
-    )
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(path)
+    byte_tokenizer.save_pretrained(path)
     return path
 
 

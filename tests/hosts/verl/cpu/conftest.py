@@ -1,40 +1,27 @@
-"""The small model of tests/decoding, also as a folder."""
+"""The engine and the requests of tests/decoding, and the small model as a folder."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("small_model", Path(__file__).parents[3] / "decoding" / "conftest.py")
+_spec = importlib.util.spec_from_file_location("decoding", Path(__file__).parents[3] / "decoding" / "conftest.py")
 assert _spec and _spec.loader
-small = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(small)
+_decoding = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_decoding)
 
-one_thread, build_model, model = small.one_thread, small.build_model, small.model
-engine, ask, run = small.engine, small.ask, small.run
+in_one_thread, model = _decoding.in_one_thread, _decoding.model
+engine, ask, run = _decoding.engine, _decoding.ask, _decoding.run
 
 
 @pytest.fixture(scope="session")
-def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model as a Hugging Face folder, with a byte tokenizer and a chat template."""
-    from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import Qwen2Tokenizer
-
+def model_path(
+    tmp_path_factory: pytest.TempPathFactory, build_model: Callable[[int], Any], byte_tokenizer: Any
+) -> Path:
+    """The model as a Hugging Face folder, with its tokenizer."""
     path = tmp_path_factory.mktemp("tiny") / "model"
-    small._build_model(0).save_pretrained(path)
-    tokenizer = Qwen2Tokenizer(
-        vocab={symbol: index for index, symbol in enumerate(sorted(ByteLevel.alphabet()))},
-        merges=[],
-        unk_token=None,
-        bos_token=None,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=["<|im_start|>"],
-    )
-    assert len(tokenizer) == small.VOCABULARY
-    tokenizer.chat_template = (
-        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-    )
-    tokenizer.save_pretrained(path)
+    build_model(0).save_pretrained(path)
+    byte_tokenizer.save_pretrained(path)
     return path

@@ -60,6 +60,21 @@ def test_micro_batches_hold_little_padding_and_their_indices_lead_back():
     assert max(map(padded, micro_batches)) <= 100 < max(map(padded, stock))
 
 
+def test_gradients_are_those_of_verls_micro_batches(build_model):
+    gradients = []
+    for function in (STOCK, OURS):
+        model = build_model(0)
+        for micro_batch in function(data=batch())[0]:
+            lengths = micro_batch["input_ids"].offsets().diff()
+            ids = micro_batch["input_ids"].to_padded_tensor(0)
+            mask = torch.arange(ids.shape[1]) < lengths[:, None]
+            log_probs = model(input_ids=ids, attention_mask=mask).logits[:, :-1].log_softmax(-1)
+            taken = log_probs.gather(-1, ids[:, 1:, None]).squeeze(-1) * mask[:, 1:]
+            (taken.sum(1) * (micro_batch["number"] - 3.5)).sum().backward()  # an advantage of each row
+        gradients.append(torch.cat([each.grad.flatten() for each in model.parameters()]))
+    assert (gradients[0] - gradients[1]).norm() < 1e-5 * gradients[0].norm()
+
+
 @pytest.mark.parametrize(
     "options", [{"use_remove_padding": True}, {"use_dynamic_bsz": False, "micro_batch_size_per_gpu": 4}], ids=str
 )
