@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,9 +83,9 @@ def run(
         of_verl = methods if host == "verl" else ()  # TRL saves no answers to test prompts
         outcomes = {method: read_outcome(plan.run_folder(method), REWARDS, plan.steps) for method in of_verl}
         plot(results, plan.titles, folder / "curves.png")
-        wait([verdict])
+        said = verdict.result()
         progress.update(1)
-    _show(console, plan, results, outcomes, verdict.result())
+    _show(console, plan, results, outcomes, said)
     console.print(
         f"{time.perf_counter() - start:.0f} s in all; seed {seed}: one seed shows that it works, not which is better"
     )

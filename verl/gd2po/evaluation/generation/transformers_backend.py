@@ -90,7 +90,7 @@ class TransformersBackend:
         yield from failures
         prompts.sort(key=lambda prompt: len(prompt.tokens), reverse=True)
         if prompts and self._continuous:
-            rows = max(1, self._batch_tokens // batch_size(prompts, rows=1))
+            rows = max(1, self._batch_tokens // longest_row(prompts))
             for prompt, drawn in decode(self._model, prompts, self._ends, decoding, rows):
                 yield self._read(prompt, drawn)
         else:
@@ -183,15 +183,14 @@ def _no_memory(prompt: TokenizedPrompt) -> Generation:
     return Generation.failed(prompt.id, error, len(prompt.tokens))
 
 
-def batch_size(prompts: Sequence[TokenizedPrompt], rows: int | None = None) -> int:
-    """The tokens of a padded batch at its end: rows × (longest prompt + longest answer).
+def longest_row(prompts: Sequence[TokenizedPrompt]) -> int:
+    """The tokens of each row of a padded batch at its end: longest prompt + longest answer."""
+    return max(len(prompt.tokens) for prompt in prompts) + max(prompt.room for prompt in prompts)
 
-    Args:
-        prompts: The prompts, at least one.
-        rows: The number of rows; that of the prompts if not given.
-    """
-    longest = max(len(prompt.tokens) for prompt in prompts) + max(prompt.room for prompt in prompts)
-    return (rows or len(prompts)) * longest
+
+def batch_size(prompts: Sequence[TokenizedPrompt]) -> int:
+    """The tokens of a padded batch at its end: rows × (longest prompt + longest answer)."""
+    return len(prompts) * longest_row(prompts)
 
 
 def next_batch(prompts: Sequence[TokenizedPrompt], budget: int) -> Sequence[TokenizedPrompt]:

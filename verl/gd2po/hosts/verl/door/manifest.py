@@ -578,7 +578,8 @@ WRAPPED: tuple[Wrapped, ...] = (
         symbol="verl.workers.engine.fsdp.transformer_impl:prepare_micro_batches",
         parameters="data dp_group num_batches_divided_by same_micro_num_in_dp min_num_micro_batch "
         "use_dynamic_bsz_balance",
-        what="put rows of about one length into a micro-batch, and count padding within its limit",
+        what="put rows of about one length into a micro-batch, count padding within its limit, and give freed memory "
+        "back before",
         why="the engine pads a micro-batch to its longest row, and mixes long and short rows",
         wrapper=f"{_GD2PO}cpu.micro_batches:wrap_prepare_micro_batches",
     ),
