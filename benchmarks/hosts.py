@@ -23,7 +23,7 @@ from quickstart_run import train
 from results import save, show, spread
 
 import gd2po
-from gd2po.hosts.verl.cpu.settings import thread_variables
+from gd2po.cpu_threads import thread_variables
 from gd2po.quickstart import Plan, prepare_policy, prepare_task
 from gd2po.quickstart.models import resolve_model
 from gd2po.quickstart.plan import REWARDS, TINY_MODEL

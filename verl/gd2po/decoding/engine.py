@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache, PreTrainedModel
 
-from gd2po.decoding.attention import use_shared_heads
+from gd2po.cpu_attention import use_cpu_attention
 from gd2po.decoding.cache import Rows
 from gd2po.decoding.request import GenerationRequest, StopReason
 from gd2po.decoding.sampling import Sampling, choose
@@ -24,7 +24,7 @@ class DecodeEngine:
 
     def __init__(self, model: PreTrainedModel, max_rows: int, max_prefill_tokens: int) -> None:
         self.model = model.eval()
-        use_shared_heads(model)
+        use_cpu_attention(model)
         self._max_rows = max_rows
         self._max_prefill_tokens = max_prefill_tokens
         self._waiting: deque[GenerationRequest] = deque()

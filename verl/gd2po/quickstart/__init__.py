@@ -1,10 +1,11 @@
 """A newcomer's first run: a small model, a small task in the real grammar, verl's own trainer on CPU."""
 
 from collections.abc import Callable
+from functools import partial
 
 from gd2po.quickstart.plan import METHODS, Plan
 
-__all__ = ["METHODS", "Plan", "prepare_policy", "prepare_task"]
+__all__ = ["METHODS", "Plan", "policy_maker", "prepare_policy", "prepare_task"]
 
 
 def prepare_task(plan: Plan) -> None:
@@ -21,6 +22,11 @@ def prepare_task(plan: Plan) -> None:
 
 def prepare_policy(plan: Plan, on_progress: Callable[[float], None]) -> None:
     """Build and warm-start the policy, unless it is there."""
+    policy_maker(plan)(on_progress=on_progress)
+
+
+def policy_maker(plan: Plan) -> Callable[..., None]:
+    """What builds and warm-starts the policy, for :func:`gd2po.quickstart.own_process.in_own_process`."""
     from gd2po.quickstart.policy import TINY_POLICY
     from gd2po.quickstart.warm_start import LANGUAGE_MODEL, WarmStart, build_policy, warm_start
     from gd2po.quickstart.worlds.dialogues import demonstrations, generate
@@ -34,6 +40,5 @@ def prepare_policy(plan: Plan, on_progress: Callable[[float], None]) -> None:
         long_thought=sizes.long_thought,
     )
     if plan.is_tiny:
-        build_policy(records, plan.policy, WarmStart(), plan.seed, on_progress, TINY_POLICY)
-    else:
-        warm_start(plan.model, records, plan.policy, LANGUAGE_MODEL, plan.seed, on_progress)
+        return partial(build_policy, records, plan.policy, WarmStart(), plan.seed, size=TINY_POLICY)
+    return partial(warm_start, plan.model, records, plan.policy, LANGUAGE_MODEL, plan.seed)

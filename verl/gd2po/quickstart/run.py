@@ -14,10 +14,11 @@ from rich.console import Console
 
 from gd2po.errors import SettingsError
 from gd2po.paths import config_dir
-from gd2po.quickstart import Plan, prepare_policy, prepare_task
+from gd2po.quickstart import Plan, policy_maker, prepare_task
 from gd2po.quickstart.by_trl import train_by_trl
 from gd2po.quickstart.models import AUTO, resolve_model
 from gd2po.quickstart.outcome import Outcome, read_outcome
+from gd2po.quickstart.own_process import in_own_process
 from gd2po.quickstart.plan import OF_VERL, REWARDS, TINY, TINY_MODEL
 from gd2po.quickstart.progress import Progress
 from gd2po.quickstart.summary import examples, plot, table
@@ -166,7 +167,7 @@ def _prepare(plan: Plan, progress: Progress) -> None:
     name = "tiny policy" if plan.is_tiny else Path(plan.model).name
     progress.begin(f"{name}, supervised warm start, percent", 100)
     prepare_task(plan)
-    prepare_policy(plan, lambda share: progress.update(round(100 * share)))
+    in_own_process(policy_maker(plan), lambda share: progress.update(round(100 * share)))
     progress.update(100)
 
 

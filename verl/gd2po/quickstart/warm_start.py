@@ -11,9 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gd2po.memory import give_back
 from gd2po.quickstart.policy import PolicySize, make_policy
 from gd2po.quickstart.worlds.dialogues import Record
+
+_NO_LOSS = -100
+"""The label of a token that is not learned."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,6 @@ def warm_start(
         arguments = _arguments(scratch, settings, seed, bf16=True, optim="adamw_torch_fused")
         _train(model, policy, demonstrations, arguments, _progress(on_progress), save_as="bfloat16")
         policy.rename(destination)
-    give_back()
 
 
 @contextmanager
@@ -118,13 +119,17 @@ def _train(
     from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, PrinterCallback, Trainer
     from transformers.utils.logging import disable_progress_bar
 
+    from gd2po.cpu_attention import use_cpu_attention
+
     disable_progress_bar()  # the quickstart has lines of its own
     tokenizer = AutoTokenizer.from_pretrained(source)
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    use_cpu_attention(model)
+    padded = DataCollatorForSeq2Seq(tokenizer)
     trainer = Trainer(
         model,
         arguments,
-        data_collator=DataCollatorForSeq2Seq(tokenizer),
+        data_collator=lambda examples: _answers_alone(padded(examples)),
         train_dataset=[_example(tokenizer, record) for record in demonstrations],
         callbacks=[progress],
     )
@@ -132,6 +137,14 @@ def _train(
     trainer.train()
     tokenizer.save_pretrained(folder)
     model.to(getattr(torch, save_as)).save_pretrained(folder)
+
+
+def _answers_alone(batch: Any) -> Any:
+    """Ask for the logits of what begins with the first token of an answer; the prompts before it have no loss."""
+    first = int((batch["labels"] != _NO_LOSS).any(0).nonzero()[0])
+    batch["logits_to_keep"] = batch["labels"].shape[1] - (first - 1)  # a token is predicted one place before it
+    batch["labels"] = batch["labels"][:, first - 1 :]
+    return batch
 
 
 def _progress(on_progress: Callable[[float], None]) -> Any:
@@ -174,4 +187,4 @@ def _example(tokenizer: Any, record: Record) -> dict[str, list[int]]:
     before = tokenizer(prompt)["input_ids"]
     answer = tokenizer(record["output"] + tokenizer.eos_token)["input_ids"]
     ids = before + answer
-    return {"input_ids": ids, "labels": [-100] * len(before) + answer, "attention_mask": [1] * len(ids)}
+    return {"input_ids": ids, "labels": [_NO_LOSS] * len(before) + answer, "attention_mask": [1] * len(ids)}

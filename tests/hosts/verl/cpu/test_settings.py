@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl.cpu.preflight import check_cpu_run
 from gd2po.hosts.verl.cpu.resources import RayNeeds, memory_needed
-from gd2po.hosts.verl.cpu.settings import FIXED, prepare_config, thread_variables
+from gd2po.hosts.verl.cpu.settings import FIXED, prepare_config
 from gd2po.pretrained.shape import count_weights
 
 INIT = "ray_kwargs.ray_init"
@@ -115,12 +115,6 @@ def test_a_cluster_that_exists_is_not_told_its_size(prepared):
     composed = prepared(f"{INIT}.address=auto")
     assert composed.ray_kwargs.ray_init.num_cpus is None
     check_cpu_run(composed)
-
-
-def test_threads_do_not_outnumber_the_cores(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
-    assert [thread_variables(processes)["OMP_NUM_THREADS"] for processes in (1, 3, 16)] == ["8", "2", "1"]
 
 
 def test_threads_of_the_environment_win(prepared, monkeypatch):

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from gd2po.cpu_attention import use_cpu_attention
 from gd2po.cpu_precision import choose_precision
 from gd2po.errors import SettingsError, nearest
 from gd2po.hosts.composing import TaskFiles, compose_task, refusals_of_hydra
@@ -118,6 +119,8 @@ def make_trainer(config: DictConfig) -> MultiRewardGRPOTrainer:
         eval_dataset=rows.get("eval"),
         processing_class=tokenizer,
     )
+    if trainer.args.use_cpu:
+        use_cpu_attention(trainer.model)
     if trainer.args.disable_tqdm:
         trainer.remove_callback(PrinterCallback)  # it prints all metrics of a step in one line
     return trainer

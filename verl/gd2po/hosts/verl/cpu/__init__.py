@@ -70,6 +70,19 @@ def wrap_validate_config(original: Callable[..., None]) -> Callable[..., None]:
     return validate_config
 
 
+def wrap_build_module(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Wrap ``FSDPEngine._build_module``: let the trained model attend as :mod:`gd2po.cpu_attention` does."""
+
+    def build_module(self: Any) -> Any:
+        from gd2po.cpu_attention import use_cpu_attention
+
+        module = original(self)
+        use_cpu_attention(module)
+        return module
+
+    return build_module
+
+
 def check_sft(config: "DictConfig", stock: "DictConfig", processes: int) -> None:
     """Complete and check a supervised warm start; `stock` is its configuration without the user's overrides.
 
@@ -88,8 +101,8 @@ def check_sft(config: "DictConfig", stock: "DictConfig", processes: int) -> None
 
 def process_environment(processes: int) -> dict[str, str]:
     """Environment variables of each of ``processes`` training processes on this machine."""
+    from gd2po.cpu_threads import thread_variables
     from gd2po.hosts.verl.cpu import platform
-    from gd2po.hosts.verl.cpu.settings import thread_variables
 
     return thread_variables(processes) if platform.is_selected() else {}
 

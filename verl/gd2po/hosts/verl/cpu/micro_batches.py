@@ -10,7 +10,7 @@ up to rounding: verl divides by the tokens of the mini-batch.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gd2po.memory import give_back
+from gd2po.hosts.verl.cpu.memory import give_back
 
 
 def wrap_prepare_micro_batches(original: Callable[..., Any]) -> Callable[..., Any]:

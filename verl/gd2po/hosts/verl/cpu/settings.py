@@ -2,7 +2,6 @@
 
 import importlib.util
 import logging
-import os
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
@@ -11,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gd2po import vllm_cpu as vllm
 from gd2po.cpu_precision import Precision, choose_precision
+from gd2po.cpu_threads import thread_variables
 from gd2po.hosts.verl.cpu.forking import driver
 from gd2po.hosts.verl.cpu.platform import NAME, VARIABLE
 from gd2po.hosts.verl.cpu.resources import RayNeeds, ray_is_ours
@@ -152,14 +152,3 @@ def _ray(config: DictConfig) -> dict[str, Any]:
         **{f"{init}.runtime_env.env_vars.{name}": value for name, value in thread_variables(needs.devices).items()},
         **({f"{init}.runtime_env.py_executable": interpreter} if interpreter else {}),
     }
-
-
-def thread_variables(processes: int) -> dict[str, str]:
-    """Environment of a training process, so that threads do not outnumber the cores; what is set already is kept."""
-    count = str(max(1, (os.cpu_count() or 1) // processes))
-    threads = {
-        "OMP_NUM_THREADS": count,
-        "TQ_NUM_THREADS": count,  # of torch in TransferQueue, which warns at each access when there are fewer cores
-        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait are 16 times slower on a busy machine
-    }
-    return {name: os.environ.get(name, value) for name, value in threads.items()}

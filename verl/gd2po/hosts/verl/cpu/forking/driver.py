@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 
+from gd2po.cpu_threads import waiting_variables
 from gd2po.hosts.verl.cpu.forking import client
 
 SWITCH = "GD2PO_FORK_SERVER"
@@ -20,14 +21,14 @@ _DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/davinci_manager")
 
 _SERVER = ("-P", "-m", "gd2po.hosts.verl.cpu.forking.server")
 
-_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1"}
+_ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """What OpenMP reads when torch is imported; each forked process sets its number of threads itself."""
 
 
 class ForkServer:
     """A fork server and its socket; it ends with this process, or by :meth:`end`."""
 
-    def __init__(self, program: Sequence[str] = _SERVER, environment: Mapping[str, str] = _ENVIRONMENT) -> None:
+    def __init__(self, program: Sequence[str] = _SERVER, environment: Mapping[str, str] = _ONE_THREAD) -> None:
         """Start the server, which imports while this process goes on.
 
         Args:
@@ -43,7 +44,7 @@ class ForkServer:
                 [sys.executable, *program, str(listener.fileno())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                env=os.environ | environment,
+                env={**os.environ, **waiting_variables(), **environment},
                 pass_fds=[listener.fileno()],
                 start_new_session=True,  # Ctrl-C is for the driver
             )

@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import ctypes, psutil
-from gd2po.memory import give_back
+from gd2po.hosts.verl.cpu.memory import give_back
 
 def resident():
     return psutil.Process().memory_info().rss / 2**20
