@@ -30,7 +30,7 @@ run reward_workers --rollouts 128 --workers 2
 run actor_update --repeats 2
 run gpu_update --rows 8 --repeats 2
 run cpu_rollout --models quickstart --repeats 2
-run cpu_threads --passes 2 --layers 4 --repeats 1
+run cpu_passes --passes 2 --layers 4 --repeats 1
 run eval_throughput --sizes tiny --repeats 2
 run check --rollouts 50000 --repeats 2
 run steps_per_minute --steps 4 --prompts 4

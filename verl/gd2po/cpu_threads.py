@@ -20,7 +20,7 @@ def waiting_variables() -> dict[str, str]:
 
     A policy passes through hundreds of small parallel operations. Threads that sleep at once, as with
     ``OMP_WAIT_POLICY=PASSIVE``, lose time on quiet cores, and those that spin as long as is usual lose several times as
-    much on busy ones: ``benchmarks/cpu_threads.py``. What the environment says already is kept.
+    much on busy ones: ``benchmarks/cpu_passes.py``. What the environment says already is kept.
     """
     if "OMP_WAIT_POLICY" in os.environ:
         return {"OMP_WAIT_POLICY": os.environ["OMP_WAIT_POLICY"]}

@@ -84,10 +84,10 @@ LANGUAGE_MODEL = Sizes(
     train_rows=128,
     test_rows=48,
     demonstrations=256,
-    steps=6,
+    steps=5,
     prompts=8,
     mini_batch=8,
-    learning_rate="4e-5",
+    learning_rate="5e-5",
     overrides=(
         # Logits of 49,152 tokens of a vocabulary: as many rows at a time as a laptop's memory holds.
         "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=768",

@@ -11,6 +11,7 @@ pytest.importorskip("verl", reason="verl is not installed: pip install 'gd2po[cp
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
+from gd2po.cpu_threads import thread_variables
 from gd2po.errors import SettingsError
 from gd2po.hosts.verl.cpu.preflight import check_cpu_run
 from gd2po.hosts.verl.cpu.resources import RayNeeds, memory_needed
@@ -115,6 +116,11 @@ def test_a_cluster_that_exists_is_not_told_its_size(prepared):
     composed = prepared(f"{INIT}.address=auto")
     assert composed.ray_kwargs.ray_init.num_cpus is None
     check_cpu_run(composed)
+
+
+def test_a_worker_that_no_server_forks_waits_in_the_same_way(prepared):
+    given = prepared().ray_kwargs.ray_init.runtime_env.env_vars
+    assert thread_variables(1).items() <= dict(given).items()
 
 
 def test_threads_of_the_environment_win(prepared, monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gd2po.cpu_threads import waiting_variables
 from gd2po.hosts.verl.cpu.forking import driver
 
 PROGRAM = "from gd2po.hosts.verl.cpu.forking import server; server.main(('random',), ('probe',))"
@@ -57,6 +58,13 @@ def test_arguments_variables_folder_and_files_are_those_of_the_client(start, tmp
     output, errors = process.communicate("typed\n", timeout=60)
     assert output == f"['a b'] 1 False {tmp_path} __main__ typed\n"
     assert (errors, process.returncode) == ("error\n", 7)
+
+
+def test_threads_of_a_forked_process_wait_as_said_where_it_began(start):
+    process = start("print(open('/proc/self/environ').read().replace(chr(0), chr(10)))")  # that of the server's start
+    output, errors = process.communicate(timeout=60)
+    expected = waiting_variables() | {"OMP_NUM_THREADS": "1"}
+    assert expected.items() <= dict(line.split("=", 1) for line in output.split("\n") if "=" in line).items(), errors
 
 
 def test_modules_of_the_run_are_imported_with_the_environment_of_the_first_request(start):
