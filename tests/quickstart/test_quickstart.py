@@ -136,7 +136,7 @@ SPEED = Measurement("here", product=8.0, training=2.4, gflops=900.0)
         (SPEED, 12, "/cache/models/smollm2-135m-instruct", "training the language model smollm2-135m-instruct"),
         (replace(SPEED, gflops=200.0), 12, "tiny", r"needs 340, .* training a tiny policy instead.* about 17 minutes"),
         (replace(SPEED, training=0.5), 12, "tiny", r"0\.5 times as fast as in float32 here"),
-        (SPEED, 4, "tiny", r"4\.0 GiB of memory are free, and smollm2-135m-instruct needs 9: training a tiny policy"),
+        (SPEED, 4, "tiny", r"4\.0 GiB of memory are free, and smollm2-135m-instruct needs 8: training a tiny policy"),
     ],
 )
 def test_a_slow_or_small_machine_trains_the_tiny_policy_and_says_why(monkeypatch, measured, gib, expected, said):
@@ -209,6 +209,19 @@ def test_a_pretrained_model_is_warm_started_and_saved_in_bfloat16(tmp_path):
     started = AutoModelForCausalLM.from_pretrained(tmp_path / "start")
     assert (trained.lm_head.weight.float() - started.lm_head.weight).abs().max() > 1e-3
     assert AutoTokenizer.from_pretrained(tmp_path / "policy").eos_token == "<|im_end|>"
+
+
+def test_logits_from_the_first_answer_on_give_the_same_loss(build_model):
+    from gd2po.quickstart.warm_start import _answers_alone
+
+    rows = torch.arange(1, 25).view(2, 12)
+    labels = rows.clone()
+    labels[0, :7], labels[1, :5] = -100, -100
+    batch = {"input_ids": rows, "attention_mask": torch.ones_like(rows), "labels": labels}
+    model = build_model(0)
+    whole, shown = model(**batch), model(**_answers_alone(dict(batch)))
+    assert shown.logits.shape[1] == 8 < whole.logits.shape[1]
+    torch.testing.assert_close(shown.loss, whole.loss)
 
 
 def test_the_plot_is_written(tmp_path):

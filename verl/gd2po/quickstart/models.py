@@ -13,7 +13,7 @@ AUTO, DEFAULT = "auto", "smollm2-135m-instruct"
 MIN_GFLOPS = 340.0
 """The speed of training passes in bfloat16, in 1e9 operations a second, at which it takes about ten minutes."""
 
-MIN_GIB = 9.0
+MIN_GIB = 8.0
 """The free memory, in GiB, with which the quickstart trains the language model."""
 
 
