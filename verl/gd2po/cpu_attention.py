@@ -4,8 +4,8 @@
 [B, H_kv, H / H_kv, d]. transformers repeats keys and values for every head instead, a copy of the whole cache per layer
 and token.
 
-**Short rows in training.** The backward pass of torch's fused kernel in bfloat16 takes twice as long on CPU as that of
-the plain products, up to rows of 128 tokens; longer ones would need memory with the square of their length.
+**Short rows in training.** In bfloat16 the backward pass of torch's fused kernel takes up to four times as long on CPU
+as plain products do, for rows up to 128 tokens; longer ones would need memory with the square of their length.
 """
 
 from typing import Any

@@ -14,7 +14,6 @@ from gd2po.cli import app
 
 pytest.importorskip("trl", reason="TRL is not installed here; scripts/test_trl.sh makes an environment with it")
 
-from gd2po import cpu_attention
 from gd2po.hosts.trl.launching import compose, make_trainer, reward_function
 
 ROOT = Path(__file__).parents[3]
@@ -186,4 +185,3 @@ def test_tool_calls_stay_in_the_text(tool_calling, tmp_path):
     trainer = make_trainer(config)
     assert getattr(trainer.processing_class, "response_template", None) is None
     assert trainer.reward_func_names == ["correctness", "length"]
-    assert trainer.model.config._attn_implementation == (cpu_attention.NAME if trainer.args.use_cpu else "sdpa")

@@ -119,7 +119,7 @@ def make_trainer(config: DictConfig) -> MultiRewardGRPOTrainer:
         eval_dataset=rows.get("eval"),
         processing_class=tokenizer,
     )
-    if trainer.args.use_cpu:
+    if trainer.args.use_cpu and trainer.args.bf16:
         use_cpu_attention(trainer.model)
     if trainer.args.disable_tqdm:
         trainer.remove_callback(PrinterCallback)  # it prints all metrics of a step in one line

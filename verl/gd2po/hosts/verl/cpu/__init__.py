@@ -77,7 +77,8 @@ def wrap_build_module(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
         from gd2po.cpu_attention import use_cpu_attention
 
         module = original(self)
-        use_cpu_attention(module)
+        if (self.engine_config.mixed_precision or {}).get("param_dtype") == "bf16":
+            use_cpu_attention(module)
         return module
 
     return build_module

@@ -564,7 +564,7 @@ WRAPPED: tuple[Wrapped, ...] = (
         symbol="verl.workers.engine.fsdp.transformer_impl:FSDPEngine._build_module",
         parameters="self",
         what="compute the attention of short rows by plain products where passes are in bfloat16",
-        why="the backward pass of torch's fused kernel takes twice as long on CPU",
+        why="the backward pass of torch's fused kernel takes up to four times as long on CPU",
         wrapper=f"{_GD2PO}cpu:wrap_build_module",
     ),
     _on_cpu(
