@@ -124,12 +124,14 @@ def _train(
     disable_progress_bar()  # the quickstart has lines of its own
     tokenizer = AutoTokenizer.from_pretrained(source)
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
-    use_cpu_attention(model)
     padded = DataCollatorForSeq2Seq(tokenizer)
+    saves = arguments.bf16  # a tiny policy in float32 would gain nothing
+    if saves:
+        use_cpu_attention(model)
     trainer = Trainer(
         model,
         arguments,
-        data_collator=lambda examples: _answers_alone(padded(examples)),
+        data_collator=(lambda examples: _answers_alone(padded(examples))) if saves else padded,
         train_dataset=[_example(tokenizer, record) for record in demonstrations],
         callbacks=[progress],
     )
