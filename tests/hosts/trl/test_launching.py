@@ -14,6 +14,7 @@ from gd2po.cli import app
 
 pytest.importorskip("trl", reason="TRL is not installed here; scripts/test_trl.sh makes an environment with it")
 
+from gd2po import cpu_attention
 from gd2po.hosts.trl.launching import compose, make_trainer, reward_function
 
 ROOT = Path(__file__).parents[3]
@@ -178,6 +179,13 @@ def test_reward_functions_get_their_arguments(tool_calling, tmp_path):
     answer = "<think> a b c </think>\n<response> y </response>"
     [scores] = score(completions=[answer], reward_model=truth, data_source=["rlla"])
     assert scores["length"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("bfloat16", "expected"), [("true", cpu_attention.NAME), ("false", "sdpa")])
+def test_on_cpu_attention_is_ours_where_passes_are_in_bfloat16(tool_calling, tmp_path, bfloat16, expected):
+    words = arguments("tool-calling", tool_calling, tmp_path, f"+trl.bf16={bfloat16}", "+trl.use_cpu=true")
+    trainer = make_trainer(compose(ROOT / "tool-calling/config", "base", words[4:]))
+    assert trainer.model.config._attn_implementation == expected
 
 
 def test_tool_calls_stay_in_the_text(tool_calling, tmp_path):
