@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from gd2po.cli import app
+from gd2po.cli import app, engines
 from gd2po.data.catalogue import DATA_SETS
 
 GOLD = '<think> t </think>\n<tool_call>\n{"name": "f", "parameters": {}}\n</tool_call>'
@@ -95,3 +95,11 @@ def test_a_tiny_model_is_made_and_not_made_twice(source, tmp_path):
     made = weights.stat().st_mtime_ns
     assert "was there already and stays as it is" in run("tiny-model", source, tmp_path / "model", *small).output
     assert weights.stat().st_mtime_ns == made
+
+
+def test_a_log_has_the_numbers_of_answers_and_failures(capsys):
+    with engines.bar("answers", 3) as update:
+        update(1, 0)
+        update(2, 1)
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.endswith(" s] answers: 0 of 3") and last.endswith(" s] answers, 1 failed: 3 of 3")

@@ -1,11 +1,9 @@
 """The quickstart's parts, and once all of it."""
 
-import io
 import json
 import re
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +23,6 @@ from gd2po.quickstart.models import resolve_model
 from gd2po.quickstart.outcome import read_outcome
 from gd2po.quickstart.plan import OF_VERL, REWARDS
 from gd2po.quickstart.policy import PolicySize, make_policy
-from gd2po.quickstart.progress import Progress
 from gd2po.quickstart.run import train
 from gd2po.quickstart.summary import examples, plot, table
 from gd2po.quickstart.tokenizer import CHAT_TEMPLATE, TAGS, train_tokenizer
@@ -153,26 +150,6 @@ def test_a_folder_or_a_name_on_a_hub_is_a_model_too(tmp_path):
     assert resolve_model(str(tmp_path), print) == str(tmp_path)
     assert resolve_model("somebody/a-model", print) == "somebody/a-model"
     assert resolve_model("tiny", print) == "tiny"
-
-
-def test_without_a_terminal_there_is_a_line_every_few_seconds():
-    written = io.StringIO()
-    with Progress(Console(file=written, width=200), line_seconds=0.01) as progress:
-        progress.begin("thinking", 3)
-        progress.update(1)
-        while "thinking: 1 of 3" not in written.getvalue():
-            time.sleep(0.01)
-        progress.update(3)
-    assert re.search(r"\[ +0 s\] thinking: 3 of 3\n", written.getvalue())
-
-
-def test_on_a_terminal_there_are_bars():
-    written = io.StringIO()
-    with Progress(Console(file=written, width=100, force_terminal=True)) as progress:
-        progress.begin("thinking", 2)
-        progress.update(2, "resting")
-        progress.tell("a sentence")
-    assert "resting" in written.getvalue() and "2/2" in written.getvalue() and "a sentence" in written.getvalue()
 
 
 def test_a_tiny_policy_has_its_deviation_and_learns_in_one_thread(tmp_path):

@@ -130,7 +130,7 @@ def test_the_gold_server_comes_out_perfect_on_all_597(benchmark_folder, tmp_path
     assert Counter(sample["level"] for sample in samples) == LEVELS and len({sample["id"] for sample in samples}) == 597
     assert sum(sample["flawed"] is not None for sample in samples) == 19
     screen = shown.output.replace("\n", " ")
-    assert "597/597" in screen and re.search(r"micro +100\.0 +100\.0 +100\.0 +100\.0", screen)
+    assert "answers: 597 of 597" in screen and re.search(r"micro +100\.0 +100\.0 +100\.0 +100\.0", screen)
     assert all(len(line) <= 80 for line in shown.output.splitlines() if str(tmp_path) not in line)
 
 
@@ -172,7 +172,8 @@ def test_an_interrupted_command_says_so_and_goes_on(benchmark_folder, tmp_path, 
         assert "keeps what is done, and the same command goes on" in errors and "Traceback" not in errors
         kept = answers.read_text().count("\n") - 1
         assert 14 <= kept < 67 and not (tmp_path / "summary.json").exists()
-        assert subprocess.run(command, stdout=subprocess.DEVNULL, timeout=120).returncode == 0
+        printed = subprocess.run(command, capture_output=True, check=True, text=True, timeout=120).stdout
+        assert re.search(r"^\[ *\d+ s\] answers: 67 of 67$", printed, re.MULTILINE)
     ids = Counter(json.loads(line)["id"] for line in answers.read_text().splitlines()[1:])
     assert len(ids) == 67 and set(ids.values()) == {1}
     assert read_summary(tmp_path).complete

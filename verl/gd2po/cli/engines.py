@@ -114,28 +114,15 @@ def interruptible(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def bar(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with counts; yields the function that takes the numbers of done and failed ones."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    """Progress with counts; yields the function that takes the numbers of done and failed ones."""
+    from rich.console import Console
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as progress:
-        task = progress.add_task(what, total=total, failed="")
+    from gd2po.progress import LONG_LINE_SECONDS, Progress
+
+    with Progress(Console(), LONG_LINE_SECONDS) as progress:
+        progress.begin(what, total)
 
         def update(done: int, failed: int) -> None:
-            progress.update(task, completed=done + failed, failed=f"[red]{failed} failed[/]" if failed else "")
+            progress.update(done + failed, f"{what}, {failed} failed" if failed else what)
 
         yield update

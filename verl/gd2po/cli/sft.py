@@ -56,16 +56,14 @@ def _tell(prepared: "PreparedWarmStart") -> None:
 
 
 def _train(prepared: "PreparedWarmStart", console: "Console") -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from gd2po.hosts.verl.launching.sft.warm_start import train
+    from gd2po.progress import LONG_LINE_SECONDS, Progress
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("starting verl", total=prepared.schedule.updates)
+    with Progress(console, LONG_LINE_SECONDS) as progress:
+        progress.begin("starting verl", prepared.schedule.updates)
 
         def on_step(done: int, loss: float) -> None:
-            progress.update(task, completed=done, description=f"warm start, loss {loss:.3f}")
+            progress.update(done, f"warm start, loss {loss:.3f}")
 
         try:
             trained = train(prepared, on_step)

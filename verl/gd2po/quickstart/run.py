@@ -14,13 +14,13 @@ from rich.console import Console
 
 from gd2po.errors import SettingsError
 from gd2po.paths import config_dir
+from gd2po.progress import Progress
 from gd2po.quickstart import Plan, policy_maker, prepare_task
 from gd2po.quickstart.by_trl import train_by_trl
 from gd2po.quickstart.models import AUTO, resolve_model
 from gd2po.quickstart.outcome import Outcome, read_outcome
 from gd2po.quickstart.own_process import in_own_process
 from gd2po.quickstart.plan import OF_VERL, REWARDS, TINY, TINY_MODEL
-from gd2po.quickstart.progress import Progress
 from gd2po.quickstart.summary import examples, plot, table
 from gd2po.runs import process as runs
 from gd2po.runs.process import Step, read_steps

@@ -106,6 +106,8 @@ def test_the_loss_falls_and_the_command_says_so(trained):
     assert len(values) == 20 * ROWS // BATCH and values[-1] < 0.3 * values[0]
     assert "64 demonstrations of 64" in printed and "80 updates of 16 in 20 epochs" in printed
     first, last = sum(values[:4]) / 4, sum(values[-4:]) / 4
+    assert re.search(r"\[ *\d+ s\] starting verl: 0 of 80\n", printed)
+    assert f" s] warm start, loss {values[-1]:.3f}: 80 of 80\n" in printed
     assert f"mean loss {first:.3f} in the first epoch, {last:.3f} in the last" in printed
 
 

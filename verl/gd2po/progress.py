@@ -5,11 +5,20 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 
 LINE_SECONDS = 8.0
-"""The time between two lines where there is no terminal."""
+LONG_LINE_SECONDS = 30.0
+"""The time between two lines where there is no terminal: of work of minutes, and of work of hours."""
 
 
 class Progress:
@@ -31,8 +40,13 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if self._console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-            self._bars = Bars(*columns, TimeElapsedColumn(), console=self._console)
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+            )
+            self._bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self._console)
             self._bars.start()
         else:
             self._thread.start()
