@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from gd2po.lab.content import signed
+from gd2po.lab.figures import Figures
 from gd2po.lab.methods import METHODS
 from gd2po.lab.page import read_summary, to_json, to_markdown
-from gd2po.lab.story import RECOMMENDED, Figures
+from gd2po.lab.parts import signed
+from gd2po.lab.story import RECOMMENDED
 from gd2po.lab.worlds import WORLDS
 
 ROOT = Path(__file__).parents[2]

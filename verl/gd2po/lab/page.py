@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup, escape
 from pydantic import ValidationError
 
-from gd2po.lab.content import Section, Table, TableCell
+from gd2po.lab.parts import Section, Table, TableCell
 from gd2po.lab.results import LabError, ResultFolder
 from gd2po.lab.story import TITLE, sections
 from gd2po.lab.summary import Summary, summarise

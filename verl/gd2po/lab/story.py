@@ -6,10 +6,10 @@ compare what they claim with them.
 
 from collections.abc import Iterator, Mapping
 
-from gd2po.lab import content, trained_story
-from gd2po.lab.content import Section, Table, percent, plain, signed, with_ends
+from gd2po.lab import tables, trained_story
+from gd2po.lab.figures import Figures
 from gd2po.lab.methods import METHODS, REFERENCE
-from gd2po.lab.outcomes import Ends
+from gd2po.lab.parts import Section, Table, percent, plain, wordy
 from gd2po.lab.predicting import RuleOutcome
 from gd2po.lab.rules import CHECK, UNFILTERED
 from gd2po.lab.summary import SETS, Summary
@@ -18,46 +18,6 @@ TITLE = "Results: which method in which regime"
 
 RECOMMENDED = "gdpo_shrunk"
 """The method with which a training should begin; tests compare what is said of it with the results."""
-
-
-class Figures:
-    """Figures of a summary that sentences name."""
-
-    def __init__(self, summary: Summary) -> None:
-        self._summary = summary
-
-    def worlds(self, held_out: bool) -> int:
-        """The number of worlds of a set."""
-        return len(content.of_set(self._summary, held_out))
-
-    def clear(self, method: str, held_out: bool | None = None) -> tuple[int, int]:
-        """In how many worlds a method is clearly better than GDPO, and in how many clearly worse."""
-        cells = [
-            self._summary.cells[task.name][method].clear
-            for task in self._summary.tasks
-            if held_out in (None, task.held_out) and method in self._summary.cells[task.name]
-        ]
-        return cells.count("better"), cells.count("worse")
-
-    def mean(self, method: str, held_out: bool) -> Ends:
-        """The mean difference of a method to GDPO over a set of worlds, with its interval."""
-        values = content.differences(self._summary, method, content.of_set(self._summary, held_out))
-        return content.over(values) if values else (0.0, 0.0, 0.0)
-
-    def better_worse(self, method: str) -> str:
-        """``better in 5 and worse in 13``, over both sets."""
-        better, worse = self.clear(method)
-        return f"clearly better in {better} and clearly worse in {worse}"
-
-    def both(self, method: str) -> str:
-        """The mean differences in both sets, with their intervals."""
-        return f"{with_ends(self.mean(method, False))} in the first set, {with_ends(self.mean(method, True))} held out"
-
-    def worst(self, method: str) -> str:
-        """The world in which a method loses most against GDPO, and how much."""
-        losses = [(cells[method].difference[0], name) for name, cells in self._summary.cells.items() if method in cells]
-        value, name = min(losses, default=(0.0, ""))
-        return f"{name} {signed(value)}"
 
 
 def sections(summary: Summary) -> Iterator[Section]:
@@ -77,18 +37,18 @@ def sections(summary: Summary) -> Iterator[Section]:
             "Differences of the weighted mean of the gold rewards after the last step to `gdpo`: means over worlds "
             "with 95 % intervals (bootstrap over worlds), and the number of worlds in which a method is clearly better "
             "or worse than `gdpo` (see above).",
-            content.overview(summary),
+            tables.overview(summary),
             "Over all worlds: the mean over the training (area under the curve), the least of the gold rewards, the "
             "hypervolume of the evaluated policies (worlds of two or three rewards), and the difference to the best of "
             "the papers' methods in each world, chosen on the other half of the seeds.",
-            content.other_measures(summary),
+            tables.other_measures(summary),
         ),
     )
     yield Section(
         "By regime",
         (
             "Mean differences to `gdpo` over the worlds of a regime, of both sets; a world can be in several.",
-            content.regimes(summary, content.MAIN),
+            tables.regimes(summary, tables.MAIN),
         ),
     )
     yield Section(
@@ -96,15 +56,15 @@ def sections(summary: Summary) -> Iterator[Section]:
         (
             "Weighted mean of the gold rewards after the last step; bold with + or −: clearly better or worse than "
             "`gdpo`. The first set:",
-            content.worlds_table(summary, False, content.MAIN, "document"),
-            content.worlds_table(summary, False, everything, "page"),
+            tables.worlds_table(summary, False, tables.MAIN, "document"),
+            tables.worlds_table(summary, False, everything, "page"),
             "The held-out set:",
-            content.worlds_table(summary, True, content.MAIN, "document"),
-            content.worlds_table(summary, True, everything, "page"),
+            tables.worlds_table(summary, True, tables.MAIN, "document"),
+            tables.worlds_table(summary, True, everything, "page"),
         ),
     )
-    yield Section("Where each loses", ("Clear losses against `gdpo`:", content.losses(summary, everything)))
-    yield Section("Why", (*_why(summary), content.updates_table(summary, everything)))
+    yield Section("Where each loses", ("Clear losses against `gdpo`:", tables.losses(summary, everything)))
+    yield Section("Why", (*_why(summary), tables.updates_table(summary, everything)))
     yield Section("Predictions against outcomes", _predictions(summary))
     if summary.trained:
         yield trainings
@@ -203,8 +163,8 @@ def _setting(summary: Summary) -> tuple["str | tuple[str, ...] | Table", ...]:
 
 
 def _why(summary: Summary) -> tuple[str, ...]:
-    kept = 1 - content.mean_update(summary, "gd2po_hard", "start", "masked")
-    hard, usual = (content.mean_update(summary, name, "start", "cosine") for name in ("gd2po_hard", "gdpo"))
+    kept = 1 - tables.mean_update(summary, "gd2po_hard", "start", "masked")
+    hard, usual = (tables.mean_update(summary, name, "start", "cosine") for name in ("gd2po_hard", "gdpo"))
     return (
         "Means over all worlds, at the start and at the policies that `gdpo` has halfway: the cosine of the update of "
         "one batch with the exact gradient of the weighted gold rewards; the cosine of the mean over batches, which "
@@ -221,10 +181,10 @@ def _predictions(summary: Summary) -> tuple["str | tuple[str, ...] | Table", ...
         "predicted summed gain with what the weighted gold rewards did in the next 25 steps, over methods, mean over "
         "worlds. The last columns: how often a gold reward fell where its predicted gain was below, or above, 0 beyond "
         "two standard errors.",
-        content.predictions_table(summary),
+        tables.predictions_table(summary),
         "Rules that choose a method from the rollouts of 64 prompts: their mean distance to the best of twelve "
         "candidates, how often their choice is within noise of it, and the difference to always taking `gdpo`.",
-        content.rules_table(summary),
+        tables.rules_table(summary),
         *_best_rule(summary),
     )
 
@@ -266,7 +226,7 @@ _SIMPLE = ("always gdpo", "always gdpo_floored", "always gdpo_shrunk", "always g
 
 
 def _claims(summary: Summary, figures: Figures) -> Table:
-    return content.wordy(
+    return wordy(
         (
             (
                 "GRPO: one advantage of the summed reward ([2402.03300](https://arxiv.org/abs/2402.03300), which has "
@@ -309,7 +269,7 @@ def _files() -> tuple["str | tuple[str, ...] | Table", ...]:
         "Every result is one JSON file of the schema `gd2po-lab-1` (`verl/gd2po/lab/results.py` describes each field): "
         "`WORLD/METHOD.json` for worlds, and `TASK/METHOD-HOST-MODEL-seedN.json` for trainings of a model, by whatever "
         "program wrote it.",
-        content.wordy(
+        wordy(
             (
                 ("`kind`", "`worlds` or `runs`"),
                 ("`task`", "name, summary, categories, `held_out`, rewards, weights, other settings"),
@@ -336,6 +296,3 @@ def _commands() -> tuple[str, ...]:
         "gd2po lab page outputs/lab --html results.html\n"
         "gd2po lab page outputs/lab --summary docs/results.json --document docs/results.md\n```",
     )
-
-
-__all__ = ["RECOMMENDED", "SETS", "TITLE", "Figures", "sections"]

@@ -5,8 +5,9 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from gd2po.lab import trained_story
-from gd2po.lab.content import Table, overview
+from gd2po.lab.parts import Table
 from gd2po.lab.summary import Summary
+from gd2po.lab.tables import overview
 
 _STYLES = {"good": "green", "bad": "red", "strong-good": "bold green", "strong-bad": "bold red", "": ""}
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Literal
 
-from gd2po.lab import content
-from gd2po.lab.content import Table, TableCell, plain, with_ends
+from gd2po.lab import tables
 from gd2po.lab.methods import REFERENCE
 from gd2po.lab.outcomes import Cell, Ends
+from gd2po.lab.parts import Table, TableCell, plain, with_ends
 from gd2po.lab.results import Setup
 from gd2po.lab.summary import Summary
 from gd2po.lab.trained import Trained
@@ -33,8 +33,8 @@ def direction(ends: Ends) -> Direction:
 
 def in_worlds(summary: Summary, method: str) -> Ends | None:
     """The mean difference of a method over all worlds; None where there is none."""
-    values = content.differences(summary, method, summary.tasks)
-    return content.over(values) if values else None
+    values = tables.differences(summary, method, summary.tasks)
+    return tables.over(values) if values else None
 
 
 def in_short(summary: Summary) -> Iterator[str]:

@@ -1,18 +1,16 @@
-"""What the document and the page say: tables of a summary, and the sentences around them."""
+"""The tables of a summary, and what they are made of."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
 
 from gd2po.lab.comparing import mean_interval
-from gd2po.lab.methods import METHODS, PUBLISHED, REFERENCE
+from gd2po.lab.methods import REFERENCE
 from gd2po.lab.outcomes import Cell, Ends, published_shortfall
+from gd2po.lab.parts import Table, TableCell, Tone, percent, plain, signed, with_ends
 from gd2po.lab.results import Stage, Task
 from gd2po.lab.summary import SETS, Summary
-
-Tone = Literal["", "good", "bad", "strong-good", "strong-bad"]
 
 MAIN = (
     *("grpo", "gdpo", "gdpo_floored", "gdpo_shrunk", "gdpo_pooled"),
@@ -32,78 +30,9 @@ _HEADS = {
 }
 
 
-@dataclass(frozen=True)
-class TableCell:
-    """A cell of a table.
-
-    Attributes:
-        text: What stands in it.
-        tone: How good or bad it is, for its colour.
-        hint: What the page tells where a mouse rests on it.
-    """
-
-    text: str
-    tone: Tone = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        heads: The heads of the columns.
-        rows: The rows, the first cell of each being its head.
-        only: The only place where it is shown; both if empty.
-        wordy: Whether its cells are sentences.
-    """
-
-    heads: tuple[str, ...]
-    rows: tuple[tuple[TableCell, ...], ...]
-    only: Literal["", "document", "page"] = ""
-    wordy: bool = False
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the document.
-
-    Attributes:
-        title: The heading.
-        parts: Paragraphs, lists of items, and tables, in their order.
-    """
-
-    title: str
-    parts: tuple["str | tuple[str, ...] | Table", ...] = field(default_factory=tuple)
-
-
 def short(method: str) -> str:
     """The name of a method at the head of a column."""
     return _HEADS.get(method, method)
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """A difference such as ``+.012`` or ``−.103``; ``0`` where it rounds to nothing."""
-    text = f"{abs(value):.{digits}f}"
-    if not float(text):
-        return "0"
-    return f"{'+' if value > 0 else '−'}{text.removeprefix('0')}"
-
-
-def plain(value: float, digits: int = 3) -> str:
-    """A figure such as ``.512``."""
-    text = f"{abs(value):.{digits}f}".removeprefix("0")
-    return f"−{text}" if value < 0 and float(text) else text
-
-
-def with_ends(ends: Ends) -> str:
-    """A difference with its interval: ``+.011 (+.003 to +.021)``."""
-    return f"{signed(ends[0])} ({signed(ends[1])} to {signed(ends[2])})"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage."""
-    return f"{share:.0%}".replace("%", " %")
 
 
 def of_set(summary: Summary, held_out: bool) -> list[Task]:
@@ -277,11 +206,6 @@ def predictions_table(summary: Summary) -> Table:
     return Table(heads, tuple(rows))
 
 
-def wordy(rows: Iterable[Sequence[str]], heads: Sequence[str]) -> Table:
-    """A table of sentences."""
-    return Table(tuple(heads), tuple(tuple(map(TableCell, row)) for row in rows), wordy=True)
-
-
 def _range(ends: Ends) -> str:
     return f"{plain(ends[0], 2)} ({plain(ends[1], 2)} to {plain(ends[2], 2)})"
 
@@ -312,6 +236,3 @@ def _tone(ends: Ends) -> Tone:
 
 def _tone_of_counts(better: int, worse: int) -> Tone:
     return "good" if better > worse else "bad" if worse > better else ""
-
-
-__all__ = ["MAIN", "METHODS", "PUBLISHED", "Callable", "Iterator", "Mapping", "Section", "Table", "TableCell"]
