@@ -232,6 +232,7 @@ def test_names_of_two_columns_that_are_not_read_are_said(save):
         (("step=1/a.jsonl", "step=2/a.jsonl"), 24),
         (("completions/completions_00001.jsonl", "completions/completions_00002.jsonl"), 24),
         (("rollouts/1.jsonl", "rollouts/2.jsonl", "checkpoint/config.json"), 24),
+        (("rollouts/1.jsonl", "rollouts/2.jsonl", "global_step_2/complete.json"), 24),
         (("dump_step10_rank0.jsonl", "dump_step10_rank1.jsonl", "dump_step20_rank0.jsonl"), 24),
         (("part-00000-c000.jsonl", "part-00001-c000.jsonl", "_SUCCESS"), 12),
         (("train-00000-of-00002.jsonl", "train-00001-of-00002.jsonl"), 12),
