@@ -1,8 +1,12 @@
 """The commands as a user types them."""
 
+import io
 import json
+import re
+import time
 
 import pytest
+import rich
 from typer.testing import CliRunner
 
 from gd2po.cli import app, engines
@@ -103,3 +107,22 @@ def test_a_log_has_the_numbers_of_answers_and_failures(capsys):
         update(2, 1)
     first, last = capsys.readouterr().out.splitlines()
     assert first.endswith(" s] answers: 0 of 3") and last.endswith(" s] answers, 1 failed: 3 of 3")
+
+
+def test_two_bars_on_a_terminal_stand_below_each_other():
+    written, deadline = io.StringIO(), time.monotonic() + 10
+    together = re.compile(r"answers [^\n]* 3/3 [^\n]*\n[^\n]*judged, 1 failed [^\n]* 3/3 ")
+    rich.reconfigure(file=written, force_terminal=True, width=80)
+    try:
+        with engines.bar("answers", 3) as answered, engines.bar("judged", 3) as judged:
+            answered(3, 0)
+            judged(2, 1)
+            while not (found := together.search(_plain(written.getvalue()))) and time.monotonic() < deadline:
+                time.sleep(0.02)
+    finally:
+        rich.reconfigure()
+    assert found
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)

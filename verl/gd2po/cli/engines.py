@@ -115,11 +115,11 @@ def interruptible(folder: Path) -> Iterator[None]:
 @contextmanager
 def bar(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
     """Progress with counts; yields the function that takes the numbers of done and failed ones."""
-    from rich.console import Console
+    from rich import get_console
 
     from gd2po.progress import LONG_LINE_SECONDS, Progress
 
-    with Progress(Console(), LONG_LINE_SECONDS) as progress:
+    with Progress(get_console(), LONG_LINE_SECONDS) as progress:  # of one console, so that bars stand below each other
         progress.begin(what, total)
 
         def update(done: int, failed: int) -> None:
