@@ -52,10 +52,10 @@ def _files(given: str) -> Iterator[str]:
     below = list(Path(given).iterdir())
     files = sorted(filter(_is_rollouts, below))
     if not files:  # the folder of a run, where checkpoints are folders of steps too, or a folder for each step
-        folders = [path for path in sorted(below) if path.is_dir()]
-        rollouts = [path for path in folders if path.name in _ROLLOUTS]
-        folders = rollouts or [path for path in folders if step_in(path.name)]
-        files = [path for folder in folders for path in sorted(filter(_is_rollouts, folder.iterdir()))]
+        folders = sorted(filter(Path.is_dir, below))
+        named = [path for path in folders if path.name in _ROLLOUTS]
+        chosen = named or [path for path in folders if step_in(path.name)]
+        files = [path for folder in chosen for path in sorted(filter(_is_rollouts, folder.iterdir()))]
     if not files:
         raise CheckError(f"{given} holds none of: {', '.join(_FORMATS)}; give files, or a folder of them")
     yield from map(str, files)
